@@ -1,0 +1,120 @@
+//! Zerodha's Kite Connect: who it is, its login plan, its calls and how to read what comes back.
+
+mod calls;
+mod redirect;
+
+use std::sync::OnceLock;
+
+use crate::broker::{App, Broker, Calls, Ground};
+use crate::failure::Failure;
+use crate::origin::{Origin, OriginFault};
+use crate::plan::Plan;
+use crate::secret::Secret;
+use crate::token::{Flush, Grant};
+
+/// Where the API answers (Kite Connect documentation, "Response structure").
+const API: &str = "https://api.kite.trade";
+
+/// When Kite ends tokens, in India's hours. The documentation says 06:00, Zerodha's staff 07:00 to 07:30, and
+/// operators measured 05:20 to 07:50 in September 2026; so from 05:00 a token is not believed without a proof, and at
+/// 08:00 it is over.
+const FLUSH: Flush = Flush { begins_h: 5, ends_h: 8 };
+
+/// Kite, at its own addresses or, for rehearsals and tests, at loopback ones.
+#[derive(Debug)]
+pub struct Kite {
+    plan: Plan,
+    ground: Ground,
+}
+
+impl Kite {
+    /// Kite as it is.
+    pub fn live() -> Kite {
+        let api = Origin::parse(API).expect("the constant is an origin");
+        Kite { plan: plan().clone(), ground: Ground { api, flush: FLUSH } }
+    }
+
+    /// Kite at loopback addresses.
+    ///
+    /// # Errors
+    /// [`OriginFault::NotSecure`] for an address that is not loopback: secrets of a real account must have one way
+    /// to go only.
+    pub fn rehearsal(site: Origin, api: Origin) -> Result<Kite, OriginFault> {
+        if !site.is_loopback() || !api.is_loopback() {
+            return Err(OriginFault::NotSecure);
+        }
+        Ok(Kite { plan: plan().clone().at(site), ground: Ground { api, flush: FLUSH } })
+    }
+
+    /// Where the API answers, and when tokens end.
+    pub fn ground(&self) -> &Ground {
+        &self.ground
+    }
+}
+
+impl Broker for Kite {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// `/connect/login?v=3&api_key=…` (Kite Connect documentation, "User").
+    fn entry(&self, app: &App) -> String {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("v", "3")
+            .append_pair("api_key", &app.api_key)
+            .finish();
+        self.plan.origin.join(&format!("/connect/login?{query}"))
+    }
+
+    fn capture(&self, app: &App, url: &Secret) -> Result<Grant, Failure> {
+        redirect::capture(&app.redirect, url)
+    }
+
+    fn calls(&self) -> &dyn Calls {
+        &calls::KiteCalls
+    }
+}
+
+/// The plan that is compiled in; read once.
+fn plan() -> &'static Plan {
+    static PLAN: OnceLock<Plan> = OnceLock::new();
+    PLAN.get_or_init(|| {
+        Plan::parse(include_str!("plan.toml")).expect("the plan in the program was checked by a test")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plan_in_the_program_is_whole_and_points_at_kite() {
+        let kite = Kite::live();
+        assert_eq!(kite.plan().origin.to_string(), "https://kite.zerodha.com");
+        assert_eq!(kite.ground().api.to_string(), "https://api.kite.trade");
+        assert!(kite.plan().pages.iter().filter(|p| p.entry.is_some()).count() == 2);
+    }
+
+    #[test]
+    fn the_login_begins_at_the_documented_address() {
+        let app = App {
+            api_key: "abc&d".into(),
+            user_id: "AB1234".into(),
+            redirect: "https://example.org/back".parse().unwrap(),
+        };
+        assert_eq!(Kite::live().entry(&app), "https://kite.zerodha.com/connect/login?v=3&api_key=abc%26d");
+    }
+
+    #[test]
+    fn a_rehearsal_is_on_loopback_or_not_at_all() {
+        let origin = |text| Origin::parse(text).unwrap();
+        assert!(Kite::rehearsal(origin("http://127.0.0.1:1"), origin("http://[::1]:2")).is_ok());
+        for (site, api) in [
+            ("https://evil.example", "http://127.0.0.1:2"),
+            ("http://127.0.0.1:1", "https://evil.example"),
+            ("https://localhost:1", "http://127.0.0.1:2"),
+        ] {
+            assert!(Kite::rehearsal(origin(site), origin(api)).is_err(), "{site} {api}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The brokers, by name.
+
+pub mod kite;

@@ -1,0 +1,212 @@
+//! Attempts left before a lock-out: what was submitted, what became of it, and whether one more is allowed.
+
+use crate::failure::Stop;
+
+/// Submissions of one credential that may end badly (refused, or without an answer) before the owner must act. Kite
+/// blocks an account after five wrong passwords, and separately after five wrong codes, and only a reset by hand opens
+/// it again (Zerodha support, "How to unblock Kite account?"): three of five always remain for the owner.
+pub const TRIES: u8 = 2;
+
+/// Which of the two counters at the broker a submission may move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The password.
+    Password,
+    /// A code of the second factor.
+    Code,
+}
+
+/// What became of a submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The broker took it.
+    Accepted,
+    /// The broker refused it.
+    Rejected,
+    /// The broker said that the account is blocked.
+    Blocked,
+    /// It left, and nobody knows.
+    Unknown,
+    /// It surely never left this machine.
+    NeverLeft,
+}
+
+/// Tells one value of a credential from another without telling the value: a keyed hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint(pub String);
+
+/// What was spent since the last complete success. Folded from durable events, never kept in memory alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    password: Tally,
+    code: Tally,
+    /// The newest time step of which a code was submitted.
+    pub last_step: Option<u64>,
+    blocked: Option<Fingerprint>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    credential: Option<Fingerprint>,
+    refused: u8,
+    unknown: u8,
+}
+
+impl Budget {
+    /// Whether a submission of this credential is allowed.
+    ///
+    /// # Errors
+    /// Says why not. A password that was refused once is never submitted again; codes of one seed twice at most; and
+    /// nothing after [`TRIES`] submissions that ended badly or unknown.
+    pub fn admits(&self, cause: Cause, credential: &Fingerprint) -> Result<(), Stop> {
+        let tally = self.tally(cause);
+        if cause == Cause::Password && self.blocked.as_ref() == Some(credential) {
+            return Err(Stop::Blocked);
+        }
+        if tally.credential.as_ref() != Some(credential) {
+            return Ok(());
+        }
+        match cause {
+            Cause::Password if tally.refused > 0 => Err(Stop::Password),
+            Cause::Code if tally.refused >= TRIES => Err(Stop::Code),
+            _ if tally.refused + tally.unknown >= TRIES => Err(Stop::Unsure),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many submissions of this credential may still end badly.
+    pub fn left(&self, cause: Cause, credential: &Fingerprint) -> u8 {
+        let tally = self.tally(cause);
+        match self.admits(cause, credential) {
+            Err(_) => 0,
+            Ok(()) if tally.credential.as_ref() != Some(credential) => TRIES,
+            Ok(()) => TRIES - tally.refused - tally.unknown,
+        }
+    }
+
+    /// Takes in that a submission is about to leave: until its verdict comes it counts as one that ended unknown, so
+    /// a crash at any later moment counts too.
+    pub fn spend(&mut self, cause: Cause, credential: &Fingerprint, step: Option<u64>) {
+        let tally = self.tally_mut(cause);
+        if tally.credential.as_ref() != Some(credential) {
+            *tally = Tally { credential: Some(credential.clone()), ..Tally::default() };
+        }
+        tally.unknown = tally.unknown.saturating_add(1);
+        self.last_step = self.last_step.max(step);
+    }
+
+    /// Takes in what became of the last submission of a cause.
+    pub fn judge(&mut self, cause: Cause, verdict: Verdict) {
+        if verdict == Verdict::Blocked {
+            self.blocked = self.password.credential.clone();
+        }
+        let tally = self.tally_mut(cause);
+        match verdict {
+            Verdict::Unknown => return,
+            Verdict::Rejected | Verdict::Blocked => tally.refused = tally.refused.saturating_add(1),
+            Verdict::Accepted | Verdict::NeverLeft => {}
+        }
+        tally.unknown = tally.unknown.saturating_sub(1);
+    }
+
+    /// Forgets what was spent: after a *complete* success, or because the owner says so. The last time step is kept:
+    /// a code is never used twice.
+    pub fn clear(&mut self) {
+        *self = Budget { last_step: self.last_step, ..Budget::default() };
+    }
+
+    fn tally(&self, cause: Cause) -> &Tally {
+        match cause {
+            Cause::Password => &self.password,
+            Cause::Code => &self.code,
+        }
+    }
+
+    fn tally_mut(&mut self, cause: Cause) -> &mut Tally {
+        match cause {
+            Cause::Password => &mut self.password,
+            Cause::Code => &mut self.code,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fp(text: &str) -> Fingerprint {
+        Fingerprint(text.into())
+    }
+
+    fn submit(budget: &mut Budget, cause: Cause, credential: &str, verdict: Verdict) {
+        budget.admits(cause, &fp(credential)).unwrap();
+        budget.spend(cause, &fp(credential), None);
+        budget.judge(cause, verdict);
+    }
+
+    #[test]
+    fn a_refused_password_is_never_admitted_again_and_another_one_is() {
+        let mut budget = Budget::default();
+        submit(&mut budget, Cause::Password, "a", Verdict::Rejected);
+        assert_eq!(budget.admits(Cause::Password, &fp("a")), Err(Stop::Password));
+        assert_eq!(budget.admits(Cause::Password, &fp("b")), Ok(()));
+        assert_eq!((budget.left(Cause::Password, &fp("a")), budget.left(Cause::Password, &fp("b"))), (0, 2));
+        budget.clear();
+        assert_eq!(budget.admits(Cause::Password, &fp("a")), Ok(()));
+    }
+
+    #[test]
+    fn two_refused_codes_stop_and_the_first_does_not() {
+        let mut budget = Budget::default();
+        submit(&mut budget, Cause::Code, "s", Verdict::Rejected);
+        submit(&mut budget, Cause::Code, "s", Verdict::Rejected);
+        assert_eq!(budget.admits(Cause::Code, &fp("s")), Err(Stop::Code));
+        assert_eq!(budget.admits(Cause::Code, &fp("t")), Ok(()));
+    }
+
+    #[test]
+    fn an_intent_counts_before_its_verdict_comes() {
+        let mut budget = Budget::default();
+        budget.spend(Cause::Password, &fp("a"), None);
+        assert_eq!(budget.left(Cause::Password, &fp("a")), 1);
+        budget.spend(Cause::Password, &fp("a"), None);
+        assert_eq!(budget.admits(Cause::Password, &fp("a")), Err(Stop::Unsure));
+    }
+
+    #[test]
+    fn an_unknown_and_a_refused_code_are_two() {
+        let mut budget = Budget::default();
+        submit(&mut budget, Cause::Code, "s", Verdict::Unknown);
+        submit(&mut budget, Cause::Code, "s", Verdict::Rejected);
+        assert_eq!(budget.admits(Cause::Code, &fp("s")), Err(Stop::Unsure));
+    }
+
+    #[test]
+    fn accepted_and_never_left_cost_nothing_and_clear_nothing() {
+        let mut budget = Budget::default();
+        submit(&mut budget, Cause::Password, "a", Verdict::Unknown);
+        for _ in 0..9 {
+            submit(&mut budget, Cause::Password, "a", Verdict::Accepted);
+            submit(&mut budget, Cause::Password, "a", Verdict::NeverLeft);
+        }
+        assert_eq!(budget.left(Cause::Password, &fp("a")), 1);
+    }
+
+    #[test]
+    fn a_blocked_account_stops_the_password_whatever_was_refused() {
+        let mut budget = Budget::default();
+        submit(&mut budget, Cause::Password, "a", Verdict::Accepted);
+        submit(&mut budget, Cause::Code, "s", Verdict::Blocked);
+        assert_eq!(budget.admits(Cause::Password, &fp("a")), Err(Stop::Blocked));
+        assert_eq!(budget.admits(Cause::Password, &fp("new")), Ok(()));
+    }
+
+    #[test]
+    fn the_last_time_step_only_rises_and_outlives_a_success() {
+        let mut budget = Budget::default();
+        budget.spend(Cause::Code, &fp("s"), Some(7));
+        budget.spend(Cause::Code, &fp("t"), Some(5));
+        budget.clear();
+        assert_eq!(budget.last_step, Some(7));
+    }
+}

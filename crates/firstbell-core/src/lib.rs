@@ -1,0 +1,20 @@
+//! firstbell-core knows and never does: a login as data, the machine that walks it, the budget that protects the
+//! account, and the day's credential. The moment is always an argument; there is no clock, file or network here.
+//!
+//! Read from the bottom up: [`secret`], [`origin`], [`failure`], [`totp`], [`token`], [`plan`], [`budget`], [`sight`],
+//! [`walk`], [`broker`], [`brokers`], [`event`], [`state`].
+
+mod answer;
+pub mod broker;
+pub mod brokers;
+pub mod budget;
+pub mod event;
+pub mod failure;
+pub mod origin;
+pub mod plan;
+pub mod secret;
+pub mod sight;
+pub mod state;
+pub mod token;
+pub mod totp;
+pub mod walk;

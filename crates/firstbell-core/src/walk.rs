@@ -1,0 +1,323 @@
+//! The machine that walks a plan: what was seen gives what to do next. Pure; a driver performs and reports.
+
+use jiff::Timestamp;
+use url::Url;
+
+use crate::answer::read_answer;
+use crate::budget::{Cause, Verdict};
+use crate::failure::{Failure, Stage};
+use crate::plan::{Entry, Page, PageKind, Plan, Role, Step};
+use crate::secret::Secret;
+use crate::sight::{Action, Answer, Fill, Rest, Seen, Sight};
+use crate::totp::Seed;
+
+/// A code is not submitted in the last moments of its time step: it might arrive in the next one.
+const CODE_LIFE_MIN_MS: u64 = 5_000;
+/// Added when the next time step is awaited, so that no rounding wakes us before it.
+const STEP_MARGIN_MS: u64 = 50;
+/// Difference between our clock and the broker's above which no code is made.
+const SKEW_MAX_S: i64 = 10;
+/// Codes that one walk submits at most.
+const CODES_MAX: u8 = 2;
+
+/// A moment on both clocks: the calendar's, for codes, and one that only runs forward, for deadlines.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The time of day.
+    pub wall: Timestamp,
+    /// Milliseconds since the walk began.
+    pub run_ms: u64,
+}
+
+/// Who logs in.
+#[derive(Debug)]
+pub struct Credentials {
+    /// The client id.
+    pub user_id: Secret,
+    /// The password.
+    pub password: Secret,
+    /// The seed of the external TOTP.
+    pub seed: Seed,
+}
+
+/// What follows from what was seen.
+#[derive(Debug)]
+pub struct Turn {
+    /// What became of the last submission, when that is now known.
+    pub verdict: Option<(Cause, Verdict)>,
+    /// What to do.
+    pub next: Next,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Next {
+    /// Have the driver do this.
+    Do(Action),
+    /// The walk is over: the page leaves for this address.
+    Left(Secret),
+    /// The walk is over.
+    Fail(Failure),
+}
+
+/// One walk through a plan.
+#[derive(Debug)]
+pub struct Walk<'a> {
+    plan: &'a Plan,
+    who: &'a Credentials,
+    /// The last step that was submitted, and whether its answer is known.
+    at: Step,
+    answered: bool,
+    until_ms: u64,
+    quiet_since_ms: Option<u64>,
+    codes: u8,
+    code_due: bool,
+    last_step: Option<u64>,
+    skew_s: Option<i64>,
+    counts: Vec<u32>,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk that has not begun. `last_step` is the newest time step of which a code was ever submitted.
+    pub fn new(plan: &'a Plan, who: &'a Credentials, last_step: Option<u64>) -> Walk<'a> {
+        Walk {
+            plan,
+            who,
+            at: Step::Open,
+            answered: true,
+            until_ms: u64::from(plan.deadline_s) * 1000,
+            quiet_since_ms: None,
+            codes: 0,
+            code_due: false,
+            last_step,
+            skew_s: None,
+            counts: Vec::new(),
+        }
+    }
+
+    /// The first thing to do. The deadline of the first page is the plan's whole deadline or 30 s, the lesser.
+    pub fn first(&mut self, url: String, now: Moment) -> Action {
+        self.until_ms = now.run_ms + u64::from(self.plan.deadline_s.min(30)) * 1000;
+        Action::Open { url, wait_ms: self.wait_ms(now) }
+    }
+
+    /// What follows from what the driver saw.
+    pub fn seen(&mut self, seen: Seen, now: Moment) -> Turn {
+        match seen {
+            Seen::Page(sight) => self.page(sight, now),
+            Seen::Away(url) => self.away(url),
+            Seen::Lost { left, why } => self.lost(left, why),
+            Seen::Unchanged => self.unchanged(now),
+        }
+    }
+
+    fn page(&mut self, sight: Sight, now: Moment) -> Turn {
+        if let Some(date) = sight.date {
+            let skew_s = now.wall.as_second() - date.as_second();
+            // A slow reply looks like a skew, so the smallest one seen is the truest.
+            self.skew_s =
+                Some(self.skew_s.map_or(skew_s, |s| if skew_s.abs() < s.abs() { skew_s } else { s }));
+        }
+        if sight.origin.as_ref() != Some(&self.plan.origin) {
+            let origin = sight.origin.map_or("an address without a secure origin".into(), |o| o.to_string());
+            return self.fail(Failure::WrongOrigin { origin });
+        }
+        self.counts = sight.counts;
+        let mut verdict = None;
+        if let Some(answer) = &sight.answer {
+            match self.answer(answer) {
+                Ok(v) => verdict = v,
+                Err(turn) => return *turn,
+            }
+        }
+        if self.plan.recognise(&self.counts).is_some() || sight.rest == Rest::Loading {
+            self.quiet_since_ms = None;
+        } else {
+            self.quiet_since_ms.get_or_insert(now.run_ms);
+        }
+        let next = self.next(sight.rest == Rest::Final, now);
+        // A page that only follows a good answer is one, even where the answer itself was not seen.
+        if verdict.is_none() && !self.answered && matches!(&next, Next::Do(Action::Fill(_))) {
+            verdict = self.judge(Verdict::Accepted);
+        }
+        if matches!(next, Next::Fail(_)) && verdict.is_none() {
+            verdict = self.judge(Verdict::Unknown);
+        }
+        Turn { verdict, next }
+    }
+
+    /// Takes in an answer: a verdict where it is good, the end of the walk where it is not, except for a first
+    /// refused code, after which one more follows.
+    fn answer(&mut self, answer: &Answer) -> Result<Option<(Cause, Verdict)>, Box<Turn>> {
+        let ours = answer.after == self.at;
+        if answer.good {
+            return Ok(if ours { self.judge(Verdict::Accepted) } else { None });
+        }
+        let (verdict, failure) = read_answer(self.plan, answer);
+        let verdict = if ours { self.judge(verdict) } else { None };
+        if matches!(failure, Failure::CodeRejected { .. }) && self.codes < CODES_MAX {
+            self.code_due = true;
+            return Ok(verdict);
+        }
+        Err(Box::new(Turn { verdict, next: Next::Fail(failure) }))
+    }
+
+    /// What to do on the page that the last counts make.
+    fn next(&mut self, settled: bool, now: Moment) -> Next {
+        let page = self.plan.recognise(&self.counts);
+        let fresh = self.codes == 0 || self.code_due;
+        match (page.map(|p| p.kind), self.at) {
+            (Some(PageKind::Credentials), Step::Open) => self.enter(page, now),
+            (Some(PageKind::Totp), Step::Credentials | Step::Code) if fresh => self.enter_code(page, now),
+            (Some(PageKind::AppCode), Step::Credentials) => other_factor("a code of the Kite phone app"),
+            (Some(PageKind::SmsCode), Step::Credentials) => other_factor("a code sent by SMS"),
+            (Some(PageKind::Consent), _) => Next::Fail(Failure::ConsentWanted),
+            (Some(PageKind::Totp | PageKind::AppCode | PageKind::SmsCode), Step::Open) => self.unknown(),
+            (None, _) if settled => self.unknown(),
+            _ => self.look(now),
+        }
+    }
+
+    fn enter(&mut self, page: Option<&Page>, now: Moment) -> Next {
+        match page.and_then(|p| p.entry.as_ref()) {
+            Some(entry) => self.fill(entry, None, now),
+            None => self.unknown(),
+        }
+    }
+
+    /// The code is made here, at the last moment, when its field is there.
+    fn enter_code(&mut self, page: Option<&Page>, now: Moment) -> Next {
+        if let Some(off_s) = self.skew_s.filter(|s| s.abs() > SKEW_MAX_S) {
+            return Next::Fail(Failure::ClockWrong { off_s });
+        }
+        let code = self.who.seed.code(now.wall);
+        let used = self.last_step.is_some_and(|last| last >= code.step);
+        if self.last_step.is_some_and(|last| last > code.step + 1) {
+            let behind = self.last_step.unwrap_or(code.step) - code.step;
+            return Next::Fail(Failure::ClockWrong {
+                off_s: -30 * i64::try_from(behind).unwrap_or(i64::MAX / 30),
+            });
+        }
+        if used || code.life_ms < CODE_LIFE_MIN_MS {
+            self.until_ms = self.until_ms.max(now.run_ms + code.life_ms + 10_000);
+            return Next::Do(Action::Look { wait_ms: code.life_ms + STEP_MARGIN_MS });
+        }
+        match page.and_then(|p| p.entry.as_ref()) {
+            Some(entry) => self.fill(entry, Some((code.step, code.digits)), now),
+            None => self.unknown(),
+        }
+    }
+
+    fn fill(&mut self, entry: &Entry, code: Option<(u64, Secret)>, now: Moment) -> Next {
+        if entry.fields.iter().any(|f| self.counts.get(f.mark) != Some(&1)) {
+            return self.unknown();
+        }
+        let text = |role| match role {
+            Role::UserId => self.who.user_id.clone(),
+            Role::Password => self.who.password.clone(),
+            Role::Code => code.as_ref().map_or(Secret::new(String::new()), |(_, digits)| digits.clone()),
+        };
+        let fields = entry.fields.iter().map(|f| (f.role, f.mark, text(f.role))).collect();
+        let time_step = code.as_ref().map(|(step, _)| *step);
+        self.at = entry.step;
+        self.answered = false;
+        self.code_due = false;
+        self.codes += u8::from(time_step.is_some());
+        self.last_step = self.last_step.max(time_step);
+        self.until_ms = now.run_ms + u64::from(entry.deadline_s) * 1000;
+        let cause = cause_of(entry.step);
+        let wait_ms = self.wait_ms(now);
+        Next::Do(Action::Fill(Fill {
+            step: entry.step,
+            fields,
+            submit: entry.submit,
+            cause,
+            time_step,
+            wait_ms,
+        }))
+    }
+
+    fn away(&mut self, url: Secret) -> Turn {
+        if self.at == Step::Open {
+            let origin = Url::parse(url.expose()).ok().and_then(|u| u.host_str().map(str::to_owned));
+            return self.fail(Failure::WrongOrigin {
+                origin: origin.unwrap_or_else(|| "an unreadable address".into()),
+            });
+        }
+        Turn { verdict: self.judge(Verdict::Accepted), next: Next::Left(url) }
+    }
+
+    fn lost(&mut self, left: bool, why: String) -> Turn {
+        let stage = self.stage();
+        if self.answered {
+            return Turn { verdict: None, next: Next::Fail(Failure::Unreachable { stage, why }) };
+        }
+        let verdict = if left { Verdict::Unknown } else { Verdict::NeverLeft };
+        let failure =
+            if left { Failure::Unanswered { stage, why } } else { Failure::Unreachable { stage, why } };
+        Turn { verdict: self.judge(verdict), next: Next::Fail(failure) }
+    }
+
+    fn unchanged(&mut self, now: Moment) -> Turn {
+        let patient_ms = u64::from(self.plan.patience_s) * 1000;
+        if self.quiet_since_ms.is_some_and(|since| now.run_ms >= since + patient_ms) {
+            let next = self.unknown();
+            let verdict = self.judge(Verdict::Unknown);
+            return Turn { verdict, next };
+        }
+        if now.run_ms >= self.until_ms {
+            let stage = self.stage();
+            let failure = match (self.answered, self.at) {
+                (false, _) => Failure::Unanswered { stage, why: "no answer in time".into() },
+                (true, Step::Open) => Failure::Slow { stage },
+                (true, _) => Failure::UnknownPage { stage, seen: self.plan.describe(&self.counts) },
+            };
+            return self.fail(failure);
+        }
+        let next = self.next(false, now);
+        Turn { verdict: None, next }
+    }
+
+    fn look(&self, now: Moment) -> Next {
+        Next::Do(Action::Look { wait_ms: self.wait_ms(now) })
+    }
+
+    /// Until the deadline of this page, or until patience with an unknown one ends.
+    fn wait_ms(&self, now: Moment) -> u64 {
+        let patience = self.quiet_since_ms.map(|since| since + u64::from(self.plan.patience_s) * 1000);
+        patience.map_or(self.until_ms, |p| p.min(self.until_ms)).saturating_sub(now.run_ms).max(1)
+    }
+
+    fn unknown(&self) -> Next {
+        Next::Fail(Failure::UnknownPage { stage: self.stage(), seen: self.plan.describe(&self.counts) })
+    }
+
+    /// Ends the walk; whatever was submitted without an answer stays spent.
+    fn fail(&mut self, failure: Failure) -> Turn {
+        Turn { verdict: self.judge(Verdict::Unknown), next: Next::Fail(failure) }
+    }
+
+    /// The verdict on the last submission, told once.
+    fn judge(&mut self, verdict: Verdict) -> Option<(Cause, Verdict)> {
+        let first = !self.answered;
+        self.answered = true;
+        first.then(|| (cause_of(self.at), verdict))
+    }
+
+    fn stage(&self) -> Stage {
+        match (self.at, self.answered) {
+            (Step::Open, _) => Stage::Open,
+            (Step::Credentials, false) => Stage::Credentials,
+            (Step::Credentials, true) | (Step::Code, false) => Stage::Code,
+            (Step::Code, true) | (Step::Finish, _) => Stage::Return,
+        }
+    }
+}
+
+fn cause_of(step: Step) -> Cause {
+    if step == Step::Credentials { Cause::Password } else { Cause::Code }
+}
+
+fn other_factor(factor: &str) -> Next {
+    Next::Fail(Failure::OtherFactor { factor: factor.into() })
+}
