@@ -57,6 +57,11 @@ pub enum Seen {
         /// The kind of failure, in our own words.
         why: String,
     },
+    /// The fields were not as the walk took them to be, so nothing was sent.
+    Untyped {
+        /// What was wrong with them, in our own words.
+        why: String,
+    },
     /// Nothing changed in the time given.
     Unchanged,
 }

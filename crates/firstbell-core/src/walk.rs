@@ -107,6 +107,10 @@ impl<'a> Walk<'a> {
             Seen::Page(sight) => self.page(sight, now),
             Seen::Away(url) => self.away(url),
             Seen::Lost { left, why } => self.lost(left, why),
+            Seen::Untyped { why } => {
+                let failure = Failure::UnknownPage { stage: self.stage(), seen: why };
+                Turn { verdict: self.judge(Verdict::NeverLeft), next: Next::Fail(failure) }
+            }
             Seen::Unchanged => self.unchanged(now),
         }
     }

@@ -1,2 +1,5 @@
-//! x
-fn main(){}
+//! firstbell: arguments in, exit code out.
+
+fn main() -> std::process::ExitCode {
+    firstbell::cli::main()
+}

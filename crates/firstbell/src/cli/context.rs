@@ -1,0 +1,77 @@
+//! What most commands need: the configuration, the account that is meant, the opened store, the broker.
+
+use std::path::Path;
+
+use firstbell_core::brokers::kite::Kite;
+use firstbell_core::failure::{Failure, Part};
+use firstbell_core::totp::Seed;
+use firstbell_core::walk::Credentials;
+
+use super::exit::Exit;
+use crate::config::{self, Account, Config, ConfigFaults, Environment};
+use crate::login::Keys;
+use crate::secrets::Name;
+use crate::stores::{self, Stores};
+
+/// The configuration and what stands around it.
+pub(super) struct Context {
+    pub(super) config: Config,
+}
+
+impl Context {
+    pub(super) fn load(named: Option<&Path>, env: Environment) -> Result<Context, ConfigFaults> {
+        let path = config::place(named, &env);
+        Ok(Context { config: config::load(&path, &env)? })
+    }
+
+    /// The account that is meant: the named one, or the only one.
+    pub(super) fn account(&self, named: Option<&str>) -> Result<&Account, Exit> {
+        let names = || self.config.accounts.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join(", ");
+        match (named, self.config.accounts.as_slice()) {
+            (None, [only]) => Ok(only),
+            (None, _) => Err(Exit::usage(&format!("which account? There are: {}", names()))),
+            (Some(name), all) => all
+                .iter()
+                .find(|a| a.name == name)
+                .ok_or_else(|| Exit::usage(&format!("there is no account {name:?}. There are: {}", names()))),
+        }
+    }
+
+    pub(super) fn stores(&self) -> Result<Stores, Failure> {
+        stores::open(&self.config.state_dir)
+    }
+
+    pub(super) fn kite(&self) -> Kite {
+        match &self.config.rehearsal {
+            Some((site, api)) => {
+                Kite::rehearsal(site.clone(), api.clone()).expect("checked when it was read")
+            }
+            None => Kite::live(),
+        }
+    }
+}
+
+/// Fetches what only a login may see.
+pub(super) fn keys(account: &Account, stores: &Stores) -> Result<Keys, Failure> {
+    let fetch = |name: Name| {
+        let (_, source) = &account.secrets[name as usize];
+        source.fetch(&account.name, name, stores.vault())
+    };
+    let (password, seed_text, api_secret) =
+        (fetch(Name::Password)?, fetch(Name::TotpSeed)?, fetch(Name::ApiSecret)?);
+    let seed = Seed::parse(&seed_text).map_err(|fault| Failure::Broken {
+        part: Part::Secret,
+        why: format!("the secret totp_seed cannot be used: {fault}"),
+        cure: format!("Run firstbell secrets set totp_seed {}.", account.name),
+    })?;
+    Ok(Keys {
+        password_mark: stores.fingerprint(Name::Password.as_str(), &password),
+        seed_mark: stores.fingerprint(Name::TotpSeed.as_str(), &seed_text),
+        credentials: Credentials {
+            user_id: firstbell_core::secret::Secret::new(account.app.user_id.clone()),
+            password,
+            seed,
+        },
+        api_secret,
+    })
+}

@@ -1,0 +1,159 @@
+//! `firstbell demo`: a whole morning against kitesim, with throw-away credentials and a real browser.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use firstbell_core::broker::App;
+use firstbell_core::brokers::kite::Kite;
+use firstbell_core::failure::{Failure, Part};
+use firstbell_core::origin::Origin;
+use firstbell_core::secret::Secret;
+use firstbell_core::token::Token;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::DemoArgs;
+use super::exit::Exit;
+use super::login::{self, Began, interruptible};
+use super::say::{self, Ticks};
+use crate::clock::MachineClock;
+use crate::config::Account;
+use crate::drivers::DriverConfig;
+use crate::http::HyperHttp;
+use crate::login::{Login, Progress};
+use crate::secrets::{Name, Source};
+use crate::shape::india;
+use crate::stores;
+
+/// What kitesim says when it is up.
+#[derive(Deserialize)]
+struct Stage {
+    site: String,
+    api: String,
+    redirect: String,
+    account: StageAccount,
+}
+
+/// Credentials that live as long as the demo.
+#[derive(Deserialize)]
+struct StageAccount {
+    user_id: String,
+    password: String,
+    totp_seed: String,
+    api_key: String,
+    api_secret: String,
+}
+
+pub(super) async fn run(args: DemoArgs) -> Exit {
+    say::error(
+        "A morning against kitesim, a simulation on this machine. No real account, nothing leaves it.",
+    );
+    let ticks = Ticks::start();
+    let binary = std::env::var_os("FIRSTBELL_BROWSER").map(PathBuf::from);
+    let drivers = DriverConfig { driver: args.driver, binary, user: None, headful: args.headful };
+    let outcome = interruptible(rehearse(&drivers, &ticks)).await;
+    ticks.end(outcome.is_ok());
+    match outcome {
+        Ok((account, token)) => {
+            let until = india(token.life.trusted_until);
+            say::error(&format!(
+                "done: {} has a proven token, trusted until {until}; the API answered with it. {}",
+                account.app.user_id,
+                say::seconds(ticks.total_ms())
+            ));
+            if args.json {
+                let report = json!({
+                    "ok": true, "driver": args.driver.as_str(), "generation": token.generation, "trusted_until": until,
+                    "ms": ticks.total_ms(), "steps": ticks.steps(),
+                });
+                say::out(&report.to_string());
+            }
+            Exit::DONE
+        }
+        Err(failure) => {
+            if args.json {
+                let report = json!({
+                    "ok": false, "failure": failure.code(), "message": failure.to_string(), "cure": failure.cure(),
+                    "exit": super::exit::code(&failure), "ms": ticks.total_ms(), "steps": ticks.steps(),
+                });
+                say::out(&report.to_string());
+            }
+            Exit::failed(&failure)
+        }
+    }
+}
+
+async fn rehearse(drivers: &DriverConfig, ticks: &Ticks) -> Result<(Account, Token), Failure> {
+    ticks.begin("raising the stage (kitesim)");
+    let (mut sim, stage) = raise().await?;
+    let origin =
+        |text: &str| Origin::parse(text).map_err(|e| broken(format!("kitesim's address {text} {e}")));
+    let kite = Kite::rehearsal(origin(&stage.site)?, origin(&stage.api)?)
+        .map_err(|_| broken("kitesim is not on a loopback address".into()))?;
+    let redirect =
+        stage.redirect.parse().map_err(|_| broken("kitesim's redirect address cannot be read".into()))?;
+    let app = App { api_key: stage.account.api_key, user_id: stage.account.user_id, redirect };
+    let secrets = Name::ALL.map(|name| (name, Source::Vault)).to_vec();
+    let account = Account { name: "demo".into(), app, secrets, sinks: Vec::new() };
+
+    ticks.begin("sealing throw-away credentials");
+    let state = tempfile::tempdir().map_err(|e| broken(format!("no folder for the demo's store: {e}")))?;
+    let opened = stores::open(state.path())?;
+    let values = [stage.account.password, stage.account.totp_seed, stage.account.api_secret];
+    for (name, value) in Name::ALL.into_iter().zip(values) {
+        opened.vault().keep(&account.name, name.as_str(), &Secret::new(value))?;
+    }
+    login::one(&kite, drivers, &account, (&opened, ticks, Began::default())).await?;
+    drop(opened);
+
+    ticks.begin("reading the stored token back");
+    let opened = stores::open(state.path())?;
+    let token = opened.store().current(&account.name)?;
+    let token = token.ok_or_else(|| broken("the token was proven and is not in the store".into()))?;
+    ticks.begin("calling the API with it");
+    let (clock, http) = (MachineClock::start(), HyperHttp::new());
+    let login = Login {
+        broker: &kite,
+        ground: kite.ground(),
+        app: &account.app,
+        drivers,
+        http: &http,
+        clock: &clock,
+        progress: ticks,
+    };
+    login.probe(&token.access).await?;
+    let _ = sim.kill().await;
+    Ok((account, token))
+}
+
+/// Starts the kitesim that lies beside this program. It ends with us, however we end: it watches its standard input.
+async fn raise() -> Result<(Child, Stage), Failure> {
+    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("kitesim")));
+    let path = beside.unwrap_or_else(|| PathBuf::from("kitesim"));
+    let mut sim = Command::new(&path)
+        .args(["serve", "--with-parent"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|e| Failure::Broken {
+            part: Part::Browser,
+            why: format!("the simulator {} cannot be started: {e}", path.display()),
+            cure: "Build or install it beside firstbell: cargo build --release, or make demo.".into(),
+        })?;
+    let stdout = sim.stdout.take().ok_or_else(|| broken("kitesim has no output".into()))?;
+    let mut line = String::new();
+    let read = BufReader::new(stdout).read_line(&mut line).await;
+    read.map_err(|e| broken(format!("kitesim does not answer: {e}")))?;
+    let stage =
+        serde_json::from_str(&line).map_err(|_| broken("kitesim said something unexpected".into()))?;
+    Ok((sim, stage))
+}
+
+/// A part of the demo that does not work.
+pub(super) fn broken(why: String) -> Failure {
+    Failure::Broken { part: Part::Store, why, cure: "Run it again; if it stays so, please report it.".into() }
+}

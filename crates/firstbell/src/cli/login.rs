@@ -1,0 +1,144 @@
+//! `firstbell login`: one morning for one account, with its steps, and the token delivered to its sinks.
+
+use firstbell_core::broker::Broker;
+use firstbell_core::brokers::kite::Kite;
+use firstbell_core::failure::Failure;
+use firstbell_core::token::Token;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::LoginArgs;
+use super::context::{self, Context};
+use super::exit::{self, Exit};
+use super::say::{self, Ticks};
+use crate::clock::MachineClock;
+use crate::config::Account;
+use crate::drivers::DriverConfig;
+use crate::http::HyperHttp;
+use crate::ledger::Ledger;
+use crate::login::Login;
+use crate::ports::{Clock, Delivery, Sink};
+use crate::shape::india;
+use crate::stores::{self, Stores};
+
+pub(super) async fn run(mut context: Context, args: LoginArgs) -> Exit {
+    if let Some(driver) = args.driver {
+        context.config.drivers.driver = driver;
+    }
+    context.config.drivers.headful = args.headful;
+    let account = match context.account(args.account.account.as_deref()) {
+        Ok(account) => account,
+        Err(exit) => return exit,
+    };
+    let ticks = Ticks::start();
+    let outcome = interruptible(morning(&context, account, &ticks)).await;
+    ticks.end(outcome.is_ok());
+    match outcome {
+        Ok(token) => {
+            report(account, &token, &ticks, args.json);
+            Exit::DONE
+        }
+        Err(failure) => {
+            if args.json {
+                say::out(&failed(account, &failure, &ticks).to_string());
+            }
+            Exit::failed(&failure)
+        }
+    }
+}
+
+/// Until it is over, or the owner or the system ends it; then the browser is gone before we are.
+pub(super) async fn interruptible<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let watch =
+        |kind| signal(kind).map_err(|e| super::demo::broken(format!("signals cannot be watched: {e}")));
+    let (mut interrupt, mut terminate) = (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?);
+    tokio::select! {
+        outcome = work => outcome,
+        _ = interrupt.recv() => Err(Failure::Interrupted),
+        _ = terminate.recv() => Err(Failure::Interrupted),
+    }
+}
+
+async fn morning(context: &Context, account: &Account, ticks: &Ticks) -> Result<Token, Failure> {
+    let stores = context.stores()?;
+    let kite = context.kite();
+    let came = MachineClock::start().now();
+    let lock = stores::lock_login(&context.config.state_dir, &account.name)?;
+    let began = Began { came: lock.waited.then_some(came) };
+    one(&kite, &context.config.drivers, account, (&stores, ticks, began)).await
+}
+
+/// When somebody else was logging in as we came: that login's token is ours too.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Began {
+    came: Option<jiff::Timestamp>,
+}
+
+/// One login, by whoever holds the account's lock.
+pub(super) async fn one(
+    kite: &Kite,
+    drivers: &DriverConfig,
+    account: &Account,
+    (stores, ticks, began): (&Stores, &Ticks, Began),
+) -> Result<Token, Failure> {
+    let (clock, http) = (MachineClock::start(), HyperHttp::new());
+    let mut ledger = Ledger::open(stores.store(), &clock, &account.name)?;
+    if let (Some(came), Some(proven_at)) = (began.came, ledger.state().proven_at)
+        && proven_at >= came
+        && let Some(token) = ledger.current()?
+    {
+        return Ok(token);
+    }
+    let keys = context::keys(account, stores)?;
+    let sinks: Vec<Box<dyn Sink>> = account.sinks.iter().map(crate::sinks::SinkConfig::open).collect();
+    sinks.iter().try_for_each(|sink| sink.check())?;
+    let login = Login {
+        broker: kite as &dyn Broker,
+        ground: kite.ground(),
+        app: &account.app,
+        drivers,
+        http: &http,
+        clock: &clock,
+        progress: ticks,
+    };
+    let token = login.run(&mut ledger, &keys).await?;
+    deliver(account, &sinks, &token)?;
+    Ok(token)
+}
+
+/// Every sink gets its turn, whatever becomes of another.
+fn deliver(account: &Account, sinks: &[Box<dyn Sink>], token: &Token) -> Result<(), Failure> {
+    let app = &account.app;
+    let delivery = Delivery { account: &account.name, api_key: &app.api_key, user_id: &app.user_id, token };
+    let mut outcome = Ok(());
+    for sink in sinks {
+        match sink.deliver(&delivery) {
+            Ok(()) => say::error(&format!("  → {}", sink.name())),
+            Err(failure) => outcome = Err(failure),
+        }
+    }
+    outcome
+}
+
+fn report(account: &Account, token: &Token, ticks: &Ticks, as_json: bool) {
+    let (total, until) = (say::seconds(ticks.total_ms()), india(token.life.trusted_until));
+    say::error(&format!(
+        "ready: {} has a proven token (generation {}), trusted until {until}. {total}",
+        account.name, token.generation
+    ));
+    if as_json {
+        let report = json!({
+            "ok": true, "account": account.name, "user_id": account.app.user_id, "generation": token.generation,
+            "issued": india(token.life.issued), "trusted_until": until, "ms": ticks.total_ms(), "steps": ticks.steps(),
+        });
+        say::out(&report.to_string());
+    }
+}
+
+/// A failure as one object.
+pub(super) fn failed(account: &Account, failure: &Failure, ticks: &Ticks) -> serde_json::Value {
+    json!({
+        "ok": false, "account": account.name, "failure": failure.code(), "message": failure.to_string(),
+        "cure": failure.cure(), "exit": exit::code(failure), "ms": ticks.total_ms(), "steps": ticks.steps(),
+    })
+}

@@ -1,0 +1,197 @@
+//! The commands: arguments in, one object or some lines out, an exit code for each class of failure.
+
+mod context;
+mod demo;
+mod exec;
+mod exit;
+mod login;
+mod say;
+mod secrets;
+mod status;
+mod token;
+mod unlock;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use self::context::Context;
+use self::exit::Exit;
+use crate::config::Environment;
+use crate::drivers::DriverName;
+use crate::secrets::Name;
+use crate::shape::Format;
+
+/// A fresh, valid Kite Connect access token before the first bell, every trading morning.
+#[derive(Debug, Parser)]
+#[command(version, after_help = exit::HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// The configuration [default: FIRSTBELL_CONFIG, else firstbell/config.toml in the user's configuration folder].
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Rehearse a whole morning against kitesim, the simulated Kite, in a real browser. Needs no account.
+    Demo(DemoArgs),
+    /// Log in now, prove the new token, and store it.
+    Login(LoginArgs),
+    /// Print today's token.
+    Token(TokenArgs),
+    /// Run a program with today's token in its environment.
+    Exec(ExecArgs),
+    /// Say what is stored, what was spent, and what to do next.
+    Status(StatusArgs),
+    /// Keep the secrets in the sealed vault.
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+    /// Say that the account is well: attempts that were spent are forgotten.
+    Unlock(AccountArg),
+}
+
+#[derive(Debug, Args)]
+struct AccountArg {
+    /// The account's name in the configuration; may be left out where there is one only.
+    account: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// chrome or http.
+    #[arg(long, value_parser = DriverName::parse, default_value = "chrome")]
+    driver: DriverName,
+    /// Show the browser's window.
+    #[arg(long)]
+    headful: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct LoginArgs {
+    #[command(flatten)]
+    account: AccountArg,
+    /// chrome or http, instead of the configured one.
+    #[arg(long, value_parser = DriverName::parse)]
+    driver: Option<DriverName>,
+    /// Show the browser's window.
+    #[arg(long)]
+    headful: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct TokenArgs {
+    #[command(flatten)]
+    account: AccountArg,
+    /// plain, json, env or header.
+    #[arg(long, value_parser = Format::parse, default_value = "plain")]
+    format: Format,
+    /// The same as --format json.
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ExecArgs {
+    #[command(flatten)]
+    account: AccountArg,
+    /// The program and its arguments. It gets KITE_API_KEY and KITE_ACCESS_TOKEN.
+    #[arg(last = true, required = true)]
+    command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+struct StatusArgs {
+    #[command(flatten)]
+    account: AccountArg,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum SecretsCommand {
+    /// Store a secret: asked for at a terminal, else read from standard input.
+    Set {
+        /// password, totp_seed or api_secret.
+        #[arg(value_parser = secrets::parse_name)]
+        name: Name,
+        #[command(flatten)]
+        account: AccountArg,
+    },
+    /// List the secrets of an account: where each comes from, and whether it is there.
+    List {
+        #[command(flatten)]
+        account: AccountArg,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a secret from the vault.
+    Rm {
+        /// password, totp_seed or api_secret.
+        #[arg(value_parser = secrets::parse_name)]
+        name: Name,
+        #[command(flatten)]
+        account: AccountArg,
+    },
+}
+
+/// Runs the command that was typed.
+pub fn main() -> ExitCode {
+    guard();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version are asked for, and no fault; clap knows where each goes.
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE });
+        }
+    };
+    let env: Environment = std::env::vars().collect();
+    say::start_log(&env);
+    // One thread: a login is one thing after another, and a second thread would only be waited for.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let exit = match runtime {
+        Ok(runtime) => runtime.block_on(run(cli, env)),
+        Err(e) => Exit::internal(&format!("no event loop: {e}")),
+    };
+    ExitCode::from(exit.code())
+}
+
+/// Before anything secret is read: no other process of this user may look into this one, no core file holds its
+/// memory, and a panic says where, never what.
+fn guard() {
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        say::error(&format!("firstbell: internal error at {place}; please report this line"));
+    }));
+}
+
+async fn run(cli: Cli, env: Environment) -> Exit {
+    if let Command::Demo(args) = cli.command {
+        return demo::run(args).await;
+    }
+    let context = match Context::load(cli.config.as_deref(), env) {
+        Ok(context) => context,
+        Err(faults) => return Exit::configuration(&faults),
+    };
+    match cli.command {
+        Command::Demo(_) => unreachable!("handled above"),
+        Command::Login(args) => login::run(context, args).await,
+        Command::Token(args) => token::run(&context, args).await,
+        Command::Exec(args) => exec::run(&context, args).await,
+        Command::Status(args) => status::run(&context, args),
+        Command::Secrets(command) => secrets::run(&context, command),
+        Command::Unlock(args) => unlock::run(&context, args),
+    }
+}

@@ -1,0 +1,122 @@
+//! `firstbell secrets`: into the vault from a terminal or a pipe, never from an argument.
+
+use std::io::{IsTerminal, Read};
+
+use firstbell_core::failure::Failure;
+use firstbell_core::secret::Secret;
+use firstbell_core::totp::Seed;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::SecretsCommand;
+use super::context::Context;
+use super::exit::Exit;
+use super::say;
+use crate::config::Account;
+use crate::secrets::{Name, Source};
+
+/// Longer than any password or key.
+const BYTES_MAX: u64 = 4096;
+
+/// Reads a secret's name.
+pub(super) fn parse_name(text: &str) -> Result<Name, String> {
+    let names = || Name::ALL.map(Name::as_str).join(", ");
+    Name::ALL
+        .into_iter()
+        .find(|name| name.as_str() == text.replace('-', "_"))
+        .ok_or_else(|| format!("is not the name of a secret; there are: {}", names()))
+}
+
+pub(super) fn run(context: &Context, command: SecretsCommand) -> Exit {
+    let (SecretsCommand::Set { account, .. }
+    | SecretsCommand::List { account, .. }
+    | SecretsCommand::Rm { account, .. }) = &command;
+    let account = match context.account(account.account.as_deref()) {
+        Ok(account) => account,
+        Err(exit) => return exit,
+    };
+    match command {
+        SecretsCommand::Set { name, .. } => set(context, account, name),
+        SecretsCommand::List { json, .. } => list(context, account, json),
+        SecretsCommand::Rm { name, .. } => remove(context, account, name),
+    }
+}
+
+fn set(context: &Context, account: &Account, name: Name) -> Exit {
+    let secret = match ask(name) {
+        Ok(secret) => secret,
+        Err(why) => return Exit::usage(&why),
+    };
+    if secret.is_blank() {
+        return Exit::usage("nothing was given; nothing was stored");
+    }
+    if name == Name::TotpSeed
+        && let Err(fault) = Seed::parse(&secret)
+    {
+        return Exit::usage(&format!("not stored: {fault}"));
+    }
+    let kept = context.stores().and_then(|stores| stores.vault().keep(&account.name, name.as_str(), &secret));
+    if let Err(failure) = kept {
+        return Exit::failed(&failure);
+    }
+    say::error(&format!("{} of {} is in the vault", name.as_str(), account.name));
+    let (_, source) = &account.secrets[name as usize];
+    if *source != Source::Vault {
+        let from = source.describe();
+        say::error(&format!(
+            "note: the configuration takes {} from the {from}, not from the vault",
+            name.as_str()
+        ));
+    }
+    Exit::DONE
+}
+
+fn ask(name: Name) -> Result<Secret, String> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        let prompt = format!("{} ({}): ", name.as_str(), name.hint());
+        return rpassword::prompt_password(prompt)
+            .map(Secret::new)
+            .map_err(|e| format!("nothing was read: {e}"));
+    }
+    let mut text = Zeroizing::new(String::with_capacity(4097));
+    let read =
+        stdin.take(BYTES_MAX + 1).read_to_string(&mut text).map_err(|e| format!("nothing was read: {e}"))?;
+    if read as u64 > BYTES_MAX {
+        return Err("what was given is too long for a secret".into());
+    }
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn list(context: &Context, account: &Account, as_json: bool) -> Exit {
+    let look = || -> Result<Vec<(Name, String, bool)>, Failure> {
+        let stores = context.stores()?;
+        let there = |name, source: &Source| source.fetch(&account.name, name, stores.vault()).is_ok();
+        Ok(account.secrets.iter().map(|(n, source)| (*n, source.describe(), there(*n, source))).collect())
+    };
+    let found = match look() {
+        Ok(found) => found,
+        Err(failure) => return Exit::failed(&failure),
+    };
+    if as_json {
+        let row = |(name, source, there): &(Name, String, bool)| json!({ "name": name.as_str(), "source": source, "present": there });
+        let rows: Vec<_> = found.iter().map(row).collect();
+        say::out(&json!({ "account": account.name, "secrets": rows }).to_string());
+    } else {
+        for (name, source, there) in &found {
+            let there = if *there { "there" } else { "missing" };
+            say::out(&format!("{:<11} {there:<8} {source}", name.as_str()));
+        }
+    }
+    Exit::DONE
+}
+
+fn remove(context: &Context, account: &Account, name: Name) -> Exit {
+    let removed = context.stores().and_then(|stores| stores.vault().forget(&account.name, name.as_str()));
+    match removed {
+        Ok(true) => say::error(&format!("{} of {} is gone from the vault", name.as_str(), account.name)),
+        Ok(false) => say::error(&format!("{} of {} was not in the vault", name.as_str(), account.name)),
+        Err(failure) => return Exit::failed(&failure),
+    }
+    Exit::DONE
+}

@@ -1,0 +1,67 @@
+//! `firstbell token`: today's token, if it can be believed.
+
+use firstbell_core::broker::Broker;
+use firstbell_core::failure::Failure;
+use firstbell_core::token::{Standing, Token};
+
+use super::TokenArgs;
+use super::context::Context;
+use super::exit::Exit;
+use super::say::{self, Ticks};
+use crate::clock::MachineClock;
+use crate::config::Account;
+use crate::http::HyperHttp;
+use crate::ledger::Ledger;
+use crate::login::Login;
+use crate::ports::{Clock, Delivery};
+use crate::shape::{Format, india, shape};
+
+pub(super) async fn run(context: &Context, args: TokenArgs) -> Exit {
+    let account = match context.account(args.account.account.as_deref()) {
+        Ok(account) => account,
+        Err(exit) => return exit,
+    };
+    let token = match believed(context, account).await {
+        Ok(token) => token,
+        Err(failure) => return Exit::failed(&failure),
+    };
+    let app = &account.app;
+    let delivery =
+        Delivery { account: &account.name, api_key: &app.api_key, user_id: &app.user_id, token: &token };
+    let format = if args.json { Format::Json } else { args.format };
+    match say::out_secret(&shape(format, &delivery)) {
+        Ok(()) => Exit::DONE,
+        Err(e) => Exit::internal(&format!("the token could not be written out: {e}")),
+    }
+}
+
+/// The stored token, if it is trusted now, or was proven just now because it is in doubt.
+pub(super) async fn believed(context: &Context, account: &Account) -> Result<Token, Failure> {
+    let (clock, stores) = (MachineClock::start(), context.stores()?);
+    let ledger = Ledger::open(stores.store(), &clock, &account.name)?;
+    let none = |why: String| Failure::NoToken { why };
+    let Some(token) = ledger.current()? else {
+        return Err(none("none was ever stored".into()));
+    };
+    match token.life.standing(clock.now()) {
+        Standing::Trusted => Ok(token),
+        Standing::Dead => Err(none(format!("the last one ended at {}", india(token.life.dead_from)))),
+        Standing::Suspect => {
+            let (kite, http, ticks) = (context.kite(), HyperHttp::new(), Ticks::start());
+            let login = Login {
+                broker: &kite as &dyn Broker,
+                ground: kite.ground(),
+                app: &account.app,
+                drivers: &context.config.drivers,
+                http: &http,
+                clock: &clock,
+                progress: &ticks,
+            };
+            match login.probe(&token.access).await {
+                Ok(()) => Ok(token),
+                Err(Failure::DeadOnArrival) => Err(none("the stored one was refused just now".into())),
+                Err(failure) => Err(failure),
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! File and environment become the configuration; every fault is reported at once, with its line.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use firstbell_core::broker::App;
+use firstbell_core::brokers::kite::Kite;
+use firstbell_core::origin::Origin;
+use url::Url;
+
+use crate::drivers::{DriverConfig, DriverName};
+use crate::secrets::{Name, Source};
+use crate::sinks::SinkConfig;
+use crate::written::{Faults, Section};
+
+/// Everything that firstbell was told.
+#[derive(Debug)]
+pub struct Config {
+    /// Where store, key and locks are.
+    pub state_dir: PathBuf,
+    /// The accounts, by name.
+    pub accounts: Vec<Account>,
+    /// The engines.
+    pub drivers: DriverConfig,
+    /// Loopback addresses in the place of the broker's own, for rehearsals.
+    pub rehearsal: Option<(Origin, Origin)>,
+}
+
+/// One account.
+#[derive(Debug)]
+pub struct Account {
+    /// Its name on the command line.
+    pub name: String,
+    /// The app and the user.
+    pub app: App,
+    /// Where each secret comes from.
+    pub secrets: Vec<(Name, Source)>,
+    /// Where a fresh token goes.
+    pub sinks: Vec<SinkConfig>,
+}
+
+/// What is wrong with a configuration: a line for each fault.
+#[derive(Debug)]
+pub struct ConfigFaults(pub Vec<String>);
+
+/// The environment as it was at the start.
+pub type Environment = BTreeMap<String, String>;
+
+/// Variables that firstbell reads beside its file. A misspelt one is a fault: it would be a setting that nobody obeys.
+const VARIABLES: [&str; 5] =
+    ["FIRSTBELL_BROWSER", "FIRSTBELL_CONFIG", "FIRSTBELL_DRIVER", "FIRSTBELL_LOG", "FIRSTBELL_STATE_DIR"];
+
+/// Where the configuration is, unless it is named: `FIRSTBELL_CONFIG`, else below the user's configuration folder.
+pub fn place(named: Option<&Path>, env: &Environment) -> PathBuf {
+    let home = || PathBuf::from(env.get("HOME").map_or("/", String::as_str));
+    let folder = env.get("XDG_CONFIG_HOME").map_or_else(|| home().join(".config"), PathBuf::from);
+    named
+        .map(Path::to_owned)
+        .or_else(|| env.get("FIRSTBELL_CONFIG").map(PathBuf::from))
+        .unwrap_or_else(|| folder.join("firstbell/config.toml"))
+}
+
+/// Reads the file at `path`, and the environment over it.
+///
+/// # Errors
+/// All faults of both.
+pub fn load(path: &Path, env: &Environment) -> Result<Config, ConfigFaults> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        let cure = format!("write one; the README shows it whole ({file}), or name another with --config");
+        ConfigFaults(vec![format!("{file}: the configuration cannot be read: {e}; {cure}")])
+    })?;
+    read(&file, &text, env)
+}
+
+fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFaults> {
+    let faults = Faults::new(file, text);
+    let mut root = Section::root(text, faults.clone());
+    let rehearsal = root.section("rehearsal").and_then(read_rehearsal);
+    let mut drivers = DriverConfig::read(&mut root);
+    let state_dir = root.text("state_dir").map(PathBuf::from);
+    let accounts: Vec<_> =
+        root.named("account").into_iter().filter_map(|(n, s)| read_account(n, s)).collect();
+    if accounts.is_empty() && !root.asked("account") {
+        root.fault("there is no account: write one under [account.NAME]");
+    }
+    root.end(&["account", "browser", "driver", "rehearsal", "state_dir"]);
+
+    let mut lines = faults.lines();
+    lines.extend(read_environment(env, &mut drivers));
+    if !lines.is_empty() {
+        return Err(ConfigFaults(lines));
+    }
+    let state_dir = env.get("FIRSTBELL_STATE_DIR").map(PathBuf::from).or(state_dir);
+    Ok(Config { state_dir: state_dir.unwrap_or_else(|| usual_state_dir(env)), accounts, drivers, rehearsal })
+}
+
+fn read_environment(env: &Environment, drivers: &mut DriverConfig) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(name) = env.get("FIRSTBELL_DRIVER") {
+        match DriverName::parse(name) {
+            Ok(driver) => drivers.driver = driver,
+            Err(why) => lines.push(format!("environment: FIRSTBELL_DRIVER {why}")),
+        }
+    }
+    if let Some(binary) = env.get("FIRSTBELL_BROWSER") {
+        drivers.binary = Some(binary.into());
+    }
+    let unknown = env.keys().filter(|k| k.starts_with("FIRSTBELL_") && !VARIABLES.contains(&k.as_str()));
+    lines.extend(unknown.map(|k| format!("environment: {k} is not known; known: {}", VARIABLES.join(", "))));
+    lines
+}
+
+fn usual_state_dir(env: &Environment) -> PathBuf {
+    let home = || PathBuf::from(env.get("HOME").map_or("/", String::as_str));
+    let folder = env.get("XDG_STATE_HOME").map_or_else(|| home().join(".local/state"), PathBuf::from);
+    folder.join("firstbell")
+}
+
+fn read_rehearsal(mut section: Section<'_>) -> Option<(Origin, Origin)> {
+    let read = |text: &str| Origin::parse(text).map_err(|e| e.to_string());
+    let site = section.parsed("site", read);
+    let api = section.parsed("api", read);
+    if !section.asked("site") || !section.asked("api") {
+        section.fault("needs both site and api");
+    }
+    let pair = site.zip(api);
+    if let Some((site, api)) = &pair
+        && Kite::rehearsal(site.clone(), api.clone()).is_err()
+    {
+        section.fault(
+            "site and api must be loopback addresses, such as http://127.0.0.1:8080: a real account's \
+                       secrets go to Zerodha only",
+        );
+    }
+    section.end(&["site", "api"]);
+    pair
+}
+
+fn read_account(name: String, mut section: Section<'_>) -> Option<Account> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
+        section.fault("an account's name has 1 to 32 of a-z, 0-9, - and _");
+    }
+    section.parsed("broker", |b| {
+        if b == "kite" { Ok(()) } else { Err("is not known; known brokers: kite".into()) }
+    });
+    let user_id = required(&mut section, "user_id", |t| word(t, 1, 16, "a Kite client id, such as AB1234"));
+    let api_key =
+        required(&mut section, "api_key", |t| word(t, 6, 64, "the API key of the developer console"));
+    let redirect = required(&mut section, "redirect_url", read_redirect);
+    let secrets = Name::ALL.map(|name| (name, Source::read(&mut section, name.as_str())));
+    let sinks = section.list("sink").into_iter().filter_map(SinkConfig::read).collect();
+    let mut known = vec!["broker", "user_id", "api_key", "redirect_url", "sink"];
+    known.extend(Name::ALL.map(Name::as_str));
+    section.end(&known);
+    let app = App { api_key: api_key?, user_id: user_id?, redirect: redirect? };
+    Some(Account { name, app, secrets: secrets.to_vec(), sinks })
+}
+
+fn required<T>(section: &mut Section<'_>, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    let value = section.parsed(key, read);
+    if !section.asked(key) {
+        section.fault(&format!("{key} is missing"));
+    }
+    value
+}
+
+fn word(text: &str, min: usize, max: usize, what: &str) -> Result<String, String> {
+    let fits = (min..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    if fits { Ok(text.to_owned()) } else { Err(format!("must be {what}: letters and digits only")) }
+}
+
+fn read_redirect(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|e| format!("is not an address: {e}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.fragment().is_some() || !url.username().is_empty() {
+        return Err("must be the http or https address that is registered on the developer console".into());
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[account.main]
+user_id = "AB1234"
+api_key = "kitekey123"
+redirect_url = "http://127.0.0.1:5000/back"
+password = { env = "KITE_PASSWORD" }
+[[account.main.sink]]
+kind = "file"
+path = "/tmp/token"
+format = "env"
+"#;
+
+    fn faults(text: &str, env: &[(&str, &str)]) -> Vec<String> {
+        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        read("c.toml", text, &env).err().map_or_else(Vec::new, |f| f.0)
+    }
+
+    #[test]
+    fn a_whole_configuration_is_read() {
+        let config = read("c.toml", GOOD, &Environment::new()).unwrap();
+        let account = &config.accounts[0];
+        assert_eq!((account.name.as_str(), account.sinks.len()), ("main", 1));
+        assert_eq!(account.secrets[0].1, Source::Env("KITE_PASSWORD".into()));
+        assert_eq!(account.secrets[1].1, Source::Vault);
+        assert!(config.rehearsal.is_none());
+    }
+
+    #[test]
+    fn every_fault_comes_at_once_with_its_line() {
+        let text = r#"drivr = "chrome"
+driver = "netscape"
+[account.Main]
+user_id = 7
+api_key = "x y"
+redirect_url = "kite"
+password = { env = "A", file = "/b" }
+totp = "123456"
+[[account.Main.sink]]
+kind = "pigeon"
+path = "token"
+format = "xml"
+colour = "red"
+[rehearsal]
+site = "http://127.0.0.1:1"
+api = "https://api.example"
+"#;
+        let lines = faults(text, &[("FIRSTBELL_DRVIER", "http"), ("FIRSTBELL_DRIVER", "netscape")]);
+        let want = [
+            "c.toml:1: drivr is not known",
+            "c.toml:2: driver is not known",
+            "c.toml:3: [account.Main]: an account's name",
+            "c.toml:4: account.Main.user_id must be a text",
+            "c.toml:5: account.Main.api_key must be",
+            "c.toml:6: account.Main.redirect_url is not an address",
+            "c.toml:7: [account.Main.password]: needs exactly one",
+            "c.toml:8: account.Main.totp is not known",
+            "c.toml:9: [account.Main.sink]: path must be absolute",
+            "c.toml:10: account.Main.sink.kind is not known",
+            "c.toml:12: account.Main.sink.format is not known",
+            "c.toml:13: account.Main.sink.colour is not known",
+            "c.toml:14: [rehearsal]: site and api must be loopback",
+            "environment: FIRSTBELL_DRIVER is not known",
+            "environment: FIRSTBELL_DRVIER is not known",
+        ];
+        for (line, start) in lines.iter().zip(want) {
+            assert!(line.starts_with(start), "{line}\nis not\n{start}\nin {lines:#?}");
+        }
+        assert_eq!(lines.len(), want.len(), "{lines:#?}");
+    }
+
+    #[test]
+    fn what_is_missing_and_what_is_no_toml_is_said() {
+        assert!(faults("", &[])[0].contains("there is no account"));
+        assert_eq!(faults("[account.main]", &[]).len(), 3, "user_id, api_key, redirect_url");
+        let lines = faults("[account.main\nuser_id = \n", &[]);
+        assert!(lines[0].starts_with("c.toml:1:"), "{lines:?}");
+    }
+
+    #[test]
+    fn the_environment_outranks_the_file() {
+        let env = [("FIRSTBELL_DRIVER", "http"), ("FIRSTBELL_STATE_DIR", "/x")];
+        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let config = read("c.toml", GOOD, &env).unwrap();
+        assert_eq!((config.drivers.driver, config.state_dir), (DriverName::Http, PathBuf::from("/x")));
+    }
+}

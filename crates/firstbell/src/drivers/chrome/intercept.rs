@@ -1,0 +1,195 @@
+//! What may pass between the page and the world: the plan's hosts, one submission for each that was paid for, and
+//! nothing towards the redirect address.
+
+use std::io;
+
+use serde_json::{Value, json};
+use url::Url;
+
+use firstbell_core::origin::Origin;
+use firstbell_core::plan::Step;
+use firstbell_core::secret::Secret;
+use firstbell_core::sight::Answer;
+
+use super::page::Page;
+use crate::http::read_date;
+
+/// Answers of the login's own requests are far smaller; a larger one is not read.
+const BODY_BYTES: u64 = 64 * 1024;
+
+/// Failures of which the browser says that no connection was made.
+const NEVER_LEFT: [&str; 4] =
+    ["ConnectionRefused", "NameNotResolved", "InternetDisconnected", "AddressUnreachable"];
+
+/// An answer whose body was asked for.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    request: String,
+    answer: Answer,
+    /// Whether a good answer of this request is JSON that says success.
+    json: bool,
+}
+
+impl Page<'_> {
+    /// Every request is looked at before it leaves; documents and submissions also when their answer has come.
+    pub(super) fn patterns(&self) -> Value {
+        let mut patterns = vec![
+            json!({ "urlPattern": "*", "requestStage": "Request" }),
+            json!({ "urlPattern": "*", "resourceType": "Document", "requestStage": "Response" }),
+        ];
+        for step in &self.plan.steps {
+            let url = self.plan.origin.join(&step.path);
+            patterns.push(json!({ "urlPattern": format!("{url}*"), "requestStage": "Response" }));
+        }
+        Value::Array(patterns)
+    }
+
+    pub(super) async fn paused(&mut self, params: Value) -> io::Result<()> {
+        let is_answer =
+            params.get("responseStatusCode").is_some() || params.get("responseErrorReason").is_some();
+        if is_answer { self.answer_came(&params).await } else { self.wants_out(&params).await }
+    }
+
+    async fn wants_out(&mut self, params: &Value) -> io::Result<()> {
+        let text = params["request"]["url"].as_str().unwrap_or_default();
+        let url = Url::parse(text).ok();
+        let origin = url.as_ref().and_then(Origin::of);
+        let own = origin.as_ref() == Some(&self.plan.origin);
+        if self.is_main_document(params) {
+            if !own {
+                self.away = Some(Secret::new(text.to_owned()));
+                return self.stop(params, "Aborted").await;
+            }
+            if self.armed.is_some() {
+                // A form without its script would put what was typed into an address.
+                self.armed = None;
+                self.lost = Some((false, "the page tried to leave instead of sending the form".into()));
+                return self.stop(params, "BlockedByClient").await;
+            }
+            return self.pass(params).await;
+        }
+        if params["request"]["method"] == "POST"
+            && let Some(step) = self.submission(url.as_ref())
+        {
+            if self.armed != Some(step) {
+                return self.stop(params, "BlockedByClient").await;
+            }
+            self.armed = None;
+            self.sent = Some(step);
+            self.answered = false;
+            return self.pass(params).await;
+        }
+        let listed = url.as_ref().is_some_and(|url| {
+            url.scheme() == "https"
+                && url.host_str().is_some_and(|host| self.plan.hosts.iter().any(|h| h == host))
+        });
+        if own || listed { self.pass(params).await } else { self.stop(params, "BlockedByClient").await }
+    }
+
+    async fn answer_came(&mut self, params: &Value) -> io::Result<()> {
+        let url = params["request"]["url"].as_str().and_then(|text| Url::parse(text).ok());
+        let document = self.is_main_document(params);
+        let step = self.submission(url.as_ref()).filter(|step| self.sent == Some(*step) && !self.answered);
+        if !document && step.is_none() {
+            return self.pass(params).await;
+        }
+        if let Some(reason) = params["responseErrorReason"].as_str() {
+            if self.away.is_none() && reason != "Aborted" {
+                let left = step.is_some() && !NEVER_LEFT.contains(&reason);
+                self.answered = step.is_some();
+                self.lost = Some((left, words(reason).into()));
+            }
+            return self.pass(params).await;
+        }
+        let headers = Headers(params);
+        self.date = headers.find("date").and_then(read_date).or(self.date);
+        let status = params["responseStatusCode"].as_u64().and_then(|s| u16::try_from(s).ok()).unwrap_or(0);
+        let media =
+            headers.find("content-type").unwrap_or("").split(';').next().unwrap_or("").trim().to_lowercase();
+        if document {
+            // The answer itself proves where it came from: only the plan's origin was let through.
+            self.origin = Some(self.plan.origin.clone());
+            if (300..400).contains(&status) || (status == 200 && media == "text/html") {
+                return self.pass(params).await;
+            }
+        }
+        let after = step.unwrap_or(if self.sent == Some(Step::Code) { Step::Finish } else { Step::Open });
+        let retry_after_s = headers.find("retry-after").and_then(|text| text.parse().ok());
+        let answer = Answer { after, status, good: false, error: None, message: None, retry_after_s };
+        let small =
+            headers.find("content-length").and_then(|n| n.parse().ok()).is_none_or(|n: u64| n <= BODY_BYTES);
+        let request = params["requestId"].as_str().unwrap_or_default().to_owned();
+        if media == "application/json" && small {
+            let id = self.send("Fetch.getResponseBody", json!({ "requestId": request })).await?;
+            self.awaited.insert(id, Awaited { request, answer, json: step.is_some() && status == 200 });
+            return Ok(());
+        }
+        self.tell(answer);
+        self.pass(params).await
+    }
+
+    /// Takes in the body of an answer that was asked for, and lets the page have it.
+    pub(super) async fn body(&mut self, id: u64, result: Option<Value>) -> io::Result<()> {
+        let Some(Awaited { request, mut answer, json }) = self.awaited.remove(&id) else { return Ok(()) };
+        let result = result.unwrap_or(Value::Null);
+        let text = result["body"].as_str().unwrap_or_default();
+        let decoded = (result["base64Encoded"] == true)
+            .then(|| data_encoding::BASE64.decode(text.as_bytes()).unwrap_or_default());
+        let bytes = decoded.as_deref().unwrap_or(text.as_bytes());
+        let body: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
+        answer.good = json && body["status"] == "success";
+        answer.error = body["error_type"].as_str().map(str::to_owned);
+        answer.message = body["message"].as_str().map(str::to_owned);
+        self.tell(answer);
+        self.send("Fetch.continueRequest", json!({ "requestId": request })).await.map(drop)
+    }
+
+    fn tell(&mut self, answer: Answer) {
+        self.answered = true;
+        self.answer = Some(answer);
+        self.changed = true;
+    }
+
+    /// The step whose request goes to this address.
+    fn submission(&self, url: Option<&Url>) -> Option<Step> {
+        let url = url.filter(|url| Origin::of(url).as_ref() == Some(&self.plan.origin))?;
+        self.plan.steps.iter().find(|step| step.path == url.path()).map(|step| step.name)
+    }
+
+    fn is_main_document(&self, params: &Value) -> bool {
+        params["resourceType"] == "Document" && params["frameId"] == self.frame.as_str()
+    }
+
+    async fn pass(&mut self, params: &Value) -> io::Result<()> {
+        self.send("Fetch.continueRequest", json!({ "requestId": params["requestId"] })).await.map(drop)
+    }
+
+    async fn stop(&mut self, params: &Value, reason: &str) -> io::Result<()> {
+        let stop = json!({ "requestId": params["requestId"], "errorReason": reason });
+        self.send("Fetch.failRequest", stop).await.map(drop)
+    }
+}
+
+/// The few headers that are read. Cookies are among the others, and are not looked at.
+struct Headers<'a>(&'a Value);
+
+impl<'a> Headers<'a> {
+    fn find(&self, name: &str) -> Option<&'a str> {
+        let headers = self.0["responseHeaders"].as_array()?;
+        let found =
+            headers.iter().find(|h| h["name"].as_str().is_some_and(|n| n.eq_ignore_ascii_case(name)))?;
+        found["value"].as_str()
+    }
+}
+
+/// The browser's reason in plain words.
+fn words(reason: &str) -> &'static str {
+    match reason {
+        "ConnectionRefused" => "connection refused",
+        "ConnectionReset" | "ConnectionClosed" | "ConnectionAborted" => "the connection broke",
+        "NameNotResolved" => "the address was not found",
+        "InternetDisconnected" | "AddressUnreachable" => "no route",
+        "TimedOut" => "no answer in time",
+        _ => "the connection failed",
+    }
+}

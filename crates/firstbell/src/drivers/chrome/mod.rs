@@ -1,0 +1,97 @@
+//! Chromium over a pipe: one page, off the record, told what to type and watched until something changes.
+
+mod intercept;
+mod page;
+mod pipe;
+mod private;
+mod process;
+mod program;
+mod typing;
+
+use std::time::Duration;
+
+use firstbell_core::failure::{Failure, Part};
+use firstbell_core::plan::Plan;
+use firstbell_core::sight::{Action, Seen};
+
+use self::page::Page;
+use self::pipe::Pipe;
+use self::process::Process;
+use super::DriverConfig;
+use crate::ports::{Driver, Soon};
+
+/// A browser that has not answered within this does not start.
+const START: Duration = Duration::from_secs(20);
+/// Typing into a page is over within this; a page that hangs is given up.
+const TYPE: Duration = Duration::from_secs(20);
+
+/// One browser for one login.
+pub(super) struct ChromeDriver<'a> {
+    page: Page<'a>,
+    process: Process,
+}
+
+impl<'a> ChromeDriver<'a> {
+    pub(super) async fn start(plan: &'a Plan, config: &DriverConfig) -> Result<ChromeDriver<'a>, Failure> {
+        let (process, ends) = Process::start(plan, config)?;
+        let broken = |why: String| Failure::Broken {
+            part: Part::Browser,
+            why,
+            cure: "Try again; if it stays so, install the browser anew or use --driver http.".into(),
+        };
+        let pipe =
+            Pipe::new(ends.write, ends.read).map_err(|e| broken(format!("no pipe to the browser: {e}")))?;
+        match tokio::time::timeout(START, Page::open(plan, pipe)).await {
+            Ok(Ok(page)) => {
+                page::drain(ends.errors);
+                Ok(ChromeDriver { page, process })
+            }
+            Ok(Err(_)) => {
+                let failure = {
+                    process.end().await?;
+                    process::died(ends.errors)
+                };
+                Err(failure)
+            }
+            Err(_) => {
+                process.end().await?;
+                Err(broken(format!("the browser did not answer within {} s", START.as_secs())))
+            }
+        }
+    }
+
+    async fn step(&mut self, action: Action) -> Seen {
+        let wait_ms = match action {
+            Action::Open { url, wait_ms } => match self.page.navigate(&url).await {
+                Ok(()) => wait_ms,
+                Err(_) => return self.page.gone(),
+            },
+            Action::Fill(fill) => {
+                let wait_ms = fill.wait_ms;
+                match tokio::time::timeout(TYPE, self.page.fill(&fill)).await {
+                    Ok(Ok(None)) => wait_ms,
+                    Ok(Ok(Some(seen))) => return seen,
+                    Ok(Err(_)) => return self.page.gone(),
+                    Err(_) => return self.page.hung(),
+                }
+            }
+            Action::Look { wait_ms } => wait_ms,
+        };
+        match tokio::time::timeout(Duration::from_millis(wait_ms), self.page.news()).await {
+            Ok(Ok(seen)) => seen,
+            Ok(Err(_)) => self.page.gone(),
+            Err(_) => Seen::Unchanged,
+        }
+    }
+}
+
+impl Driver for ChromeDriver<'_> {
+    fn perform(&mut self, action: Action) -> Soon<'_, Result<Seen, Failure>> {
+        Box::pin(async { Ok(self.step(action).await) })
+    }
+
+    fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>> {
+        let process = self.process;
+        Box::pin(process.end())
+    }
+}

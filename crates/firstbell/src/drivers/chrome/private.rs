@@ -1,0 +1,122 @@
+//! The private folder that one browser lives in: on memory where there is some, swept when its owner is gone.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use firstbell_core::failure::{Failure, Part};
+use rustix::fs::{FlockOperation, OFlags, flock};
+
+const PREFIX: &str = "firstbell-browser-";
+const LOCK: &str = "owner.lock";
+
+/// Whom a browser runs as.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct User {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+}
+
+/// A folder of mode 0700 with a home, a profile and a place for temporary files in it.
+#[derive(Debug)]
+pub(super) struct PrivateFolder {
+    path: PathBuf,
+    /// Locked as long as we live: who finds it unlocked may sweep.
+    _lock: File,
+}
+
+impl PrivateFolder {
+    /// Sweeps what dead owners left, and makes a new folder for this user.
+    pub(super) fn make(user: Option<User>) -> Result<PrivateFolder, Failure> {
+        let base = base();
+        sweep(&base);
+        PrivateFolder::make_in(&base, user).map_err(|e| Failure::Broken {
+            part: Part::Browser,
+            why: format!("no private folder for the browser in {}: {e}", base.display()),
+            cure: format!("Free space in {}, or check its mode.", base.display()),
+        })
+    }
+
+    fn make_in(base: &Path, user: Option<User>) -> io::Result<PrivateFolder> {
+        let path = tempfile::Builder::new().prefix(PREFIX).tempdir_in(base)?.keep();
+        let lock = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path.join(LOCK))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        let folder = PrivateFolder { path, _lock: lock };
+        for part in ["home", "profile", "tmp"] {
+            DirBuilder::new().mode(0o700).create(folder.path.join(part))?;
+        }
+        if let Some(user) = user {
+            for part in ["home", "profile", "tmp", "."] {
+                chown(folder.path.join(part), Some(user.uid), Some(user.gid))?;
+            }
+        }
+        Ok(folder)
+    }
+
+    pub(super) fn part(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Removes all of it. To be called when no process is left that could still write there.
+    pub(super) fn wipe(&self) -> io::Result<()> {
+        match fs::remove_dir_all(&self.path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome,
+        }
+    }
+}
+
+impl Drop for PrivateFolder {
+    fn drop(&mut self) {
+        // What cannot be wiped now is swept at the next start.
+        let _ = self.wipe();
+    }
+}
+
+/// The user's own folder on memory, else the shared one (where the sticky bit keeps others from ours).
+fn base() -> PathBuf {
+    let own =
+        std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|p| p.is_absolute() && p.is_dir());
+    let root = rustix::process::geteuid().is_root();
+    // Another user's browser could not reach into root's own folder.
+    own.filter(|_| !root)
+        .or_else(|| Some(PathBuf::from("/dev/shm")).filter(|p| p.is_dir()))
+        .unwrap_or_else(std::env::temp_dir)
+}
+
+/// Removes folders whose owner was killed before it could.
+fn sweep(base: &Path) {
+    for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            continue;
+        }
+        let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("flags of open fit in an int");
+        let lock = OpenOptions::new().write(true).custom_flags(nofollow).open(entry.path().join(LOCK));
+        // One that is not ours cannot be opened; one whose owner lives is locked.
+        if lock.is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_owner_s_folder_is_swept_and_a_living_one_s_is_not() {
+        let base = tempfile::tempdir().unwrap();
+        let living = PrivateFolder::make_in(base.path(), None).unwrap();
+        let dead = base.path().join(format!("{PREFIX}dead"));
+        fs::create_dir_all(dead.join("profile")).unwrap();
+        fs::write(dead.join(LOCK), "").unwrap();
+        let other = base.path().join("other");
+        fs::create_dir(&other).unwrap();
+        sweep(base.path());
+        assert!(living.part("profile").is_dir() && other.is_dir() && !dead.exists());
+        let path = living.path.clone();
+        drop(living);
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,115 @@
+//! An account's history while something is done with it: what is noted is durable, and the state follows.
+
+use firstbell_core::budget::{Cause, Fingerprint};
+use firstbell_core::event::Event;
+use firstbell_core::failure::Failure;
+use firstbell_core::state::State;
+use firstbell_core::token::Token;
+use jiff::Timestamp;
+
+use crate::ports::{Clock, Store, TokenChange};
+
+/// The history of one account, opened for writing. Held by whoever holds the account's login lock.
+pub struct Ledger<'a> {
+    store: &'a dyn Store,
+    clock: &'a dyn Clock,
+    account: &'a str,
+    state: State,
+    /// Noted, but not yet written: goes down with the next write.
+    waiting: Vec<(Timestamp, Event)>,
+}
+
+impl<'a> Ledger<'a> {
+    /// Reads the history.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn open(store: &'a dyn Store, clock: &'a dyn Clock, account: &'a str) -> Result<Ledger<'a>, Failure> {
+        let state = State::of(&store.history(account)?);
+        Ok(Ledger { store, clock, account, state, waiting: Vec::new() })
+    }
+
+    /// What the history amounts to.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Whether one more submission is allowed.
+    ///
+    /// # Errors
+    /// [`Failure::Stopped`] with the reason.
+    pub fn admits(&self, cause: Cause, credential: &Fingerprint) -> Result<(), Failure> {
+        self.state.budget.admits(cause, credential).map_err(Failure::Stopped)
+    }
+
+    /// The current token.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn current(&self) -> Result<Option<Token>, Failure> {
+        let token = self.store.current(self.account)?;
+        Ok(token.map(|mut token| {
+            if let Some(from) = self.state.doubted_from {
+                token.life = token.life.doubted(from);
+            }
+            token
+        }))
+    }
+
+    /// The token that waits to be proven.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn pending(&self) -> Result<Option<Token>, Failure> {
+        self.store.pending(self.account)
+    }
+
+    /// Writes an event; when this returns it survives a power cut.
+    ///
+    /// # Errors
+    /// Where it could not be written: what was about to happen must not.
+    pub fn note(&mut self, event: Event) -> Result<(), Failure> {
+        self.write(event, TokenChange::Keep)
+    }
+
+    /// Notes an event that goes down with the next write. For events whose loss makes us more careful, never less.
+    pub fn note_soon(&mut self, event: Event) {
+        let at = self.clock.now();
+        self.state.take(at, &event);
+        self.waiting.push((at, event));
+    }
+
+    /// Keeps a token that is not proven yet.
+    ///
+    /// # Errors
+    /// Where it could not be written.
+    pub fn pend(&mut self, token: &Token) -> Result<(), Failure> {
+        self.write(Event::Issued { generation: token.generation }, TokenChange::Pend(token))
+    }
+
+    /// The pending token is proven, and takes the current one's place.
+    ///
+    /// # Errors
+    /// Where it could not be written; the current token stays.
+    pub fn promote(&mut self, token: &Token) -> Result<(), Failure> {
+        self.write(Event::Proven { generation: token.generation }, TokenChange::Promote)
+    }
+
+    /// The pending token is worthless.
+    ///
+    /// # Errors
+    /// Where it could not be written.
+    pub fn drop_pending(&mut self, token: &Token) -> Result<(), Failure> {
+        self.write(Event::Dropped { generation: token.generation }, TokenChange::Drop)
+    }
+
+    fn write(&mut self, event: Event, change: TokenChange<'_>) -> Result<(), Failure> {
+        let at = self.clock.now();
+        let mut events = std::mem::take(&mut self.waiting);
+        events.push((at, event));
+        self.store.record(self.account, &events, change)?;
+        let (_, event) = &events[events.len() - 1];
+        self.state.take(at, event);
+        Ok(())
+    }
+}

@@ -1,0 +1,215 @@
+//! One login: walk, capture, exchange once, prove, store. Every attempt is durable before it leaves.
+
+use firstbell_core::broker::{App, Broker, Ground, Reply, Request};
+use firstbell_core::budget::{Cause, Fingerprint, Verdict};
+use firstbell_core::event::Event;
+use firstbell_core::failure::{Failure, Stage};
+use firstbell_core::secret::Secret;
+use firstbell_core::sight::Action;
+use firstbell_core::token::{Access, Life, Token};
+use firstbell_core::walk::{Credentials, Moment, Next, Walk};
+
+use crate::drivers::DriverConfig;
+use crate::ledger::Ledger;
+use crate::ports::{Call, Clock, Driver, Http, WireFault};
+
+/// Pauses before the proof is asked for again: reading is safe to repeat, and a token that was paid for with a login
+/// is worth a few seconds.
+const PROOF_PAUSES_MS: [u64; 2] = [300, 1_200];
+
+/// What a login works with.
+#[derive(Clone, Copy)]
+pub struct Login<'a> {
+    /// The broker, as a document.
+    pub broker: &'a dyn Broker,
+    /// Its API, and when its tokens end.
+    pub ground: &'a Ground,
+    /// The app and the user.
+    pub app: &'a App,
+    /// The engines.
+    pub drivers: &'a DriverConfig,
+    /// Calls out.
+    pub http: &'a dyn Http,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Told of each step as it begins.
+    pub progress: &'a dyn Progress,
+}
+
+/// What only a login may see.
+#[derive(Debug)]
+pub struct Keys {
+    /// What is typed.
+    pub credentials: Credentials,
+    /// Which password it is.
+    pub password_mark: Fingerprint,
+    /// Which seed it is.
+    pub seed_mark: Fingerprint,
+    /// What the exchange is signed with.
+    pub api_secret: Secret,
+}
+
+/// Hears what a login is doing, as it does it.
+pub trait Progress {
+    /// A step begins; the one before is over.
+    fn begin(&self, step: &'static str);
+}
+
+impl Login<'_> {
+    /// Logs in and returns the new token, proven and stored. The failure of a login is in the history too.
+    ///
+    /// # Errors
+    /// The one thing that went wrong. The current token is untouched then.
+    pub async fn run(self, ledger: &mut Ledger<'_>, keys: &Keys) -> Result<Token, Failure> {
+        if let Some(token) = self.resume(ledger).await? {
+            return Ok(token);
+        }
+        let outcome = self.fresh(ledger, keys).await;
+        if let Err(failure) = &outcome
+            && !matches!(failure, Failure::Stopped(_))
+        {
+            ledger.note(Event::Failed { code: failure.code().into() })?;
+        }
+        outcome
+    }
+
+    /// A token that an earlier run was given but could not prove needs no credential: it is asked first.
+    async fn resume(self, ledger: &mut Ledger<'_>) -> Result<Option<Token>, Failure> {
+        let Some(token) = ledger.pending()? else { return Ok(None) };
+        self.progress.begin("proving the token of an earlier run");
+        match self.prove(ledger, token).await {
+            Ok(token) => Ok(Some(token)),
+            Err(Failure::DeadOnArrival | Failure::ForeignToken) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn fresh(self, ledger: &mut Ledger<'_>, keys: &Keys) -> Result<Token, Failure> {
+        // Both, before anything is started: half a login would be an attempt for nothing.
+        ledger.admits(Cause::Password, &keys.password_mark)?;
+        ledger.admits(Cause::Code, &keys.seed_mark)?;
+        self.progress.begin("starting the login engine");
+        ledger.note_soon(Event::Began { driver: self.drivers.driver.as_str().into() });
+        let mut driver = self.drivers.open(self.broker.plan(), self.app, self.http).await?;
+        let walked = self.walk(ledger, keys, driver.as_mut()).await;
+        // The engine has seen the password and the request token: it ends now, while the exchange is under way.
+        let rest = async {
+            let url = walked?;
+            let grant = self.broker.capture(self.app, &url)?;
+            self.progress.begin("exchanging the request token");
+            ledger.note(Event::Exchanging)?;
+            let request = self.broker.calls().exchange(self.app, &grant, &keys.api_secret);
+            let reply = self.call(&request).await.map_err(|fault| lost(Stage::Exchange, fault))?;
+            let access = self.broker.calls().read_exchange(self.app, &reply)?;
+            let token = self.token(ledger, access);
+            ledger.pend(&token)?;
+            self.prove(ledger, token).await
+        };
+        let (token, closed) = tokio::join!(rest, driver.close());
+        let token = token?;
+        closed?;
+        Ok(token)
+    }
+
+    /// Walks until the page leaves for the redirect address.
+    async fn walk(
+        self,
+        ledger: &mut Ledger<'_>,
+        keys: &Keys,
+        driver: &mut dyn Driver,
+    ) -> Result<Secret, Failure> {
+        let mut walk = Walk::new(self.broker.plan(), &keys.credentials, ledger.state().budget.last_step);
+        let began_ms = self.clock.run_ms();
+        let now = || Moment { wall: self.clock.now(), run_ms: self.clock.run_ms() - began_ms };
+        self.progress.begin("opening the login page");
+        let mut action = walk.first(self.broker.entry(self.app), now());
+        loop {
+            self.spend(ledger, keys, &action)?;
+            let seen = driver.perform(action).await?;
+            let turn = walk.seen(seen, now());
+            if let Some((cause, verdict)) = turn.verdict {
+                let event = Event::Judged { cause, verdict };
+                // Only good news may wait for the next write: losing it in a crash makes us more careful, not less.
+                match verdict {
+                    Verdict::Accepted => ledger.note_soon(event),
+                    _ => ledger.note(event)?,
+                }
+            }
+            action = match turn.next {
+                Next::Do(action) => action,
+                Next::Left(url) => return Ok(url),
+                Next::Fail(failure) => return Err(failure),
+            };
+        }
+    }
+
+    /// Makes a submission durable before it leaves, or refuses it.
+    fn spend(self, ledger: &mut Ledger<'_>, keys: &Keys, action: &Action) -> Result<(), Failure> {
+        let Action::Fill(fill) = action else { return Ok(()) };
+        let (mark, step) = match fill.cause {
+            Cause::Password => (&keys.password_mark, "user id and password"),
+            Cause::Code => (&keys.seed_mark, "second factor"),
+        };
+        ledger.admits(fill.cause, mark)?;
+        self.progress.begin(step);
+        let time_step = fill.time_step;
+        ledger.note(Event::Intent { cause: fill.cause, credential: mark.clone(), time_step })
+    }
+
+    fn token(self, ledger: &Ledger<'_>, access: Access) -> Token {
+        let life = Life::of(self.clock.now(), self.ground.flush);
+        Token { access, generation: ledger.state().generation + 1, life }
+    }
+
+    /// Shows that the pending token works and is the expected user's; only then does it replace the current one.
+    async fn prove(self, ledger: &mut Ledger<'_>, token: Token) -> Result<Token, Failure> {
+        self.progress.begin("proving the token");
+        match self.probe(&token.access).await {
+            Ok(()) => {
+                ledger.promote(&token)?;
+                Ok(token)
+            }
+            Err(failure @ (Failure::DeadOnArrival | Failure::ForeignToken)) => {
+                ledger.drop_pending(&token)?;
+                Err(failure)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Asks the broker whose token this is, again after a pause where the network or the broker fails.
+    pub async fn probe(self, access: &Access) -> Result<(), Failure> {
+        let mut pauses = PROOF_PAUSES_MS.iter();
+        loop {
+            let request = self.broker.calls().proof(self.app, access);
+            let outcome = match self.call(&request).await {
+                Ok(reply) => self.broker.calls().read_proof(self.app, &reply).map(drop),
+                Err(fault) => Err(Failure::Unreachable { stage: Stage::Proof, why: fault.why }),
+            };
+            match (outcome, pauses.next()) {
+                (Err(Failure::Unreachable { .. } | Failure::BrokerDown { .. }), Some(ms)) => {
+                    self.clock.rest(*ms).await
+                }
+                (outcome, _) => return outcome,
+            }
+        }
+    }
+
+    async fn call(self, request: &Request) -> Result<Reply, WireFault> {
+        let call = Call {
+            post: request.method == firstbell_core::broker::Method::Post,
+            url: Secret::new(self.ground.api.join(&request.path)),
+            headers: request.headers.clone(),
+            authorization: request.authorization.clone(),
+            cookie: None,
+            form: request.form.clone(),
+        };
+        let reply = self.http.send(call).await?;
+        Ok(Reply { status: reply.status, media: reply.media, body: reply.body })
+    }
+}
+
+fn lost(stage: Stage, fault: WireFault) -> Failure {
+    let why = fault.why;
+    if fault.left { Failure::Unanswered { stage, why } } else { Failure::Unreachable { stage, why } }
+}

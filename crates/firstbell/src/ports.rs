@@ -1,0 +1,179 @@
+//! The small traits between what decides and what does, each with its promises.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use firstbell_core::event::Event;
+use firstbell_core::failure::Failure;
+use firstbell_core::secret::{Secret, SecretBytes};
+use firstbell_core::sight::{Action, Seen};
+use firstbell_core::token::Token;
+use jiff::Timestamp;
+
+/// A future that need not move between threads: one login is one thread's work.
+pub type Soon<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// The time. The one place that asks for it is `clock.rs`.
+pub trait Clock {
+    /// The time of day.
+    fn now(&self) -> Timestamp;
+    /// Milliseconds on a clock that only runs forward.
+    fn run_ms(&self) -> u64;
+    /// Ends after this many milliseconds. For moments that are known beforehand only, never in place of a condition.
+    fn rest(&self, ms: u64) -> Soon<'_, ()>;
+}
+
+/// One HTTP request.
+#[derive(Debug)]
+pub struct Call {
+    /// `GET` or `POST`.
+    pub post: bool,
+    /// Where to.
+    pub url: Secret,
+    /// Headers that are nobody's secret.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// The `Authorization` header.
+    pub authorization: Option<Secret>,
+    /// The `Cookie` header.
+    pub cookie: Option<Secret>,
+    /// The body, as a form.
+    pub form: Option<Secret>,
+}
+
+/// One HTTP reply, read whole.
+#[derive(Debug)]
+pub struct Received {
+    /// The status.
+    pub status: u16,
+    /// The media type without parameters, in lower case.
+    pub media: String,
+    /// Where a redirect leads.
+    pub location: Option<Secret>,
+    /// Name and value of each cookie that was set.
+    pub cookies: Vec<(String, Secret)>,
+    /// The other side's clock.
+    pub date: Option<Timestamp>,
+    /// How long the other side asks us to wait.
+    pub retry_after_s: Option<u32>,
+    /// The body.
+    pub body: SecretBytes,
+}
+
+/// A request without a reply.
+#[derive(Clone, Debug)]
+pub struct WireFault {
+    /// Whether any byte of the request may have left this machine.
+    pub left: bool,
+    /// What happened, without the address: addresses may carry secrets.
+    pub why: String,
+}
+
+/// Calls out. A request is sent once: never resent after a fault, never redirected, and no proxy of the environment is
+/// used. Replies are bounded in size and time.
+pub trait Http {
+    /// Sends one request and reads its reply whole.
+    fn send(&self, call: Call) -> Soon<'_, Result<Received, WireFault>>;
+}
+
+/// Walks one login for us. Not shared; dropped after one walk whatever happened.
+pub trait Driver {
+    /// Performs the action, and says what it sees next. A [`Action::Fill`] lets exactly one request of its step leave
+    /// this machine, whatever the page does. Nothing is typed at another origin than the plan's.
+    ///
+    /// # Errors
+    /// [`Failure`] where the engine itself broke; what the page or the network does is [`Seen`].
+    fn perform(&mut self, action: Action) -> Soon<'_, Result<Seen, Failure>>;
+    /// Ends the engine. When this is over no process and no file of it is left.
+    fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>>;
+}
+
+/// What becomes of an account's tokens with an event.
+#[derive(Debug)]
+pub enum TokenChange<'a> {
+    /// Nothing.
+    Keep,
+    /// This one waits to be proven; the current one stays.
+    Pend(&'a Token),
+    /// The pending one is proven and takes the current one's place.
+    Promote,
+    /// The pending one is worthless; the current one stays.
+    Drop,
+}
+
+/// Keeps what must outlive us. Each call is one transaction: after a crash at any instant either all of it is there or
+/// nothing. When `record` returns, what it wrote survives a power cut. Several processes may use one store at a time.
+pub trait Store {
+    /// Appends events of an account, and changes its tokens with them.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] with what to do; nothing was written then.
+    fn record(
+        &self,
+        account: &str,
+        events: &[(Timestamp, Event)],
+        change: TokenChange<'_>,
+    ) -> Result<(), Failure>;
+    /// All events of an account, oldest first.
+    ///
+    /// # Errors
+    /// As above; a damaged event is an error, never skipped.
+    fn history(&self, account: &str) -> Result<Vec<(Timestamp, Event)>, Failure>;
+    /// The current token: proven once, whatever it is worth now.
+    ///
+    /// # Errors
+    /// As above; a token that the key does not open is an error.
+    fn current(&self, account: &str) -> Result<Option<Token>, Failure>;
+    /// The token that waits to be proven.
+    ///
+    /// # Errors
+    /// As above.
+    fn pending(&self, account: &str) -> Result<Option<Token>, Failure>;
+}
+
+/// Keeps secrets sealed. The same promises as [`Store`].
+pub trait Vault {
+    /// Keeps a secret in the place of an older one of the same name.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] with what to do.
+    fn keep(&self, account: &str, name: &str, secret: &Secret) -> Result<(), Failure>;
+    /// The secret of a name.
+    ///
+    /// # Errors
+    /// As above.
+    fn fetch(&self, account: &str, name: &str) -> Result<Option<Secret>, Failure>;
+    /// Forgets a secret; says whether there was one.
+    ///
+    /// # Errors
+    /// As above.
+    fn forget(&self, account: &str, name: &str) -> Result<bool, Failure>;
+}
+
+/// What a sink is given.
+#[derive(Debug)]
+pub struct Delivery<'a> {
+    /// The account's name in the configuration.
+    pub account: &'a str,
+    /// The app's key: programs need both.
+    pub api_key: &'a str,
+    /// The client id.
+    pub user_id: &'a str,
+    /// The token.
+    pub token: &'a Token,
+}
+
+/// A place that a fresh token is written to, for other programs. Whoever reads it sees the old or the new one, whole.
+pub trait Sink {
+    /// A name for messages.
+    fn name(&self) -> String;
+    /// Proves, before a credential is spent, that a write will succeed.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] with what to do.
+    fn check(&self) -> Result<(), Failure>;
+    /// Writes the token.
+    ///
+    /// # Errors
+    /// As above; what was there before is still there.
+    fn deliver(&self, delivery: &Delivery<'_>) -> Result<(), Failure>;
+}

@@ -1,0 +1,148 @@
+//! Events as bytes, with a version: what the store holds, and nothing that only this build would understand.
+
+use firstbell_core::budget::{Cause, Fingerprint, Verdict};
+use firstbell_core::event::Event;
+use serde::{Deserialize, Serialize};
+
+/// The form of events that this program writes. A stored event of another version is refused, never guessed at.
+pub const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
+enum Stored {
+    Began { driver: String },
+    Intent { cause: StoredCause, credential: String, time_step: Option<u64> },
+    Judged { cause: StoredCause, verdict: StoredVerdict },
+    Exchanging {},
+    Issued { generation: u64 },
+    Proven { generation: u64 },
+    Dropped { generation: u64 },
+    Failed { code: String },
+    Unlocked {},
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum StoredCause {
+    Password,
+    Code,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum StoredVerdict {
+    Accepted,
+    Rejected,
+    Blocked,
+    Unknown,
+    NeverLeft,
+}
+
+/// An event as text.
+pub fn write(event: &Event) -> String {
+    serde_json::to_string(&stored(event)).expect("events hold nothing that JSON cannot say")
+}
+
+/// An event from its text.
+///
+/// # Errors
+/// Says why the text is not one; a reader stops there.
+pub fn read(text: &str) -> Result<Event, serde_json::Error> {
+    Ok(event(serde_json::from_str(text)?))
+}
+
+fn stored(event: &Event) -> Stored {
+    match event.clone() {
+        Event::Began { driver } => Stored::Began { driver },
+        Event::Intent { cause, credential, time_step } => {
+            Stored::Intent { cause: stored_cause(cause), credential: credential.0, time_step }
+        }
+        Event::Judged { cause, verdict } => {
+            let verdict = match verdict {
+                Verdict::Accepted => StoredVerdict::Accepted,
+                Verdict::Rejected => StoredVerdict::Rejected,
+                Verdict::Blocked => StoredVerdict::Blocked,
+                Verdict::Unknown => StoredVerdict::Unknown,
+                Verdict::NeverLeft => StoredVerdict::NeverLeft,
+            };
+            Stored::Judged { cause: stored_cause(cause), verdict }
+        }
+        Event::Exchanging => Stored::Exchanging {},
+        Event::Issued { generation } => Stored::Issued { generation },
+        Event::Proven { generation } => Stored::Proven { generation },
+        Event::Dropped { generation } => Stored::Dropped { generation },
+        Event::Failed { code } => Stored::Failed { code },
+        Event::Unlocked => Stored::Unlocked {},
+    }
+}
+
+fn event(stored: Stored) -> Event {
+    match stored {
+        Stored::Began { driver } => Event::Began { driver },
+        Stored::Intent { cause, credential, time_step } => {
+            Event::Intent { cause: cause_of(&cause), credential: Fingerprint(credential), time_step }
+        }
+        Stored::Judged { cause, verdict } => {
+            let verdict = match verdict {
+                StoredVerdict::Accepted => Verdict::Accepted,
+                StoredVerdict::Rejected => Verdict::Rejected,
+                StoredVerdict::Blocked => Verdict::Blocked,
+                StoredVerdict::Unknown => Verdict::Unknown,
+                StoredVerdict::NeverLeft => Verdict::NeverLeft,
+            };
+            Event::Judged { cause: cause_of(&cause), verdict }
+        }
+        Stored::Exchanging {} => Event::Exchanging,
+        Stored::Issued { generation } => Event::Issued { generation },
+        Stored::Proven { generation } => Event::Proven { generation },
+        Stored::Dropped { generation } => Event::Dropped { generation },
+        Stored::Failed { code } => Event::Failed { code },
+        Stored::Unlocked {} => Event::Unlocked,
+    }
+}
+
+fn stored_cause(cause: Cause) -> StoredCause {
+    match cause {
+        Cause::Password => StoredCause::Password,
+        Cause::Code => StoredCause::Code,
+    }
+}
+
+fn cause_of(stored: &StoredCause) -> Cause {
+    match stored {
+        StoredCause::Password => Cause::Password,
+        StoredCause::Code => Cause::Code,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Version 1 as it lies on disks: never to be changed, only to be followed by a version 2.
+    const VERSION_1: [&str; 9] = [
+        r#"{"event":"began","driver":"chrome"}"#,
+        r#"{"event":"intent","cause":"password","credential":"0a1b","time_step":null}"#,
+        r#"{"event":"intent","cause":"code","credential":"0a1b","time_step":58812345}"#,
+        r#"{"event":"judged","cause":"code","verdict":"never-left"}"#,
+        r#"{"event":"exchanging"}"#,
+        r#"{"event":"issued","generation":7}"#,
+        r#"{"event":"proven","generation":7}"#,
+        r#"{"event":"failed","code":"password-rejected"}"#,
+        r#"{"event":"unlocked"}"#,
+    ];
+
+    #[test]
+    fn what_lies_on_disks_is_read_and_written_the_same() {
+        for text in VERSION_1 {
+            assert_eq!(write(&read(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_event_is_refused() {
+        for text in ["", "{}", r#"{"event":"sold"}"#, r#"{"event":"issued","generation":7,"token":"x"}"#] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}

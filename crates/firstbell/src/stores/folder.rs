@@ -1,0 +1,83 @@
+//! The state folder: ours alone, and one login of an account at a time in it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use firstbell_core::failure::{Failure, Part};
+use rustix::fs::{FlockOperation, OFlags, flock};
+
+use super::broken;
+
+/// Makes the folder where it is missing, and refuses one that others can look into.
+pub(super) fn prepare(folder: &Path) -> Result<(), Failure> {
+    match DirBuilder::new().recursive(true).mode(0o700).create(folder) {
+        Ok(()) => {}
+        Err(e) => return Err(cannot(folder, "be made", &e)),
+    }
+    let meta = fs::symlink_metadata(folder).map_err(|e| cannot(folder, "be read", &e))?;
+    let ours = meta.uid() == rustix::process::geteuid().as_raw();
+    if !meta.is_dir() || !ours || meta.mode() & 0o077 != 0 {
+        let why = format!("{} must be a folder of yours that nobody else can enter", folder.display());
+        let cure = format!("Run: chmod 700 {0} && chown $(id -u) {0}", folder.display());
+        return Err(broken(Part::Store, why, &cure));
+    }
+    Ok(())
+}
+
+/// Opens a file of the state folder that must be a plain file of ours which nobody else can read; refuses a link in
+/// its place.
+pub(super) fn open_private(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
+    let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("flags of open fit in an int");
+    let file = options.mode(0o600).custom_flags(nofollow).open(path)?;
+    let meta = file.metadata()?;
+    let ours = meta.uid() == rustix::process::geteuid().as_raw();
+    if !meta.is_file() || !ours || meta.mode() & 0o077 != 0 {
+        let why = format!("it must be a file of yours with mode 600 (it has {:o})", meta.mode() & 0o777);
+        return Err(std::io::Error::new(ErrorKind::PermissionDenied, why));
+    }
+    Ok(file)
+}
+
+/// Held while an account logs in. The kernel lets it go when the process ends, however it ends.
+#[derive(Debug)]
+pub struct LoginLock {
+    _file: File,
+    /// Whether somebody else held it when we came.
+    pub waited: bool,
+}
+
+/// Waits until no other process logs this account in, and keeps others out while the result lives.
+///
+/// # Errors
+/// [`Failure::Broken`] where the lock file cannot be opened.
+pub fn lock_login(folder: &Path, account: &str) -> Result<LoginLock, Failure> {
+    let path = folder.join(format!("{account}.lock"));
+    let mut options = OpenOptions::new();
+    let file = open_private(&path, options.create(true).truncate(false).write(true))
+        .map_err(|e| cannot(&path, "be opened", &e))?;
+    let waited = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => false,
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            flock(&file, FlockOperation::LockExclusive).map_err(|e| cannot(&path, "be locked", &e.into()))?;
+            true
+        }
+        Err(e) => return Err(cannot(&path, "be locked", &e.into())),
+    };
+    Ok(LoginLock { _file: file, waited })
+}
+
+pub(super) fn cannot(path: &Path, verb: &str, error: &std::io::Error) -> Failure {
+    let why = format!("{} cannot {verb}: {error}", path.display());
+    let cure = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "The disk is full: free some space, then try again."
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            "The file system is read-only: look at the drive, or set state_dir elsewhere."
+        }
+        _ => "Check owner and mode of this path, or set state_dir in the configuration.",
+    };
+    broken(Part::Store, why, cure)
+}

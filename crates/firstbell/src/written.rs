@@ -1,0 +1,178 @@
+//! A configuration as it was written: every value with its line, every fault collected, unknown keys among them.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// Faults of one file, gathered while it is read.
+#[derive(Debug)]
+pub struct Faults {
+    file: String,
+    text: String,
+    found: RefCell<Vec<(usize, String)>>,
+}
+
+impl Faults {
+    /// For a file of this name and text.
+    pub fn new(file: &str, text: &str) -> Rc<Faults> {
+        Rc::new(Faults { file: file.into(), text: text.into(), found: RefCell::default() })
+    }
+
+    fn add(&self, span: &Range<usize>, what: String) {
+        let line =
+            self.text.as_bytes()[..span.start.min(self.text.len())].iter().filter(|b| **b == b'\n').count();
+        self.found.borrow_mut().push((line + 1, what));
+    }
+
+    /// All faults as lines for a person, in the order of the file.
+    pub fn lines(&self) -> Vec<String> {
+        let mut found = self.found.borrow().clone();
+        found.sort();
+        found.into_iter().map(|(line, what)| format!("{}:{line}: {what}", self.file)).collect()
+    }
+}
+
+/// A table that is being read. Each key is asked for once; [`Section::end`] reports those nobody asked for.
+#[derive(Debug)]
+pub struct Section<'t> {
+    name: String,
+    span: Range<usize>,
+    table: DeTable<'t>,
+    asked: Vec<String>,
+    faults: Rc<Faults>,
+}
+
+impl<'t> Section<'t> {
+    /// The whole file. Where its form is wrong, that is a fault too, and what can be read is read.
+    pub fn root(text: &'t str, faults: Rc<Faults>) -> Section<'t> {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for e in errors {
+            faults.add(&e.span().unwrap_or(0..0), e.message().to_owned());
+        }
+        Section { name: String::new(), span: 0..0, table: table.into_inner(), asked: Vec::new(), faults }
+    }
+
+    /// A text that may be left out.
+    pub fn text(&mut self, key: &str) -> Option<String> {
+        let value = self.take(key)?;
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::String(text) => Some(text.into_owned()),
+            _ => self.refuse(&span, key, "must be a text in quotes"),
+        }
+    }
+
+    /// A text that must be there.
+    pub fn required(&mut self, key: &str) -> Option<String> {
+        if !self.table.contains_key(key) {
+            let name = self.path(key);
+            self.faults.add(&self.span, format!("{name} is missing"));
+        }
+        self.text(key)
+    }
+
+    /// A yes or no that may be left out.
+    pub fn flag(&mut self, key: &str) -> Option<bool> {
+        let value = self.take(key)?;
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::Boolean(flag) => Some(flag),
+            _ => self.refuse(&span, key, "must be true or false"),
+        }
+    }
+
+    /// A text that `read` understands; its error becomes a fault at the value's line.
+    pub fn parsed<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let span = self.table.get(key)?.span();
+        let text = self.text(key)?;
+        match read(&text) {
+            Ok(value) => Some(value),
+            Err(why) => self.refuse(&span, key, &why),
+        }
+    }
+
+    /// A table below this one.
+    pub fn section(&mut self, key: &str) -> Option<Section<'t>> {
+        let value = self.take(key)?;
+        self.open(key, value)
+    }
+
+    /// All tables below this one with a free name, such as `[account.NAME]`.
+    pub fn named(&mut self, key: &str) -> Vec<(String, Section<'t>)> {
+        let Some(mut section) = self.section(key) else { return Vec::new() };
+        let table = std::mem::take(&mut section.table);
+        table
+            .into_iter()
+            .filter_map(|(name, value)| {
+                let name = name.into_inner().into_owned();
+                section.open(&name, value).map(|s| (name, s))
+            })
+            .collect()
+    }
+
+    /// All tables of an array of tables, such as `[[sink]]`.
+    pub fn list(&mut self, key: &str) -> Vec<Section<'t>> {
+        let Some(value) = self.take(key) else { return Vec::new() };
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::Array(items) => items.into_iter().filter_map(|item| self.open(key, item)).collect(),
+            _ => {
+                let _: Option<()> = self.refuse(&span, key, "must be a list of tables, each under [[…]]");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Whether a key was there and has been read, well or not.
+    pub fn asked(&self, key: &str) -> bool {
+        self.asked.iter().any(|k| k == key)
+    }
+
+    /// A fault of this section as a whole.
+    pub fn fault(&self, what: &str) {
+        let name = if self.name.is_empty() { String::new() } else { format!("[{}]: ", self.name) };
+        self.faults.add(&self.span, format!("{name}{what}"));
+    }
+
+    /// Reports every key that nobody asked for, with the ones that are known.
+    pub fn end(self, known: &[&str]) {
+        for (key, value) in &self.table {
+            let span = if key.span().is_empty() { value.span() } else { key.span() };
+            let name = self.path(key.get_ref());
+            self.faults.add(&span, format!("{name} is not known; known here: {}", known.join(", ")));
+        }
+    }
+
+    fn take(&mut self, key: &str) -> Option<Spanned<DeValue<'t>>> {
+        let found = self.table.keys().find(|k| k.get_ref() == key)?.clone();
+        self.asked.push(key.to_owned());
+        self.table.remove(&found)
+    }
+
+    fn open(&self, key: &str, value: Spanned<DeValue<'t>>) -> Option<Section<'t>> {
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::Table(table) => Some(Section {
+                name: self.path(key),
+                span,
+                table,
+                asked: Vec::new(),
+                faults: Rc::clone(&self.faults),
+            }),
+            _ => self.refuse(&span, key, "must be a table"),
+        }
+    }
+
+    fn refuse<T>(&self, span: &Range<usize>, key: &str, why: &str) -> Option<T> {
+        let name = self.path(key);
+        self.faults.add(span, format!("{name} {why}"));
+        None
+    }
+
+    fn path(&self, key: &str) -> String {
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+}
