@@ -139,13 +139,15 @@ impl<'a> Walk<'a> {
         } else {
             self.quiet_since_ms.get_or_insert(now.run_ms);
         }
+        let open = (!self.answered).then(|| cause_of(self.at));
         let next = self.next(sight.rest == Rest::Final, now);
-        // A page that only follows a good answer is one, even where the answer itself was not seen.
-        if verdict.is_none() && !self.answered && matches!(&next, Next::Do(Action::Fill(_))) {
-            verdict = self.judge(Verdict::Accepted);
-        }
-        if matches!(next, Next::Fail(_)) && verdict.is_none() {
-            verdict = self.judge(Verdict::Unknown);
+        if let (None, Some(cause)) = (verdict, open) {
+            verdict = match &next {
+                // A page that only follows a good answer is one, even where the answer itself was not seen.
+                Next::Do(Action::Fill(_)) => Some((cause, Verdict::Accepted)),
+                Next::Fail(_) => self.judge(Verdict::Unknown),
+                _ => None,
+            };
         }
         Turn { verdict, next }
     }

@@ -137,7 +137,7 @@ fn failure<T>(stage: Stage, status: u16, error: Option<&Envelope<T>>) -> Failure
         }
         (_, 500..=599, _) => Failure::BrokerDown { stage, status },
         (Stage::Exchange, 403, Some("TokenException")) if says("checksum") => Failure::SecretRefused,
-        (Stage::Exchange, 403, Some("TokenException")) => Failure::GrantRefused,
+        (Stage::Exchange, 403, Some("TokenException")) if !says("api_key") => Failure::GrantRefused,
         (Stage::Exchange, 400 | 403, Some("InputException" | "TokenException")) if says("api_key") => {
             Failure::UnknownKey
         }
