@@ -104,7 +104,7 @@ fn read_environment(env: &Environment, drivers: &mut DriverConfig) -> Vec<String
         }
     }
     if let Some(binary) = env.get("FIRSTBELL_BROWSER") {
-        drivers.binary = Some(binary.into());
+        drivers.chrome.binary = Some(binary.into());
     }
     let unknown = env.keys().filter(|k| k.starts_with("FIRSTBELL_") && !VARIABLES.contains(&k.as_str()));
     lines.extend(unknown.map(|k| format!("environment: {k} is not known; known: {}", VARIABLES.join(", "))));

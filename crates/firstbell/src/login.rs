@@ -9,9 +9,8 @@ use firstbell_core::sight::Action;
 use firstbell_core::token::{Access, Life, Token};
 use firstbell_core::walk::{Credentials, Moment, Next, Walk};
 
-use crate::drivers::DriverConfig;
 use crate::ledger::Ledger;
-use crate::ports::{Call, Clock, Driver, Http, WireFault};
+use crate::ports::{Call, Clock, Driver, Engines, Http, WireFault};
 
 /// Pauses before the proof is asked for again: reading is safe to repeat, and a token that was paid for with a login
 /// is worth a few seconds.
@@ -27,7 +26,7 @@ pub struct Login<'a> {
     /// The app and the user.
     pub app: &'a App,
     /// The engines.
-    pub drivers: &'a DriverConfig,
+    pub engines: &'a dyn Engines,
     /// Calls out.
     pub http: &'a dyn Http,
     /// The time.
@@ -89,8 +88,8 @@ impl Login<'_> {
         ledger.admits(Cause::Password, &keys.password_mark)?;
         ledger.admits(Cause::Code, &keys.seed_mark)?;
         self.progress.begin("starting the login engine");
-        ledger.note_soon(Event::Began { driver: self.drivers.driver.as_str().into() });
-        let mut driver = self.drivers.open(self.broker.plan(), self.app, self.http).await?;
+        ledger.note_soon(Event::Began { driver: self.engines.name().into() });
+        let mut driver = self.engines.open(self.broker.plan(), self.app, self.http).await?;
         let walked = self.walk(ledger, keys, driver.as_mut()).await;
         // The engine has seen the password and the request token: it ends now, while the exchange is under way.
         let rest = async {
@@ -124,8 +123,16 @@ impl Login<'_> {
         self.progress.begin("opening the login page");
         let mut action = walk.first(self.broker.entry(self.app), now());
         loop {
-            self.spend(ledger, keys, &action)?;
-            let seen = driver.perform(action).await?;
+            let spent = self.spend(ledger, keys, &action)?;
+            let seen = match driver.perform(action).await {
+                Ok(seen) => seen,
+                Err(failure) => {
+                    if let Some(cause) = spent {
+                        ledger.note(Event::Judged { cause, verdict: Verdict::NeverLeft })?;
+                    }
+                    return Err(failure);
+                }
+            };
             let turn = walk.seen(seen, now());
             if let Some((cause, verdict)) = turn.verdict {
                 let event = Event::Judged { cause, verdict };
@@ -144,8 +151,8 @@ impl Login<'_> {
     }
 
     /// Makes a submission durable before it leaves, or refuses it.
-    fn spend(self, ledger: &mut Ledger<'_>, keys: &Keys, action: &Action) -> Result<(), Failure> {
-        let Action::Fill(fill) = action else { return Ok(()) };
+    fn spend(self, ledger: &mut Ledger<'_>, keys: &Keys, action: &Action) -> Result<Option<Cause>, Failure> {
+        let Action::Fill(fill) = action else { return Ok(None) };
         let (mark, step) = match fill.cause {
             Cause::Password => (&keys.password_mark, "user id and password"),
             Cause::Code => (&keys.seed_mark, "second factor"),
@@ -153,7 +160,8 @@ impl Login<'_> {
         ledger.admits(fill.cause, mark)?;
         self.progress.begin(step);
         let time_step = fill.time_step;
-        ledger.note(Event::Intent { cause: fill.cause, credential: mark.clone(), time_step })
+        ledger.note(Event::Intent { cause: fill.cause, credential: mark.clone(), time_step })?;
+        Ok(Some(fill.cause))
     }
 
     fn token(self, ledger: &Ledger<'_>, access: Access) -> Token {

@@ -3,8 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use firstbell_core::broker::App;
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
+use firstbell_core::plan::Plan;
 use firstbell_core::secret::{Secret, SecretBytes};
 use firstbell_core::sight::{Action, Seen};
 use firstbell_core::token::Token;
@@ -81,10 +83,27 @@ pub trait Driver {
     /// this machine, whatever the page does. Nothing is typed at another origin than the plan's.
     ///
     /// # Errors
-    /// [`Failure`] where the engine itself broke; what the page or the network does is [`Seen`].
+    /// [`Failure`] where the engine itself broke and nothing of this action left; what the page or the network does,
+    /// and an engine that breaks while an answer is awaited, is [`Seen`].
     fn perform(&mut self, action: Action) -> Soon<'_, Result<Seen, Failure>>;
     /// Ends the engine. When this is over no process and no file of it is left.
     fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>>;
+}
+
+/// Starts drivers.
+pub trait Engines {
+    /// The name of the engine that will be started.
+    fn name(&self) -> &'static str;
+    /// Starts it.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] where a part of this machine is missing.
+    fn open<'a>(
+        &'a self,
+        plan: &'a Plan,
+        app: &'a App,
+        http: &'a dyn Http,
+    ) -> Soon<'a, Result<Box<dyn Driver + 'a>, Failure>>;
 }
 
 /// What becomes of an account's tokens with an event.

@@ -20,7 +20,7 @@ use super::login::{self, Began, interruptible};
 use super::say::{self, Ticks};
 use crate::clock::MachineClock;
 use crate::config::Account;
-use crate::drivers::DriverConfig;
+use crate::drivers::{ChromeConfig, DriverConfig};
 use crate::http::HyperHttp;
 use crate::login::{Login, Progress};
 use crate::secrets::{Name, Source};
@@ -52,7 +52,8 @@ pub(super) async fn run(args: DemoArgs) -> Exit {
     );
     let ticks = Ticks::start();
     let binary = std::env::var_os("FIRSTBELL_BROWSER").map(PathBuf::from);
-    let drivers = DriverConfig { driver: args.driver, binary, user: None, headful: args.headful };
+    let chrome = ChromeConfig { binary, user: None, headful: args.headful };
+    let drivers = DriverConfig { driver: args.driver, chrome };
     let outcome = interruptible(rehearse(&drivers, &ticks)).await;
     ticks.end(outcome.is_ok());
     match outcome {
@@ -100,7 +101,8 @@ async fn rehearse(drivers: &DriverConfig, ticks: &Ticks) -> Result<(Account, Tok
 
     ticks.begin("sealing throw-away credentials");
     let state = tempfile::tempdir().map_err(|e| broken(format!("no folder for the demo's store: {e}")))?;
-    let opened = stores::open(state.path())?;
+    let state_dir = state.path().join("state");
+    let opened = stores::open(&state_dir)?;
     let values = [stage.account.password, stage.account.totp_seed, stage.account.api_secret];
     for (name, value) in Name::ALL.into_iter().zip(values) {
         opened.vault().keep(&account.name, name.as_str(), &Secret::new(value))?;
@@ -109,7 +111,7 @@ async fn rehearse(drivers: &DriverConfig, ticks: &Ticks) -> Result<(Account, Tok
     drop(opened);
 
     ticks.begin("reading the stored token back");
-    let opened = stores::open(state.path())?;
+    let opened = stores::open(&state_dir)?;
     let token = opened.store().current(&account.name)?;
     let token = token.ok_or_else(|| broken("the token was proven and is not in the store".into()))?;
     ticks.begin("calling the API with it");
@@ -118,7 +120,7 @@ async fn rehearse(drivers: &DriverConfig, ticks: &Ticks) -> Result<(Account, Tok
         broker: &kite,
         ground: kite.ground(),
         app: &account.app,
-        drivers,
+        engines: drivers,
         http: &http,
         clock: &clock,
         progress: ticks,

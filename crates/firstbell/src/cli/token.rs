@@ -52,7 +52,7 @@ pub(super) async fn believed(context: &Context, account: &Account) -> Result<Tok
                 broker: &kite as &dyn Broker,
                 ground: kite.ground(),
                 app: &account.app,
-                drivers: &context.config.drivers,
+                engines: &context.config.drivers,
                 http: &http,
                 clock: &clock,
                 progress: &ticks,

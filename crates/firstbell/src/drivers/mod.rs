@@ -9,7 +9,9 @@ use firstbell_core::broker::App;
 use firstbell_core::failure::Failure;
 use firstbell_core::plan::Plan;
 
-use crate::ports::{Driver, Http};
+pub use chrome::ChromeConfig;
+
+use crate::ports::{Driver, Engines, Http, Soon};
 use crate::written::Section;
 
 /// Which engine.
@@ -48,40 +50,42 @@ impl DriverName {
 pub struct DriverConfig {
     /// The engine to use.
     pub driver: DriverName,
-    /// The browser's program, instead of the first one found.
-    pub binary: Option<PathBuf>,
-    /// The user that a browser started by root runs as.
-    pub user: Option<String>,
-    /// Show the browser's window.
-    pub headful: bool,
+    /// What the browser needs to know.
+    pub chrome: ChromeConfig,
 }
 
 impl DriverConfig {
     /// Reads `driver` and `[browser]`.
     pub fn read(root: &mut Section<'_>) -> DriverConfig {
         let driver = root.parsed("driver", DriverName::parse).unwrap_or(DriverName::Chrome);
-        let (mut binary, mut user) = (None, None);
+        let mut chrome = ChromeConfig::default();
         if let Some(mut browser) = root.section("browser") {
-            binary = browser.text("binary").map(PathBuf::from);
-            user = browser.text("user");
+            chrome.binary = browser.text("binary").map(PathBuf::from);
+            chrome.user = browser.text("user");
             browser.end(&["binary", "user"]);
         }
-        DriverConfig { driver, binary, user, headful: false }
+        DriverConfig { driver, chrome }
+    }
+}
+
+impl Engines for DriverConfig {
+    fn name(&self) -> &'static str {
+        self.driver.as_str()
     }
 
-    /// Starts the engine.
-    ///
-    /// # Errors
-    /// [`Failure::Broken`] where a part of this machine is missing.
-    pub async fn open<'a>(
-        &self,
+    fn open<'a>(
+        &'a self,
         plan: &'a Plan,
-        app: &App,
+        app: &'a App,
         http: &'a dyn Http,
-    ) -> Result<Box<dyn Driver + 'a>, Failure> {
-        Ok(match self.driver {
-            DriverName::Chrome => Box::new(chrome::ChromeDriver::start(plan, self).await?),
-            DriverName::Http => Box::new(http::HttpDriver::new(plan, app, http)),
+    ) -> Soon<'a, Result<Box<dyn Driver + 'a>, Failure>> {
+        Box::pin(async move {
+            Ok(match self.driver {
+                DriverName::Chrome => {
+                    Box::new(chrome::ChromeDriver::start(plan, &self.chrome).await?) as Box<dyn Driver>
+                }
+                DriverName::Http => Box::new(http::HttpDriver::new(plan, app, http)),
+            })
         })
     }
 }

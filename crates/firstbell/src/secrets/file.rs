@@ -10,7 +10,7 @@ use firstbell_core::secret::Secret;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
-use super::{Name, missing};
+use super::name::Name;
 
 /// Far more than any password, key or secret has.
 const BYTES_MAX: usize = 4096;
@@ -18,7 +18,7 @@ const BYTES_MAX: usize = 4096;
 pub(super) fn fetch(path: &Path, name: Name) -> Result<Secret, Failure> {
     let cannot = |why: String| {
         let cure = format!("Make {0} a plain file of yours with mode 600: chmod 600 {0}.", path.display());
-        missing(name, format!("cannot be taken from {}: {why}", path.display()), cure)
+        name.missing(format!("cannot be taken from {}: {why}", path.display()), cure)
     };
     // A link could be swapped for another between the look and the read.
     let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("flags of open fit in an int");

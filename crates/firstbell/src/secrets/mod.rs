@@ -2,52 +2,18 @@
 
 mod env;
 mod file;
+mod name;
 mod vault;
 
 use std::path::PathBuf;
 
-use firstbell_core::failure::{Failure, Part};
+use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
+
+pub use name::Name;
 
 use crate::ports::Vault;
 use crate::written::Section;
-
-/// The secrets that an account has, by the names that `firstbell secrets` and the configuration use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Name {
-    /// The password of the broker's account.
-    Password,
-    /// The key of the external TOTP.
-    TotpSeed,
-    /// The secret that belongs to the API key.
-    ApiSecret,
-}
-
-impl Name {
-    /// All of them, in the order in which a person is asked.
-    pub const ALL: [Name; 3] = [Name::Password, Name::TotpSeed, Name::ApiSecret];
-
-    /// As it is typed and written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Name::Password => "password",
-            Name::TotpSeed => "totp_seed",
-            Name::ApiSecret => "api_secret",
-        }
-    }
-
-    /// What it is and where its owner finds it.
-    pub fn hint(self) -> &'static str {
-        match self {
-            Name::Password => "the password with which you log in at kite.zerodha.com",
-            Name::TotpSeed => {
-                "the 32 letters and digits that Kite shows beside the QR picture under My profile → Password & \
-                 security → External TOTP"
-            }
-            Name::ApiSecret => "the API secret of your app on the Kite developer console",
-        }
-    }
-}
 
 /// Where one secret comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +53,7 @@ impl Source {
             Source::File(path) => file::fetch(path, name)?,
         };
         if secret.is_blank() {
-            return Err(missing(name, "is empty".into(), self.cure(account, name)));
+            return Err(name.missing("is empty".into(), "Store it anew; see firstbell secrets list.".into()));
         }
         Ok(secret)
     }
@@ -100,16 +66,4 @@ impl Source {
             Source::File(path) => format!("file {}", path.display()),
         }
     }
-
-    fn cure(&self, account: &str, name: Name) -> String {
-        match self {
-            Source::Vault => format!("Run firstbell secrets set {} --account {account}.", name.as_str()),
-            Source::Env(variable) => format!("Set {variable} in the environment of firstbell."),
-            Source::File(path) => format!("Write it to {} with mode 600.", path.display()),
-        }
-    }
-}
-
-fn missing(name: Name, why: String, cure: String) -> Failure {
-    Failure::Broken { part: Part::Secret, why: format!("the secret {} {why}", name.as_str()), cure }
 }

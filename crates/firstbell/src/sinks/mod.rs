@@ -2,6 +2,8 @@
 
 mod file;
 
+pub use file::FileSink;
+
 use crate::ports::Sink;
 use crate::written::Section;
 
@@ -9,7 +11,7 @@ use crate::written::Section;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SinkConfig {
     /// A file.
-    File(file::FileSink),
+    File(FileSink),
 }
 
 impl SinkConfig {
@@ -22,7 +24,7 @@ impl SinkConfig {
         if kind.is_none() && !section.asked("kind") {
             section.fault("kind is missing; known kinds: file");
         }
-        let sink = file::FileSink::read(&mut section);
+        let sink = FileSink::read(&mut section);
         section.end(&["kind", "path", "format"]);
         sink.map(SinkConfig::File)
     }

@@ -8,8 +8,6 @@ use std::path::Path;
 use firstbell_core::failure::{Failure, Part};
 use rustix::fs::{FlockOperation, OFlags, flock};
 
-use super::broken;
-
 /// Makes the folder where it is missing, and refuses one that others can look into.
 pub(super) fn prepare(folder: &Path) -> Result<(), Failure> {
     match DirBuilder::new().recursive(true).mode(0o700).create(folder) {
@@ -66,6 +64,10 @@ pub fn lock_login(folder: &Path, account: &str) -> Result<LoginLock, Failure> {
         Err(e) => return Err(cannot(&path, "be locked", &e.into())),
     };
     Ok(LoginLock { _file: file, waited })
+}
+
+pub(super) fn broken(part: Part, why: String, cure: &str) -> Failure {
+    Failure::Broken { part, why, cure: cure.into() }
 }
 
 pub(super) fn cannot(path: &Path, verb: &str, error: &std::io::Error) -> Failure {

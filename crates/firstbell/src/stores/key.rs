@@ -8,8 +8,8 @@ use firstbell_core::failure::{Failure, Part};
 use firstbell_core::secret::SecretBytes;
 use zeroize::Zeroizing;
 
+use super::folder::{self, broken};
 use super::seal::Key;
-use super::{broken, folder};
 
 const FILE: &str = "key";
 const LEN: usize = 32;

@@ -8,10 +8,10 @@ mod sqlite;
 use std::path::Path;
 
 use firstbell_core::budget::Fingerprint;
-use firstbell_core::failure::{Failure, Part};
+use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 
-pub use folder::lock_login;
+pub use folder::{LoginLock, lock_login};
 pub use sqlite::SqliteStore;
 
 use crate::ports::{Store, Vault};
@@ -48,8 +48,4 @@ impl Stores {
     pub fn fingerprint(&self, name: &str, secret: &Secret) -> Fingerprint {
         self.sqlite.fingerprint(name, secret)
     }
-}
-
-fn broken(part: Part, why: String, cure: &str) -> Failure {
-    Failure::Broken { part, why, cure: cure.into() }
 }

@@ -13,8 +13,8 @@ use firstbell_core::failure::{Failure, Part};
 use firstbell_core::secret::Secret;
 use firstbell_core::token::{Access, Life, Token};
 
+use super::folder::{self, broken};
 use super::seal::Key;
-use super::{broken, folder};
 use crate::ports::{Store, TokenChange, Vault};
 use crate::record;
 

@@ -17,7 +17,7 @@ use firstbell_core::sight::{Action, Seen};
 use self::page::Page;
 use self::pipe::Pipe;
 use self::process::Process;
-use super::DriverConfig;
+pub use self::program::ChromeConfig;
 use crate::ports::{Driver, Soon};
 
 /// A browser that has not answered within this does not start.
@@ -32,7 +32,7 @@ pub(super) struct ChromeDriver<'a> {
 }
 
 impl<'a> ChromeDriver<'a> {
-    pub(super) async fn start(plan: &'a Plan, config: &DriverConfig) -> Result<ChromeDriver<'a>, Failure> {
+    pub(super) async fn start(plan: &'a Plan, config: &ChromeConfig) -> Result<ChromeDriver<'a>, Failure> {
         let (process, ends) = Process::start(plan, config)?;
         let broken = |why: String| Failure::Broken {
             part: Part::Browser,
@@ -60,34 +60,31 @@ impl<'a> ChromeDriver<'a> {
         }
     }
 
-    async fn step(&mut self, action: Action) -> Seen {
+    async fn step(&mut self, action: Action) -> Result<Seen, Failure> {
         let wait_ms = match action {
             Action::Open { url, wait_ms } => match self.page.navigate(&url).await {
                 Ok(()) => wait_ms,
-                Err(_) => return self.page.gone(),
+                Err(_) => return self.page.gone("the browser ended"),
             },
-            Action::Fill(fill) => {
-                let wait_ms = fill.wait_ms;
-                match tokio::time::timeout(TYPE, self.page.fill(&fill)).await {
-                    Ok(Ok(None)) => wait_ms,
-                    Ok(Ok(Some(seen))) => return seen,
-                    Ok(Err(_)) => return self.page.gone(),
-                    Err(_) => return self.page.hung(),
-                }
-            }
+            Action::Fill(fill) => match tokio::time::timeout(TYPE, self.page.fill(&fill)).await {
+                Ok(Ok(None)) => fill.wait_ms,
+                Ok(Ok(Some(seen))) => return Ok(seen),
+                Ok(Err(_)) => return self.page.gone("the browser ended"),
+                Err(_) => return self.page.gone("the page hung"),
+            },
             Action::Look { wait_ms } => wait_ms,
         };
         match tokio::time::timeout(Duration::from_millis(wait_ms), self.page.news()).await {
-            Ok(Ok(seen)) => seen,
-            Ok(Err(_)) => self.page.gone(),
-            Err(_) => Seen::Unchanged,
+            Ok(Ok(seen)) => Ok(seen),
+            Ok(Err(_)) => self.page.gone("the browser ended"),
+            Err(_) => Ok(Seen::Unchanged),
         }
     }
 }
 
 impl Driver for ChromeDriver<'_> {
     fn perform(&mut self, action: Action) -> Soon<'_, Result<Seen, Failure>> {
-        Box::pin(async { Ok(self.step(action).await) })
+        Box::pin(self.step(action))
     }
 
     fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>> {

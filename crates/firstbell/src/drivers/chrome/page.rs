@@ -6,6 +6,7 @@ use std::io;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use firstbell_core::failure::{Failure, Part};
 use firstbell_core::origin::Origin;
 use firstbell_core::plan::{Plan, Step};
 use firstbell_core::secret::Secret;
@@ -84,6 +85,7 @@ impl<'a> Page<'a> {
         let marks: Vec<_> = self.plan.marks.iter().map(|mark| &mark.css).collect();
         let marks = serde_json::to_string(&marks)?;
         let script = include_str!("observer.js").replace("__MARKS__", &marks).replace("__BINDING__", BINDING);
+        let mut sent = Vec::new();
         let attach = json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true });
         for (method, params) in [
             ("Page.enable", json!({})),
@@ -100,7 +102,17 @@ impl<'a> Page<'a> {
             // A page that is not in front would not take the focus.
             ("Emulation.setFocusEmulationEnabled", json!({ "enabled": true })),
         ] {
-            self.send(method, params).await?;
+            sent.push(self.send(method, params).await?);
+        }
+        // A page that is opened before all of this holds runs without a part of it.
+        while !sent.is_empty() {
+            match self.pipe.next().await? {
+                Incoming::Reply { id, result: None } if sent.contains(&id) => {
+                    return Err(io::Error::other("the browser refused a command that it must know"));
+                }
+                Incoming::Reply { id, .. } => sent.retain(|s| *s != id),
+                event @ Incoming::Event { .. } => self.take(event).await?,
+            }
         }
         Ok(())
     }
@@ -138,14 +150,19 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The browser is no more.
-    pub(super) fn gone(&self) -> Seen {
-        Seen::Lost { left: self.in_flight(), why: "the browser ended".into() }
-    }
-
-    /// The page does not react any more.
-    pub(super) fn hung(&self) -> Seen {
-        Seen::Lost { left: self.in_flight(), why: "the page hangs".into() }
+    /// The browser is no more, or does not react any more. Where a submission is under way that is a lost answer; else
+    /// nothing has left, and the engine is at fault.
+    pub(super) fn gone(&self, why: &str) -> Result<Seen, Failure> {
+        if self.in_flight() {
+            return Ok(Seen::Lost { left: true, why: why.into() });
+        }
+        Err(Failure::Broken {
+            part: Part::Browser,
+            why: format!("{why} before anything was sent"),
+            cure: "Run firstbell login again; if it stays so, look for memory running out, install the browser anew, \
+                   or log in without one: --driver http."
+                .into(),
+        })
     }
 
     /// Whether a submission left, or may leave while nobody looks, and is not answered.
@@ -192,6 +209,8 @@ impl<'a> Page<'a> {
     }
 
     async fn event(&mut self, method: &str, params: Value) -> io::Result<()> {
+        // The name only: parameters repeat addresses, headers and texts.
+        tracing::trace!(method, "the browser tells");
         match method {
             "Fetch.requestPaused" => return self.paused(params).await,
             "Runtime.executionContextCreated" => {
@@ -222,11 +241,12 @@ impl<'a> Page<'a> {
             }
             // Windows, workers and frames of other sites: none belongs to a login, and each could carry something away.
             "Target.attachedToTarget" => {
+                tracing::debug!(kind = params["targetInfo"]["type"].as_str(), "a second target");
                 let target = json!({ "targetId": params["targetInfo"]["targetId"] });
                 self.pipe.send(None, "Target.closeTarget", target).await?;
             }
             "Inspector.targetCrashed" | "Inspector.detached" => {
-                self.lost = Some((self.in_flight(), "the page crashed".into()));
+                return Err(io::Error::other("the page crashed"));
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use firstbell_core::failure::{Failure, Part};
@@ -39,7 +39,8 @@ impl PrivateFolder {
     }
 
     fn make_in(base: &Path, user: Option<User>) -> io::Result<PrivateFolder> {
-        let path = tempfile::Builder::new().prefix(PREFIX).tempdir_in(base)?.keep();
+        let mode = fs::Permissions::from_mode(0o700);
+        let path = tempfile::Builder::new().prefix(PREFIX).permissions(mode).tempdir_in(base)?.keep();
         let lock = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path.join(LOCK))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
         let folder = PrivateFolder { path, _lock: lock };

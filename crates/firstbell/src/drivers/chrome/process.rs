@@ -14,8 +14,7 @@ use firstbell_core::failure::{Failure, Part};
 use firstbell_core::plan::Plan;
 
 use super::private::{PrivateFolder, User};
-use super::program;
-use crate::drivers::DriverConfig;
+use super::program::{self, ChromeConfig};
 
 /// The browser's descriptors for reading and writing DevTools messages; the number is Chromium's.
 const READS: i32 = 3;
@@ -25,7 +24,7 @@ const WRITES: i32 = 4;
 const USERS: [&str; 2] = ["firstbell-browser", "nobody"];
 
 /// Chromium's switches, each with what it keeps away. None turns the sandbox off and none opens a port.
-const SWITCHES: [&str; 22] = [
+const SWITCHES: [&str; 21] = [
     "--remote-debugging-pipe",
     // Nothing is remembered, and nothing is fetched that the page did not ask for.
     "--no-first-run",
@@ -37,7 +36,6 @@ const SWITCHES: [&str; 22] = [
     "--disable-sync",
     "--disable-domain-reliability",
     "--disable-client-side-phishing-detection",
-    "--disk-cache-dir=/dev/null",
     "--password-store=basic",
     "--disable-breakpad",
     "--disable-crash-reporter",
@@ -72,7 +70,7 @@ pub(super) struct Ends {
 }
 
 impl Process {
-    pub(super) fn start(plan: &Plan, config: &DriverConfig) -> Result<(Process, Ends), Failure> {
+    pub(super) fn start(plan: &Plan, config: &ChromeConfig) -> Result<(Process, Ends), Failure> {
         let binary = program::find(config.binary.as_deref(), config.headful)?;
         let user = browser_user(config.user.as_deref())?;
         let folder = PrivateFolder::make(user)?;
@@ -119,7 +117,7 @@ fn reap(group: Pid) {
 
 fn spawn(
     plan: &Plan,
-    config: &DriverConfig,
+    config: &ChromeConfig,
     binary: &Path,
     folder: &PrivateFolder,
     user: Option<User>,

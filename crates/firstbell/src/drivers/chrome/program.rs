@@ -6,6 +6,17 @@ use std::path::{Path, PathBuf};
 
 use firstbell_core::failure::{Failure, Part};
 
+/// How the browser is to be started.
+#[derive(Clone, Debug, Default)]
+pub struct ChromeConfig {
+    /// The browser's program, instead of the first one found.
+    pub binary: Option<PathBuf>,
+    /// The user that a browser started by root runs as.
+    pub user: Option<String>,
+    /// Show the browser's window.
+    pub headful: bool,
+}
+
 /// Where distributions put Chromium and Chrome, the headless shell first: it starts in a third of the time. Debian's
 /// `/usr/bin/chromium` is a shell script that takes arguments from every file in `/etc/chromium.d`.
 const PLACES: [&str; 7] = [
