@@ -119,7 +119,9 @@ fn every_answer_of_the_login_means_what_is_written() {
             _ => "nothing",
         };
         assert_eq!(Some(code), piece.means.as_deref(), "{}: {turn:?}", path.display());
-        if let (Some(want), Next::Fail(Failure::PasswordRejected { remaining })) = (piece.remaining, &turn.next) {
+        if let (Some(want), Next::Fail(Failure::PasswordRejected { remaining })) =
+            (piece.remaining, &turn.next)
+        {
             assert_eq!(*remaining, Some(want), "{}", path.display());
         }
     }
@@ -132,7 +134,11 @@ fn every_page_is_recognised_as_what_is_written() {
     for (path, piece) in pieces() {
         let (Some(page), Some(shows)) = (piece.page, piece.shows) else { continue };
         let counts: Vec<u32> = plan.marks.iter().map(|m| shows.get(&m.id).copied().unwrap_or(0)).collect();
-        assert!(shows.keys().all(|id| plan.marks.iter().any(|m| m.id == *id)), "{}: unknown mark", path.display());
+        assert!(
+            shows.keys().all(|id| plan.marks.iter().any(|m| m.id == *id)),
+            "{}: unknown mark",
+            path.display()
+        );
         let found = plan.recognise(&counts).map_or("None".into(), |p| format!("{:?}", p.kind));
         assert_eq!(found.to_lowercase(), page.replace('-', ""), "{}", path.display());
     }
@@ -165,9 +171,16 @@ fn answered(kite: &Kite, after: Step, answer: Answer) -> Turn {
     let _: Action = walk.first("https://kite.zerodha.com/connect/login".into(), now);
     let show = |ids: &[&str], answer: Option<Answer>| {
         let counts = plan.marks.iter().map(|m| u32::from(ids.contains(&m.id.as_str()))).collect();
-        Seen::Page(Sight { origin: Some(plan.origin.clone()), counts, answer, date: None, rest: Rest::Loading })
+        Seen::Page(Sight {
+            origin: Some(plan.origin.clone()),
+            counts,
+            answer,
+            date: None,
+            rest: Rest::Loading,
+        })
     };
-    let good = |after| Answer { after, status: 200, good: true, error: None, message: None, retry_after_s: None };
+    let good =
+        |after| Answer { after, status: 200, good: true, error: None, message: None, retry_after_s: None };
     if after >= Step::Credentials {
         walk.seen(show(&["user", "password"], None), now);
     }

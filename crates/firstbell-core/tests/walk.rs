@@ -46,7 +46,8 @@ impl<'a> Stage<'a> {
     }
 
     fn sight(&self, marks: &[&str], answer: Option<Answer>, rest: Rest) -> Sight {
-        let counts = self.plan.marks.iter().map(|m| marks.iter().filter(|id| **id == m.id).count() as u32).collect();
+        let counts =
+            self.plan.marks.iter().map(|m| marks.iter().filter(|id| **id == m.id).count() as u32).collect();
         Sight { origin: Some(self.plan.origin.clone()), counts, answer, date: None, rest }
     }
 
@@ -99,7 +100,8 @@ fn a_good_morning_types_user_and_password_then_one_code_and_leaves() {
     assert_eq!(turn.verdict, None);
     let typed = fill(turn);
     assert_eq!((typed.step, typed.cause, typed.time_step), (Step::Credentials, Cause::Password, None));
-    let roles: Vec<_> = typed.fields.iter().map(|(role, _, text)| (*role, text.expose().to_owned())).collect();
+    let roles: Vec<_> =
+        typed.fields.iter().map(|(role, _, text)| (*role, text.expose().to_owned())).collect();
     assert_eq!(roles, [(Role::UserId, "AB1234".into()), (Role::Password, "pass word".into())]);
 
     let turn = stage.page(&["totp"], Some(good(Step::Credentials)), 200);
@@ -176,7 +178,10 @@ fn a_refused_password_ends_the_walk() {
     let mut stage = Stage::new(&plan, &who, None);
     fill(stage.page(&["user", "password"], None, 0));
     let turn = stage.page(&["user", "password"], Some(bad(Step::Credentials, 403, "UserException")), 10);
-    assert_eq!((failed(&turn), turn.verdict), ("password-rejected", Some((Cause::Password, Verdict::Rejected))));
+    assert_eq!(
+        (failed(&turn), turn.verdict),
+        ("password-rejected", Some((Cause::Password, Verdict::Rejected)))
+    );
 }
 
 #[test]
@@ -220,7 +225,9 @@ fn a_clock_that_differs_from_the_broker_s_makes_no_code() {
         assert_eq!(turn.verdict, Some((Cause::Password, Verdict::Accepted)));
         match turn.next {
             Next::Do(Action::Fill(_)) => assert!(ok, "{off_s}"),
-            Next::Fail(Failure::ClockWrong { off_s: told }) => assert!(!ok && told == off_s, "{off_s} {told}"),
+            Next::Fail(Failure::ClockWrong { off_s: told }) => {
+                assert!(!ok && told == off_s, "{off_s} {told}")
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -229,8 +236,12 @@ fn a_clock_that_differs_from_the_broker_s_makes_no_code() {
 #[test]
 fn another_origin_is_never_typed_into() {
     let (plan, who) = (plan(), who());
-    for origin in [None, Some("https://kite.zerodha.com:8443"), Some("https://evil.example"), Some("http://127.0.0.1:1")]
-    {
+    for origin in [
+        None,
+        Some("https://kite.zerodha.com:8443"),
+        Some("https://evil.example"),
+        Some("http://127.0.0.1:1"),
+    ] {
         let mut stage = Stage::new(&plan, &who, None);
         let mut sight = stage.sight(&["user", "password"], None, Rest::Quiet);
         sight.origin = origin.map(|o| Origin::parse(o).unwrap());
@@ -244,7 +255,9 @@ fn another_origin_is_never_typed_into() {
 #[test]
 fn a_lost_connection_spends_only_what_may_have_left() {
     let (plan, who) = (plan(), who());
-    for (left, code, verdict) in [(true, "unanswered", Verdict::Unknown), (false, "unreachable", Verdict::NeverLeft)] {
+    for (left, code, verdict) in
+        [(true, "unanswered", Verdict::Unknown), (false, "unreachable", Verdict::NeverLeft)]
+    {
         let mut stage = Stage::new(&plan, &who, None);
         fill(stage.page(&["user", "password"], None, 0));
         let turn = stage.walk.seen(Seen::Lost { left, why: "x".into() }, at(1));
@@ -271,7 +284,10 @@ fn other_second_factors_and_the_consent_page_are_told_and_not_touched() {
         let mut stage = Stage::new(&plan, &who, None);
         fill(stage.page(&["user", "password"], None, 0));
         let turn = stage.page(&[mark], Some(good(Step::Credentials)), 1);
-        assert_eq!((failed(&turn), turn.verdict), ("other-factor", Some((Cause::Password, Verdict::Accepted))));
+        assert_eq!(
+            (failed(&turn), turn.verdict),
+            ("other-factor", Some((Cause::Password, Verdict::Accepted)))
+        );
     }
     let mut stage = Stage::new(&plan, &who, None);
     fill(stage.to_code(0));

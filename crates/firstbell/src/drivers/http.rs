@@ -26,12 +26,14 @@ pub(super) struct HttpDriver<'a> {
     kept: BTreeMap<String, Secret>,
     /// Where the page would go by itself after a good code.
     next: Option<String>,
+    /// What the last page showed: a refused form leaves it as it was.
+    counts: Vec<u32>,
 }
 
 impl<'a> HttpDriver<'a> {
     pub(super) fn new(plan: &'a Plan, app: &App, http: &'a dyn Http) -> HttpDriver<'a> {
         let kept = BTreeMap::from([("api_key".to_owned(), Secret::new(app.api_key.clone()))]);
-        HttpDriver { plan, http, cookies: BTreeMap::new(), kept, next: None }
+        HttpDriver { plan, http, cookies: BTreeMap::new(), kept, next: None, counts: Vec::new() }
     }
 
     async fn step(&mut self, action: Action) -> Seen {
@@ -74,7 +76,7 @@ impl<'a> HttpDriver<'a> {
     }
 
     /// A page as a browser would show it, told by what its text holds.
-    fn page(&self, reply: &Received, step: Step) -> Seen {
+    fn page(&mut self, reply: &Received, step: Step) -> Seen {
         let text = String::from_utf8_lossy(reply.body.expose());
         // What stands at the end of the way back is a page that comes after the code.
         let after = if step == Step::Finish { Step::Code } else { step };
@@ -82,7 +84,8 @@ impl<'a> HttpDriver<'a> {
             |sign: &WireSign| sign.after == after && sign.contains.as_ref().is_some_and(|t| text.contains(t));
         let good = reply.status == 200 && reply.media == "text/html";
         let body = serde_json::from_slice(reply.body.expose()).unwrap_or(Value::Null);
-        self.sight(reply, self.count(shows), answer(step, reply, good, &body), Rest::Final)
+        self.counts = self.count(shows);
+        self.sight(reply, answer(step, reply, good, &body), Rest::Final)
     }
 
     /// Sends one form, once.
@@ -110,8 +113,11 @@ impl<'a> HttpDriver<'a> {
             let there = sign.pointer.as_ref().and_then(|p| body.pointer(p)).and_then(Value::as_str);
             sign.after == step.name && there.is_some() && there == sign.equals.as_deref()
         };
+        if good {
+            self.counts = self.count(shows);
+        }
         let rest = if self.next.is_some() { Rest::Loading } else { Rest::Final };
-        self.sight(&reply, self.count(shows), answer(fill.step, &reply, good, &body), rest)
+        self.sight(&reply, answer(fill.step, &reply, good, &body), rest)
     }
 
     fn form(&mut self, step: &StepPlan, fill: &Fill) -> Secret {
@@ -164,8 +170,8 @@ impl<'a> HttpDriver<'a> {
         self.plan.marks.iter().map(|mark| u32::from(mark.wire.as_ref().is_some_and(&shows))).collect()
     }
 
-    fn sight(&self, reply: &Received, counts: Vec<u32>, answer: Answer, rest: Rest) -> Seen {
-        let origin = Some(self.plan.origin.clone());
+    fn sight(&self, reply: &Received, answer: Answer, rest: Rest) -> Seen {
+        let (origin, counts) = (Some(self.plan.origin.clone()), self.counts.clone());
         Seen::Page(Sight { origin, counts, answer: Some(answer), date: reply.date, rest })
     }
 }

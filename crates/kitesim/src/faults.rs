@@ -1,0 +1,145 @@
+//! The menu of bad moments: what may go wrong, where, and at which call.
+
+/// A place of the wire at which a fault can stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A request that would be answered with the login page.
+    LoginPage,
+    /// `POST /api/login`.
+    Login,
+    /// `POST /api/twofa`.
+    Twofa,
+    /// `/connect/finish` of a user who is logged in.
+    Finish,
+    /// `POST /session/token`.
+    Exchange,
+    /// `GET /user/profile`.
+    Profile,
+}
+
+/// Every place with its name in scenarios.
+pub(crate) const PLACES: [(&str, Place); 6] = [
+    ("login-page", Place::LoginPage),
+    ("login", Place::Login),
+    ("twofa", Place::Twofa),
+    ("finish", Place::Finish),
+    ("exchange", Place::Exchange),
+    ("profile", Place::Profile),
+];
+
+impl Place {
+    /// Its name in scenarios.
+    pub(crate) fn name(self) -> &'static str {
+        PLACES.iter().find(|(_, place)| *place == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// What a fault does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// Whatever was sent is a wrong password, and counts as one.
+    WrongPassword,
+    /// Whatever was sent is a wrong code, and counts as one.
+    WrongCode,
+    /// The account is blocked from here on.
+    Blocked,
+    /// The effect happens at once, the reply comes late.
+    Slow {
+        /// How late.
+        delay_ms: u64,
+    },
+    /// A proxy answers in Kite's stead; no effect.
+    Status {
+        /// Its HTTP status.
+        status: u16,
+        /// Its `Retry-After` header.
+        retry_after_s: Option<u64>,
+    },
+    /// The connection is reset; no effect.
+    ResetBefore,
+    /// The effect happens, then the connection is reset.
+    ResetAfter,
+    /// A page that nobody knows stands in Kite's stead; no effect.
+    UnknownPage,
+    /// The effect happens, the JSON reply is cut in half.
+    Truncated,
+    /// The exchange goes well, but its token is dead.
+    DeadOnArrival,
+    /// The exchange goes well, but for another user.
+    OtherUser,
+    /// The user must first allow the app.
+    Consent,
+    /// The request waits until it is released.
+    Hold {
+        /// Whether the effect has happened while it waits.
+        after: bool,
+    },
+}
+
+/// One fault that stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    /// Where.
+    pub(crate) at: Place,
+    /// At which call since it was set; nothing means at every call.
+    pub(crate) call: Option<u64>,
+    /// What it does.
+    pub(crate) deed: Deed,
+}
+
+/// All faults that stand, each with the calls that it has seen.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<(Fault, u64)>);
+
+impl Faults {
+    /// Replaces all faults; their calls are counted from here.
+    pub(crate) fn replace(&mut self, faults: Vec<Fault>) {
+        self.0 = faults.into_iter().map(|fault| (fault, 0)).collect();
+    }
+
+    /// Counts one call at a place and says what strikes it.
+    pub(crate) fn strike(&mut self, at: Place) -> Strike {
+        let mut deeds = Vec::new();
+        for (fault, calls) in self.0.iter_mut().filter(|(fault, _)| fault.at == at) {
+            *calls += 1;
+            if fault.call.is_none_or(|call| call == *calls) {
+                deeds.push(fault.deed.clone());
+            }
+        }
+        Strike(deeds)
+    }
+}
+
+/// What strikes one call.
+#[derive(Debug, Default)]
+pub(crate) struct Strike(Vec<Deed>);
+
+impl Strike {
+    /// Whether this deed is part of it.
+    pub(crate) fn has(&self, deed: &Deed) -> bool {
+        self.0.contains(deed)
+    }
+
+    /// Its deeds in the order of the scenario.
+    pub(crate) fn deeds(&self) -> impl Iterator<Item = &Deed> {
+        self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_counted_for_each_fault_from_its_setting() {
+        let mut faults = Faults::default();
+        let second = Fault { at: Place::Login, call: Some(2), deed: Deed::Blocked };
+        let every = Fault { at: Place::Login, call: None, deed: Deed::Truncated };
+        faults.replace(vec![second, every]);
+        assert!(faults.strike(Place::Twofa).deeds().next().is_none());
+        let hits: Vec<bool> = (0..3).map(|_call| faults.strike(Place::Login).has(&Deed::Blocked)).collect();
+        assert_eq!(hits, [false, true, false]);
+        assert!(faults.strike(Place::Login).has(&Deed::Truncated));
+        assert_eq!(Place::LoginPage.name(), "login-page");
+    }
+}

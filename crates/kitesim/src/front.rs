@@ -1,0 +1,87 @@
+//! What stands before every request: whose address was meant, the simulated date, and the record.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::clock;
+use crate::mishap::Cut;
+use crate::world::World;
+
+/// The origin under which the client reached us; absolute redirects lead back to it, or cookies would be lost.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin(pub(crate) String);
+
+/// Guards the pretended Kite.
+pub(crate) async fn guard(State(world): State<Arc<World>>, mut request: Request, next: Next) -> Response {
+    let ticket = world.lock().seen.request_arrived(request.method().as_str(), request.uri().path());
+    let response = match own_host(&request, world.site) {
+        Some(host) => {
+            request.extensions_mut().insert(Origin(format!("http://{host}")));
+            next.run(request).await
+        }
+        None => misdirected(),
+    };
+    if response.extensions().get::<Cut>().is_none() {
+        world.lock().seen.request_answered(ticket, response.status().as_u16());
+    }
+    stamped(&world, response)
+}
+
+/// Stamps replies of listeners that need no guard.
+pub(crate) async fn stamp(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    stamped(&world, response)
+}
+
+/// The host that a request names, when it is our own. A foreign name on a loopback address is the mark of
+/// DNS rebinding: a web page that reaches for local programs.
+pub(crate) fn own_host(request: &Request, own: SocketAddr) -> Option<String> {
+    let host = only_host(request.headers())?;
+    let target = request.uri().authority();
+    if target.is_some_and(|target| target.as_str() != host) {
+        return None;
+    }
+    let names = [
+        own.ip().to_string(),
+        format!("[{}]", own.ip()),
+        "localhost".into(),
+        "127.0.0.1".into(),
+        "[::1]".into(),
+    ];
+    let named = names
+        .iter()
+        .any(|name| host == format!("{name}:{}", own.port()) || (own.port() == 80 && host == *name));
+    named.then(|| host.to_owned())
+}
+
+fn only_host(headers: &HeaderMap) -> Option<&str> {
+    let mut hosts = headers.get_all(header::HOST).into_iter();
+    let host = hosts.next()?.to_str().ok()?;
+    hosts.next().is_none().then_some(host)
+}
+
+fn misdirected() -> Response {
+    let text =
+        "kitesim (a simulation, not Zerodha) answers only to its own loopback address and to localhost.\n";
+    (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+}
+
+fn stamped(world: &World, mut response: Response) -> Response {
+    let truth = world.lock();
+    let date = HeaderValue::from_str(&clock::http_date(truth.clock.now()));
+    let headers = response.headers_mut();
+    headers.insert("x-simulated-by", HeaderValue::from_static("kitesim"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if !truth.rules.settings.keep_alive {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Ok(date) = date {
+        headers.insert(header::DATE, date);
+    }
+    response
+}

@@ -1,0 +1,163 @@
+//! Inspection: what arrived, and the levers. On a port of its own; never gives a password, code, token or secret.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::faults::{PLACES, Place};
+use crate::fields::{Query, read_body};
+use crate::front;
+use crate::scenario;
+use crate::world::World;
+
+/// How long `GET /held?wait=` waits when it is not told.
+const USUAL_PATIENCE_MS: u64 = 10_000;
+const LONGEST_PATIENCE_MS: u64 = 120_000;
+
+type Shared = State<Arc<World>>;
+
+/// The inspection calls; `own` is the address on which they are served.
+pub(crate) fn router(world: Arc<World>, own: SocketAddr) -> Router {
+    Router::new()
+        .route("/seen", get(seen))
+        .route("/clock", post(set_clock))
+        .route("/faults", post(set_faults).delete(clear_faults))
+        .route("/reset", post(reset))
+        .route("/flush", post(flush))
+        .route("/release", post(release))
+        .route("/held", get(held))
+        .fallback(|| async {
+            refusal(StatusCode::NOT_FOUND, &["there is no such inspection call".to_owned()])
+        })
+        .layer(middleware::from_fn_with_state(own, guard))
+        .layer(middleware::from_fn_with_state(Arc::clone(&world), front::stamp))
+        .with_state(world)
+}
+
+/// A web page in some browser must not pull the levers: it cannot hide its origin nor choose its host.
+async fn guard(State(own): State<SocketAddr>, request: Request, next: Next) -> Response {
+    if request.headers().contains_key(header::ORIGIN) || front::own_host(&request, own).is_none() {
+        let complaint = "inspection answers only to its own loopback address, and to no web page".to_owned();
+        return refusal(StatusCode::FORBIDDEN, &[complaint]);
+    }
+    next.run(request).await
+}
+
+async fn seen(State(world): Shared) -> Response {
+    let truth = world.lock();
+    let now = truth.clock.now();
+    let mut seen = serde_json::to_value(&truth.seen).unwrap_or_default();
+    seen["live_tokens"] = json!(truth.rules.live_tokens(now));
+    seen["blocked"] = json!(truth.rules.blocked());
+    seen["now"] = json!(now);
+    Json(seen).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockOrder {
+    set: Option<Timestamp>,
+    advance_s: Option<i64>,
+    freeze: Option<bool>,
+}
+
+async fn set_clock(State(world): Shared, request: Request) -> Response {
+    let order: ClockOrder = match read(request).await {
+        Ok(order) => order,
+        Err(response) => return response,
+    };
+    let mut truth = world.lock();
+    // Frozen first: a clock that is set while it stands still shows exactly that moment.
+    if let Some(frozen) = order.freeze {
+        truth.clock.freeze(frozen);
+    }
+    if let Some(at) = order.set {
+        truth.clock.set(at);
+    }
+    if !order.advance_s.is_none_or(|seconds| truth.clock.advance(seconds)) {
+        return refusal(StatusCode::BAD_REQUEST, &["advance_s: no calendar reaches that far".to_owned()]);
+    }
+    Json(json!({"now": truth.clock.now()})).into_response()
+}
+
+async fn set_faults(State(world): Shared, request: Request) -> Response {
+    let value: Value = match read(request).await {
+        Ok(value) => value,
+        Err(response) => return response,
+    };
+    let scenario = match scenario::from_json(&value) {
+        Ok(scenario) => scenario,
+        Err(complaints) => return refusal(StatusCode::BAD_REQUEST, &complaints),
+    };
+    let mut truth = world.lock();
+    scenario.apply(&mut truth.rules.settings);
+    if let Some(faults) = scenario.faults {
+        truth.faults.replace(faults);
+    }
+    done()
+}
+
+async fn clear_faults(State(world): Shared) -> Response {
+    world.lock().faults.replace(Vec::new());
+    done()
+}
+
+async fn reset(State(world): Shared) -> Response {
+    let mut truth = world.lock();
+    truth.rules.reset();
+    truth.seen.reset();
+    done()
+}
+
+async fn flush(State(world): Shared) -> Response {
+    world.lock().rules.flush();
+    done()
+}
+
+async fn release(State(world): Shared) -> Response {
+    world.held.release();
+    done()
+}
+
+async fn held(State(world): Shared, Query(query): Query) -> Response {
+    let mut status = StatusCode::OK;
+    if let Some(name) = query.first("wait") {
+        let Some((_, place)) = PLACES.iter().find(|(known, _)| *known == name) else {
+            return refusal(StatusCode::BAD_REQUEST, &["wait: there is no such place".to_owned()]);
+        };
+        let patience_ms = query.first("timeout_ms").map_or(Ok(USUAL_PATIENCE_MS), str::parse);
+        let Ok(patience_ms) = patience_ms.map(|ms: u64| ms.min(LONGEST_PATIENCE_MS)) else {
+            return refusal(StatusCode::BAD_REQUEST, &["timeout_ms: must be a number".to_owned()]);
+        };
+        if !world.held.until(*place, Duration::from_millis(patience_ms)).await {
+            status = StatusCode::GATEWAY_TIMEOUT;
+        }
+    }
+    let places: Vec<Place> = world.held.places();
+    let places: Vec<Value> = places.into_iter().map(|place| json!({"at": place.name()})).collect();
+    (status, Json(json!({"held": places}))).into_response()
+}
+
+async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Response> {
+    let body = read_body(request).await?;
+    serde_json::from_slice(&body).map_err(|error| refusal(StatusCode::BAD_REQUEST, &[error.to_string()]))
+}
+
+fn done() -> Response {
+    Json(json!({"done": true})).into_response()
+}
+
+fn refusal(status: StatusCode, complaints: &[String]) -> Response {
+    (status, Json(json!({"complaints": complaints}))).into_response()
+}

@@ -1,0 +1,86 @@
+//! What the pretended Kite decides: one account, its counters, sessions, grants and tokens. Asks no clock.
+
+mod connect;
+mod gate;
+mod recent;
+mod tokens;
+
+pub(crate) use connect::Finish;
+pub(crate) use gate::{CodeVerdict, PasswordVerdict, Sent, SignedIn};
+pub(crate) use tokens::{Demand, ExchangeVerdict, Session};
+
+use jiff::Timestamp;
+use url::Url;
+
+use crate::account::Account;
+use crate::settings::Settings;
+use crate::totp::Seed;
+use connect::{Grant, Visit};
+use gate::{Pending, Web};
+use recent::Recent;
+use tokens::Token;
+
+/// Everything that decides a reply.
+pub(crate) struct Rules {
+    /// Whose credentials are right.
+    pub(crate) account: Account,
+    /// The switches.
+    pub(crate) settings: Settings,
+    seed: Seed,
+    landing: Url,
+    ledger: Ledger,
+}
+
+/// What a reset forgets.
+#[derive(Default)]
+struct Ledger {
+    wrong_passwords: u32,
+    wrong_codes: u32,
+    blocked: bool,
+    consented: bool,
+    accepted_steps: Vec<i64>,
+    /// Passwords that await their code, by request id.
+    pending: Recent<Pending>,
+    /// Browser sessions, by `kf_session`.
+    web: Recent<Web>,
+    /// Connect logins under way, by `sess_id`.
+    visits: Recent<Visit>,
+    /// Request tokens given out.
+    grants: Recent<Grant>,
+    /// Access tokens given out.
+    tokens: Recent<Token>,
+}
+
+impl Rules {
+    /// The rules of a fresh day; `landing` is the redirect URL while the settings name none.
+    pub(crate) fn new(account: Account, settings: Settings, landing: Url) -> Option<Rules> {
+        let seed = Seed::parse(&account.totp_seed)?;
+        Some(Rules { account, settings, seed, landing, ledger: Ledger::default() })
+    }
+
+    /// Forgets counters, blocks, consent, sessions, grants and tokens.
+    pub(crate) fn reset(&mut self) {
+        self.ledger = Ledger::default();
+    }
+
+    /// Ends every access token and every browser session, as the daily flush does.
+    pub(crate) fn flush(&mut self) {
+        self.ledger.tokens = Recent::default();
+        self.ledger.web = Recent::default();
+    }
+
+    /// Whether the account is blocked.
+    pub(crate) fn blocked(&self) -> bool {
+        self.ledger.blocked
+    }
+
+    /// How many access tokens would be accepted now.
+    pub(crate) fn live_tokens(&self, now: Timestamp) -> usize {
+        self.ledger.tokens.values().filter(|token| token.lives(&self.settings, now)).count()
+    }
+
+    /// The registered redirect URL.
+    pub(crate) fn redirect(&self) -> &Url {
+        self.settings.redirect.as_ref().unwrap_or(&self.landing)
+    }
+}

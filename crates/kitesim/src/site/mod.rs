@@ -1,0 +1,47 @@
+//! The website: login page, the JSON calls under it, and the hops of the Connect login.
+
+mod connect;
+mod consent;
+mod pages;
+mod sign_in;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use crate::fields::cookie;
+use crate::world::World;
+
+/// The routes of the website.
+pub(crate) fn router() -> Router<Arc<World>> {
+    Router::new()
+        .route("/connect/login", get(connect::login).post(connect::login))
+        .route("/connect/finish", get(connect::finish))
+        .route("/connect/authorize", get(consent::page).post(consent::accept))
+        .route("/api/connect/session", get(consent::session))
+        .route("/api/connect/app/authorize", post(consent::accept_json))
+        .route("/api/login", post(sign_in::password))
+        .route("/api/twofa", post(sign_in::code))
+        .route("/", get(pages::home))
+        .route("/dashboard", get(pages::home))
+        .route("/positions", get(pages::home))
+        .route("/positions/", get(pages::home))
+        .route("/forgot", get(pages::forgot))
+        .route("/static/login.js", get(pages::script))
+        .route("/static/login.css", get(pages::style))
+}
+
+/// Whether the cookies of a request belong to somebody who is logged in.
+fn signed_in(world: &World, headers: &HeaderMap) -> bool {
+    let truth = world.lock();
+    let now = truth.clock.now();
+    truth.rules.signed_in(cookie(headers, "kf_session"), cookie(headers, "enctoken"), now)
+}
+
+/// A redirect as Kite does it: 302, and an absolute address, for many scripts never join relative ones.
+fn found(target: &str) -> Response {
+    (StatusCode::FOUND, [(header::LOCATION, target)]).into_response()
+}

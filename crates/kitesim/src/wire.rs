@@ -1,0 +1,106 @@
+//! Accepts connections and speaks HTTP/1.1 on them; can reset a connection instead of replying.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use crate::mishap::Cut;
+
+/// A rehearsal opens a handful; a flood must not take every file descriptor of the machine.
+const MOST_CONNECTIONS: usize = 512;
+const LONGEST_HEAD_BYTES: usize = 64 * 1024;
+
+/// Serves a router on a listener for ever.
+pub(crate) async fn serve(listener: TcpListener, router: Router) {
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let Ok(seat) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _peer)) = listener.accept().await else {
+            // Out of file descriptors, or a peer that left at once: breathe, then go on.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        let router = router.clone();
+        tokio::spawn(async move {
+            converse(stream, router).await;
+            drop(seat);
+        });
+    }
+}
+
+async fn converse(stream: TcpStream, router: Router) {
+    // Without it the kernel may keep small replies back for a while; nothing breaks when it fails.
+    let _slower = stream.set_nodelay(true);
+    let cut = Arc::new(AtomicBool::new(false));
+    let line = TokioIo::new(Line { stream, cut: Arc::clone(&cut) });
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let reply = router.call(request);
+        let cut = Arc::clone(&cut);
+        async move {
+            let response: Response = reply.await.map_err(io::Error::other)?;
+            if response.extensions().get::<Cut>().is_some() {
+                cut.store(true, Ordering::Relaxed);
+                return Err(io::Error::other("cut"));
+            }
+            Ok(response)
+        }
+    });
+    let mut http = http1::Builder::new();
+    // The date is the simulated one, or none at all.
+    http.auto_date_header(false).max_buf_size(LONGEST_HEAD_BYTES);
+    // Whatever a client does to its own connection is no business of the others.
+    let _ended = http.serve_connection(line, service).await;
+}
+
+/// A connection that is reset on its end when it was marked as cut.
+struct Line {
+    stream: TcpStream,
+    cut: Arc<AtomicBool>,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.cut.load(Ordering::Relaxed) {
+            // With no time to linger, closing sends RST and not FIN.
+            let _polite = self.stream.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}

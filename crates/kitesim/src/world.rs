@@ -1,0 +1,44 @@
+//! The one owner of the truth: clock, faults, rules and record behind one lock, and the waiting room beside it.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::clock::Clock;
+use crate::faults::Faults;
+use crate::held::Held;
+use crate::rules::Rules;
+use crate::seen::Seen;
+
+/// What all listeners share.
+pub(crate) struct World {
+    /// The address of the pretended Kite.
+    pub(crate) site: SocketAddr,
+    /// Requests that wait to be released.
+    pub(crate) held: Held,
+    truth: Mutex<Truth>,
+}
+
+/// Everything that changes. The lock around it is never kept while something is awaited.
+pub(crate) struct Truth {
+    /// The simulated clock.
+    pub(crate) clock: Clock,
+    /// The faults that stand.
+    pub(crate) faults: Faults,
+    /// What decides.
+    pub(crate) rules: Rules,
+    /// What arrived.
+    pub(crate) seen: Seen,
+}
+
+impl World {
+    /// A world at its start.
+    pub(crate) fn new(site: SocketAddr, clock: Clock, faults: Faults, rules: Rules) -> World {
+        let truth = Truth { clock, faults, rules, seen: Seen::default() };
+        World { site, held: Held::new(), truth: Mutex::new(truth) }
+    }
+
+    /// The truth; a request that panicked with the lock in its hands must not end the simulation.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Truth> {
+        self.truth.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
