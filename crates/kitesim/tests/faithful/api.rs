@@ -1,4 +1,4 @@
-//! The REST API.
+//! The REST API: sessions, profile, margins, and every refusal of an exchange.
 
 use serde_json::{Value, json};
 

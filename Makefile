@@ -1,0 +1,38 @@
+# The few things people type. `make demo` and `make test` need nothing but Rust and, on Debian or Ubuntu, apt-get.
+.PHONY: demo test bench lint docs deny browser tools python clean
+
+CARGO ?= cargo
+VENV := target/venv
+
+demo: browser
+	$(CARGO) build --release --locked --quiet --bin firstbell --bin kitesim
+	target/release/firstbell demo
+
+test: browser python
+	$(CARGO) build --workspace --locked --all-targets
+	$(CARGO) test --workspace --locked
+
+bench: browser
+	python3 bench/login/run.py --write
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+docs:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
+
+deny:
+	packaging/deny.sh
+
+# A browser for the demo, and for the tests the full one and its driver too; says how where it cannot.
+browser:
+	packaging/browser.sh
+
+# The official Python client, for the tests that use it.
+python: $(VENV)/ready
+$(VENV)/ready: crates/firstbell/tests/requirements.txt
+	packaging/python.sh $(VENV) crates/firstbell/tests/requirements.txt
+
+clean:
+	$(CARGO) clean
