@@ -1,4 +1,5 @@
 //! The walk, page by page, without a browser: good mornings, bad ones, and what is spent in each.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use firstbell_core::broker::Broker;
 use firstbell_core::brokers::kite::Kite;

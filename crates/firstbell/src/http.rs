@@ -39,7 +39,7 @@ pub struct HyperHttp {
 
 impl HyperHttp {
     /// A client with no connections yet.
-    pub fn new() -> HyperHttp {
+    pub fn unconnected() -> HyperHttp {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);

@@ -1,4 +1,5 @@
 //! The house rules as tests: imports run downward, core stays pure, files stay small, secrets are opened in a listed few.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -53,7 +54,10 @@ const CORE_DEPENDENCIES: [(&str, &str); 10] = [
 
 /// The only files that may open a secret, each with where it goes.
 const EXPOSE: [(&str, &str); 16] = [
-    ("crates/firstbell-core/src/brokers/kite/calls.rs", "into the exchange's form and the Authorization header"),
+    (
+        "crates/firstbell-core/src/brokers/kite/calls.rs",
+        "into the exchange's form and the Authorization header",
+    ),
     ("crates/firstbell-core/src/brokers/kite/redirect.rs", "reading the redirect's parts"),
     ("crates/firstbell-core/src/secret.rs", "its own definition"),
     ("crates/firstbell-core/src/token.rs", "checking a token's form"),
@@ -126,17 +130,21 @@ fn floor(floors: &[&[&str]], room: &str) -> Option<usize> {
 
 #[test]
 fn imports_run_downward() {
-    for (folder, floors) in
-        [("crates/firstbell-core/src", CORE), ("crates/firstbell/src", FIRSTBELL), ("crates/kitesim/src", KITESIM)]
-    {
+    for (folder, floors) in [
+        ("crates/firstbell-core/src", CORE),
+        ("crates/firstbell/src", FIRSTBELL),
+        ("crates/kitesim/src", KITESIM),
+    ] {
         for (file, text) in sources(folder) {
             let own = room(&file);
             if own == "lib" {
                 continue;
             }
-            let here = floor(floors, own).unwrap_or_else(|| panic!("{file}: the room {own} stands on no floor"));
+            let here =
+                floor(floors, own).unwrap_or_else(|| panic!("{file}: the room {own} stands on no floor"));
             for other in imports(&text).iter().filter(|other| *other != own) {
-                let there = floor(floors, other).unwrap_or_else(|| panic!("{file}: {other} stands on no floor"));
+                let there =
+                    floor(floors, other).unwrap_or_else(|| panic!("{file}: {other} stands on no floor"));
                 assert!(there < here, "{file} imports {other}, which does not stand below {own}");
             }
         }
@@ -192,7 +200,10 @@ fn core_depends_on_nothing_that_does_things() {
     let allowed: Vec<&str> = CORE_DEPENDENCIES.iter().map(|(name, _)| *name).collect();
     let found = dependencies("crates/firstbell-core/Cargo.toml");
     for name in &found {
-        assert!(allowed.contains(&name.as_str()), "firstbell-core gained {name}, which is not in the written list");
+        assert!(
+            allowed.contains(&name.as_str()),
+            "firstbell-core gained {name}, which is not in the written list"
+        );
     }
     assert_eq!(found.len(), allowed.len(), "the written list has what core does not use: {found:?}");
 }
@@ -202,7 +213,10 @@ fn the_simulator_depends_on_none_of_ours() {
     let found = dependencies("crates/kitesim/Cargo.toml");
     assert!(!found.iter().any(|name| name.starts_with("firstbell")), "{found:?}");
     for (file, text) in sources("crates/kitesim") {
-        assert!(!text.contains("firstbell_core") && !text.contains("firstbell::"), "{file} reaches into firstbell");
+        assert!(
+            !text.contains("firstbell_core") && !text.contains("firstbell::"),
+            "{file} reaches into firstbell"
+        );
     }
 }
 
@@ -212,7 +226,8 @@ fn files_are_short_and_open_with_their_sentence() {
         for (file, text) in sources(folder) {
             let lines = text.lines().count();
             assert!(lines <= LINES_MAX, "{file} has {lines} lines");
-            let opening: String = text.lines().map_while(|l| l.strip_prefix("//! ")).collect::<Vec<_>>().join(" ");
+            let opening: String =
+                text.lines().map_while(|l| l.strip_prefix("//! ")).collect::<Vec<_>>().join(" ");
             let is_sentence = opening.contains('.') && opening.len() > 20;
             assert!(is_sentence, "{file} does not open with a sentence that says what it is for");
         }

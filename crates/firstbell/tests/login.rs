@@ -1,4 +1,5 @@
 //! Mornings, good and bad, with both drivers against kitesim: what firstbell says, and what the simulator received.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
 

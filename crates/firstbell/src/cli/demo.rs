@@ -115,7 +115,7 @@ async fn rehearse(drivers: &DriverConfig, ticks: &Ticks) -> Result<(Account, Tok
     let token = opened.store().current(&account.name)?;
     let token = token.ok_or_else(|| broken("the token was proven and is not in the store".into()))?;
     ticks.begin("calling the API with it");
-    let (clock, http) = (MachineClock::start(), HyperHttp::new());
+    let (clock, http) = (MachineClock::start(), HyperHttp::unconnected());
     let login = Login {
         broker: &kite,
         ground: kite.ground(),

@@ -81,7 +81,7 @@ pub(super) async fn one(
     account: &Account,
     (stores, ticks, began): (&Stores, &Ticks, Began),
 ) -> Result<Token, Failure> {
-    let (clock, http) = (MachineClock::start(), HyperHttp::new());
+    let (clock, http) = (MachineClock::start(), HyperHttp::unconnected());
     let mut ledger = Ledger::open(stores.store(), &clock, &account.name)?;
     if let (Some(came), Some(proven_at)) = (began.came, ledger.state().proven_at)
         && proven_at >= came

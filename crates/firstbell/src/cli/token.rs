@@ -47,7 +47,7 @@ pub(super) async fn believed(context: &Context, account: &Account) -> Result<Tok
         Standing::Trusted => Ok(token),
         Standing::Dead => Err(none(format!("the last one ended at {}", india(token.life.dead_from)))),
         Standing::Suspect => {
-            let (kite, http, ticks) = (context.kite(), HyperHttp::new(), Ticks::start());
+            let (kite, http, ticks) = (context.kite(), HyperHttp::unconnected(), Ticks::start());
             let login = Login {
                 broker: &kite as &dyn Broker,
                 ground: kite.ground(),

@@ -21,6 +21,11 @@ pub struct FileSink {
 }
 
 impl FileSink {
+    /// A sink for this file.
+    pub fn new(path: &Path, format: Format) -> FileSink {
+        FileSink { path: path.to_owned(), format }
+    }
+
     pub(super) fn read(section: &mut Section<'_>) -> Option<FileSink> {
         let path = section.required("path").map(PathBuf::from);
         if path.as_ref().is_some_and(|p| !p.is_absolute() || p.file_name().is_none()) {

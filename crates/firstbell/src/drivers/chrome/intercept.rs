@@ -9,7 +9,7 @@ use url::Url;
 use firstbell_core::origin::Origin;
 use firstbell_core::plan::Step;
 use firstbell_core::secret::Secret;
-use firstbell_core::sight::Answer;
+use firstbell_core::sight::{Answer, Rest};
 
 use super::page::Page;
 use crate::http::read_date;
@@ -109,6 +109,7 @@ impl Page<'_> {
         if document {
             // The answer itself proves where it came from: only the plan's origin was let through.
             self.origin = Some(self.plan.origin.clone());
+            (self.rest, self.loader) = (Rest::Loading, None);
             if (300..400).contains(&status) || (status == 200 && media == "text/html") {
                 return self.pass(params).await;
             }

@@ -29,6 +29,8 @@ pub(super) struct Page<'a> {
     pub(super) origin: Option<Origin>,
     counts: Vec<u32>,
     pub(super) rest: Rest,
+    /// The document that the page shows; what is told of an earlier one does not count.
+    pub(super) loader: Option<String>,
     pub(super) changed: bool,
     pub(super) answer: Option<Answer>,
     pub(super) date: Option<Timestamp>,
@@ -67,6 +69,7 @@ impl<'a> Page<'a> {
             origin: None,
             counts: vec![0; plan.marks.len()],
             rest: Rest::Loading,
+            loader: None,
             changed: false,
             answer: None,
             date: None,

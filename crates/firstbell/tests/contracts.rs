@@ -1,0 +1,296 @@
+//! One contract for each port, run by every member of its shelf.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use firstbell::drivers::{ChromeConfig, DriverConfig, DriverName};
+use firstbell::http::HyperHttp;
+use firstbell::ports::{Delivery, Driver, Engines, Sink, Store, TokenChange, Vault};
+use firstbell::shape::Format;
+use firstbell::sinks::FileSink;
+use firstbell::stores;
+use firstbell_core::broker::{App, Broker};
+use firstbell_core::brokers::kite::Kite;
+use firstbell_core::budget::Cause;
+use firstbell_core::event::Event;
+use firstbell_core::failure::Failure;
+use firstbell_core::origin::Origin;
+use firstbell_core::plan::{PageKind, Role, Step};
+use firstbell_core::secret::Secret;
+use firstbell_core::sight::{Action, Fill, Seen, Sight};
+use firstbell_core::token::{Access, Flush, Life, Token};
+use jiff::Timestamp;
+use serde_json::json;
+use support::{Sim, marker};
+
+/// Opens the same store anew and hands it over.
+type Opener<'a> = &'a dyn Fn(&mut dyn FnMut(&dyn Store, &dyn Vault));
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_795_404_600 + second).unwrap()
+}
+
+fn token(generation: u64) -> Token {
+    let access = Access::parse(Secret::new(marker(32))).unwrap();
+    Token { access, generation, life: Life::of(at(0), Flush { begins_h: 5, ends_h: 8 }) }
+}
+
+fn text(token: Option<Token>) -> Option<(u64, String)> {
+    token.map(|t| (t.generation, t.access.secret().expose().to_owned()))
+}
+
+/// Every store: what was recorded is there for the next opener, in order, and tokens change only with their events.
+fn store_contract(open: Opener<'_>) {
+    let (first, second) = (token(1), token(2));
+    open(&mut |store, _| {
+        let events = [(at(1), Event::Began { driver: "x".into() }), (at(2), Event::Exchanging)];
+        store.record("a", &events, TokenChange::Keep).unwrap();
+        store.record("a", &[(at(3), Event::Issued { generation: 1 })], TokenChange::Pend(&first)).unwrap();
+        assert!(store.current("a").unwrap().is_none(), "a pending token is not served");
+        store.record("a", &[(at(4), Event::Proven { generation: 1 })], TokenChange::Promote).unwrap();
+    });
+    open(&mut |store, _| {
+        assert_eq!(text(store.current("a").unwrap()), text(Some(first.clone())));
+        assert_eq!(store.current("a").unwrap().unwrap().life, first.life);
+        assert!(store.pending("a").unwrap().is_none() && store.current("b").unwrap().is_none());
+        let history = store.history("a").unwrap();
+        assert_eq!(history.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [at(1), at(2), at(3), at(4)]);
+        // Dropping the pending one keeps the current one.
+        store.record("a", &[], TokenChange::Pend(&second)).unwrap();
+        store.record("a", &[(at(5), Event::Dropped { generation: 2 })], TokenChange::Drop).unwrap();
+        assert_eq!(text(store.current("a").unwrap()), text(Some(first.clone())));
+        // Promoting what is not there changes nothing, and writes nothing.
+        let refused = store.record("a", &[(at(6), Event::Proven { generation: 2 })], TokenChange::Promote);
+        assert!(matches!(refused, Err(Failure::Broken { .. })));
+        assert_eq!(text(store.current("a").unwrap()), text(Some(first.clone())));
+        assert_eq!(store.history("a").unwrap().len(), 5);
+        assert!(store.history("b").unwrap().is_empty());
+    });
+}
+
+/// Every vault: the newest secret of a name, of its own account, and nothing after it was forgotten.
+fn vault_contract(open: Opener<'_>) {
+    let fetch =
+        |vault: &dyn Vault, account, name| vault.fetch(account, name).unwrap().map(|s| s.expose().to_owned());
+    open(&mut |_, vault| {
+        vault.keep("a", "password", &Secret::new("old".into())).unwrap();
+        vault.keep("a", "password", &Secret::new("né\u{0}w \n".into())).unwrap();
+        vault.keep("b", "password", &Secret::new("other".into())).unwrap();
+    });
+    open(&mut |_, vault| {
+        assert_eq!(fetch(vault, "a", "password").as_deref(), Some("né\u{0}w \n"));
+        assert_eq!(fetch(vault, "b", "password").as_deref(), Some("other"));
+        assert_eq!(fetch(vault, "a", "totp_seed"), None);
+        assert!(vault.forget("a", "password").unwrap() && !vault.forget("a", "password").unwrap());
+        assert_eq!(fetch(vault, "a", "password"), None);
+        assert_eq!(fetch(vault, "b", "password").as_deref(), Some("other"));
+    });
+}
+
+/// Every sink: check leaves no trace, a delivery is whole, and a failed one keeps what was there.
+fn sink_contract(sink: &dyn Sink, read: &dyn Fn() -> Option<String>, break_it: &dyn Fn()) {
+    let (first, second) = (token(1), token(2));
+    let delivery = |token| Delivery { account: "a", api_key: "key", user_id: "AB1234", token };
+    sink.check().unwrap();
+    assert_eq!(read(), None, "a check is no delivery");
+    sink.deliver(&delivery(&first)).unwrap();
+    assert!(read().unwrap().contains(first.access.secret().expose()));
+    sink.check().unwrap();
+    assert!(read().unwrap().contains(first.access.secret().expose()), "a check keeps what was there");
+    break_it();
+    for outcome in [sink.check(), sink.deliver(&delivery(&second))] {
+        let Err(Failure::Broken { cure, .. }) = outcome else { panic!("{outcome:?}") };
+        assert!(!cure.is_empty());
+    }
+    assert!(
+        read().unwrap().contains(first.access.secret().expose()),
+        "a failed delivery keeps what was there"
+    );
+}
+
+#[test]
+fn sqlite_keeps_the_store_s_and_the_vault_s_contract() {
+    for contract in [store_contract, vault_contract] {
+        let folder = tempfile::tempdir().unwrap();
+        contract(&|with| {
+            let opened = stores::open(&folder.path().join("state")).unwrap();
+            with(opened.store(), opened.vault());
+        });
+    }
+}
+
+#[test]
+fn a_stored_token_cannot_be_given_a_longer_life_or_another_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let opened = stores::open(&state).unwrap();
+    opened.store().record("a", &[], TokenChange::Pend(&token(1))).unwrap();
+    for (change, account) in [("dead_from_ms = dead_from_ms + 86400000", "a"), ("account = 'b'", "b")] {
+        let db = rusqlite::Connection::open(state.join("store.db")).unwrap();
+        db.execute(&format!("UPDATE token SET {change}"), []).unwrap();
+        assert!(opened.store().pending(account).is_err(), "{change}");
+    }
+}
+
+#[test]
+fn a_cut_or_edited_history_is_refused() {
+    for edit in
+        ["DELETE FROM event WHERE seq = 1", "UPDATE event SET body = '{}'", "UPDATE event SET version = 2"]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let opened = stores::open(&state).unwrap();
+        let events = [(at(1), Event::Exchanging), (at(2), Event::Unlocked)];
+        opened.store().record("a", &events, TokenChange::Keep).unwrap();
+        rusqlite::Connection::open(state.join("store.db")).unwrap().execute(edit, []).unwrap();
+        assert!(opened.store().history("a").is_err(), "{edit}");
+    }
+}
+
+#[test]
+fn the_file_sink_keeps_the_sink_s_contract() {
+    for format in [Format::Plain, Format::Json, Format::Env] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let beside = folder.path().join(".token.firstbell");
+        let read = || fs::read_to_string(&path).ok();
+        // A folder in the place of the file beside: no user, root included, can write through it.
+        sink_contract(&FileSink::new(&path, format), &read, &|| fs::create_dir(&beside).unwrap());
+        let link = |at: &Path| std::os::unix::fs::symlink("/dev/null", at).unwrap();
+        fs::remove_dir(&beside).unwrap();
+        link(&beside);
+        assert!(FileSink::new(&path, format).check().is_err(), "a link in its place is not followed");
+    }
+}
+
+fn driver_config(name: DriverName) -> DriverConfig {
+    DriverConfig { driver: name, chrome: ChromeConfig::default() }
+}
+
+/// The next page that the plan knows, with the answer that came on the way.
+async fn page(driver: &mut dyn Driver, kite: &Kite, mut action: Action, kind: PageKind) -> Sight {
+    let mut answer = None;
+    loop {
+        match driver.perform(action).await.unwrap() {
+            Seen::Page(mut sight) => {
+                answer = sight.answer.take().or(answer);
+                if kite.plan().recognise(&sight.counts).is_some_and(|p| p.kind == kind) {
+                    return Sight { answer, ..sight };
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+        action = Action::Look { wait_ms: 20_000 };
+    }
+}
+
+fn fill(kite: &Kite, step: Step, texts: &[(Role, &str)]) -> Action {
+    let entry = kite.plan().pages.iter().filter_map(|p| p.entry.as_ref()).find(|e| e.step == step).unwrap();
+    let fields = entry.fields.iter().map(|f| {
+        let text = texts.iter().find(|(role, _)| *role == f.role).unwrap().1;
+        (f.role, f.mark, Secret::new(text.into()))
+    });
+    let cause = if step == Step::Code { Cause::Code } else { Cause::Password };
+    let (fields, submit) = (fields.collect(), entry.submit);
+    Action::Fill(Fill { step, fields, submit, cause, time_step: None, wait_ms: 20_000 })
+}
+
+/// Every driver: shows the pages by the plan's marks, lets one submission leave for each fill, says what the broker
+/// answered, and stops before the redirect address.
+async fn driver_contract(name: DriverName) {
+    let sim = Sim::start();
+    let origin = |text: &str| Origin::parse(text).unwrap();
+    let kite = Kite::rehearsal(origin(&sim.site), origin(&sim.api)).unwrap();
+    let account = &sim.account;
+    let app = App {
+        api_key: account.api_key.clone(),
+        user_id: account.user_id.clone(),
+        redirect: sim.redirect.parse().unwrap(),
+    };
+    let (config, http) = (driver_config(name), HyperHttp::unconnected());
+    let mut driver = config.open(kite.plan(), &app, &http).await.unwrap();
+    let open = Action::Open { url: kite.entry(&app), wait_ms: 20_000 };
+    page(driver.as_mut(), &kite, open, PageKind::Credentials).await;
+    assert_eq!(sim.passwords(), 0, "opening submits nothing");
+
+    let typed = [(Role::UserId, account.user_id.as_str()), (Role::Password, account.password.as_str())];
+    let sight = page(driver.as_mut(), &kite, fill(&kite, Step::Credentials, &typed), PageKind::Totp).await;
+    let answer = sight.answer.unwrap();
+    assert!(answer.good && answer.after == Step::Credentials && sight.date.is_some(), "{answer:?}");
+    assert_eq!((sim.passwords(), sim.codes()), (1, 0));
+
+    // A wrong code leaves the page as it is.
+    let wrong = fill(&kite, Step::Code, &[(Role::Code, "000000")]);
+    let sight = page(driver.as_mut(), &kite, wrong, PageKind::Totp).await;
+    let refused = match sight.answer {
+        Some(answer) => answer,
+        None => page(driver.as_mut(), &kite, Action::Look { wait_ms: 20_000 }, PageKind::Totp)
+            .await
+            .answer
+            .unwrap(),
+    };
+    assert_eq!(
+        (refused.status, refused.error.as_deref(), refused.good),
+        (403, Some("TwoFAException"), false)
+    );
+    assert_eq!(sim.codes(), 1);
+
+    let seed = firstbell_core::totp::Seed::parse(&Secret::new(account.totp_seed.clone())).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the simulator runs on the machine's time")]
+    let code = seed.code(Timestamp::now());
+    let mut action = fill(&kite, Step::Code, &[(Role::Code, code.digits.expose())]);
+    let url = loop {
+        match driver.perform(action).await.unwrap() {
+            Seen::Away(url) => break url,
+            Seen::Page(_) => action = Action::Look { wait_ms: 20_000 },
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(kite.capture(&app, &url).is_ok(), "the way back has a grant");
+    driver.close().await.unwrap();
+    assert_eq!((sim.passwords(), sim.codes()), (1, 2), "{}", sim.seen());
+}
+
+#[tokio::test]
+async fn chrome_keeps_the_driver_s_contract() {
+    driver_contract(DriverName::Chrome).await;
+}
+
+#[tokio::test]
+async fn http_keeps_the_driver_s_contract() {
+    driver_contract(DriverName::Http).await;
+}
+
+#[tokio::test]
+async fn a_driver_lets_one_submission_leave_whatever_the_page_tries() {
+    let sim = Sim::start();
+    sim.fault(&json!({ "at": "login", "do": "status", "status": 503 }));
+    let origin = |text: &str| Origin::parse(text).unwrap();
+    let kite = Kite::rehearsal(origin(&sim.site), origin(&sim.api)).unwrap();
+    let app = App {
+        api_key: sim.account.api_key.clone(),
+        user_id: sim.account.user_id.clone(),
+        redirect: sim.redirect.parse().unwrap(),
+    };
+    for name in [DriverName::Chrome, DriverName::Http] {
+        let before = sim.passwords();
+        let (config, http) = (driver_config(name), HyperHttp::unconnected());
+        let mut driver = config.open(kite.plan(), &app, &http).await.unwrap();
+        let open = Action::Open { url: kite.entry(&app), wait_ms: 20_000 };
+        page(driver.as_mut(), &kite, open, PageKind::Credentials).await;
+        let typed = [(Role::UserId, "AB1234"), (Role::Password, "x")];
+        let mut action = fill(&kite, Step::Credentials, &typed);
+        loop {
+            match driver.perform(action).await.unwrap() {
+                Seen::Page(sight) if sight.answer.is_some() => break,
+                Seen::Page(_) => action = Action::Look { wait_ms: 20_000 },
+                other => panic!("{other:?}"),
+            }
+        }
+        driver.close().await.unwrap();
+        assert_eq!(sim.passwords(), before + 1, "{name:?}");
+    }
+}
