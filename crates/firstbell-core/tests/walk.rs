@@ -58,7 +58,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Walks to the page of the second factor, with the password submitted and taken.
-    fn to_code(&mut self, ms: u64) -> Turn {
+    fn reach_code(&mut self, ms: u64) -> Turn {
         fill(self.page(&["user", "password"], None, ms));
         self.page(&["totp"], Some(good(Step::Credentials)), ms)
     }
@@ -189,7 +189,7 @@ fn a_refused_password_ends_the_walk() {
 fn a_refused_code_is_followed_by_one_of_the_next_time_step_and_then_the_end() {
     let (plan, who) = (plan(), who());
     let mut stage = Stage::new(&plan, &who, None);
-    let first = fill(stage.to_code(0));
+    let first = fill(stage.reach_code(0));
     let turn = stage.page(&["totp"], Some(bad(Step::Code, 403, "TwoFAException")), 1_000);
     assert_eq!(turn.verdict, Some((Cause::Code, Verdict::Rejected)));
     assert_eq!(looks(&turn), 29_050, "the rest of the time step");
@@ -206,12 +206,12 @@ fn a_time_step_is_never_used_twice_and_never_in_its_last_seconds() {
     let (plan, who) = (plan(), who());
     let used = who.seed.code(at(0).wall).step;
     let mut stage = Stage::new(&plan, &who, Some(used));
-    assert_eq!(looks(&stage.to_code(1_000)), 29_050);
+    assert_eq!(looks(&stage.reach_code(1_000)), 29_050);
     assert_eq!(fill(stage.walk.seen(Seen::Unchanged, at(30_050))).time_step, Some(used + 1));
     let mut stage = Stage::new(&plan, &who, None);
-    assert_eq!(looks(&stage.to_code(25_001)), 5_049);
+    assert_eq!(looks(&stage.reach_code(25_001)), 5_049);
     let mut stage = Stage::new(&plan, &who, Some(used + 40));
-    assert_eq!(failed(&stage.to_code(1_000)), "clock-wrong");
+    assert_eq!(failed(&stage.reach_code(1_000)), "clock-wrong");
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn other_second_factors_and_the_consent_page_are_told_and_not_touched() {
         );
     }
     let mut stage = Stage::new(&plan, &who, None);
-    fill(stage.to_code(0));
+    fill(stage.reach_code(0));
     let turn = stage.page(&["consent"], Some(good(Step::Code)), 1);
     assert_eq!((failed(&turn), turn.verdict), ("consent-wanted", Some((Cause::Code, Verdict::Accepted))));
 }
