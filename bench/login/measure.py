@@ -68,9 +68,16 @@ def run(command, env, folder, *, watch):
         limit.daemon = True
         limit.start()
         watcher = Watcher(process.pid, strangers) if watch else None
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        wall_s = time.perf_counter() - began
-        limit.cancel()
+        try:
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            wall_s = time.perf_counter() - began
+        except BaseException:
+            # Somebody ends the benchmark: what it started ends with it, by itself if it can.
+            os.kill(process.pid, signal.SIGTERM)
+            bury(strangers, patience_s=2)
+            raise
+        finally:
+            limit.cancel()
         tree = watcher.end() if watcher else None
         process.wait()
     bury(strangers)

@@ -72,6 +72,7 @@ pub struct Walk<'a> {
     quiet_since_ms: Option<u64>,
     codes: u8,
     code_due: bool,
+    code_awaited: bool,
     last_step: Option<u64>,
     skew_s: Option<i64>,
     counts: Vec<u32>,
@@ -89,6 +90,7 @@ impl<'a> Walk<'a> {
             quiet_since_ms: None,
             codes: 0,
             code_due: false,
+            code_awaited: false,
             last_step,
             skew_s: None,
             counts: Vec::new(),
@@ -99,6 +101,11 @@ impl<'a> Walk<'a> {
     pub fn first(&mut self, url: String, now: Moment) -> Action {
         self.until_ms = now.run_ms + u64::from(self.plan.deadline_s.min(30)) * 1000;
         Action::Open { url, wait_ms: self.wait_ms(now) }
+    }
+
+    /// Whether the walk is waiting for the next time step before it makes a code.
+    pub fn awaits_code(&self) -> bool {
+        self.code_awaited
     }
 
     /// What follows from what the driver saw.
@@ -204,7 +211,8 @@ impl<'a> Walk<'a> {
                 off_s: -30 * i64::try_from(behind).unwrap_or(i64::MAX / 30),
             });
         }
-        if used || code.life_ms < CODE_LIFE_MIN_MS {
+        self.code_awaited = used || code.life_ms < CODE_LIFE_MIN_MS;
+        if self.code_awaited {
             self.until_ms = self.until_ms.max(now.run_ms + code.life_ms + 10_000);
             return Next::Do(Action::Look { wait_ms: code.life_ms + STEP_MARGIN_MS });
         }

@@ -104,7 +104,7 @@ impl Login<'_> {
             ledger.pend(&token)?;
             self.prove(ledger, token).await
         };
-        let (token, closed) = tokio::join!(rest, driver.close());
+        let (closed, token) = tokio::join!(driver.close(), rest);
         let token = token?;
         closed?;
         Ok(token)
@@ -122,6 +122,7 @@ impl Login<'_> {
         let now = || Moment { wall: self.clock.now(), run_ms: self.clock.run_ms() - began_ms };
         self.progress.begin("opening the login page");
         let mut action = walk.first(self.broker.entry(self.app), now());
+        let mut waiting = false;
         loop {
             let spent = self.spend(ledger, keys, &action)?;
             let seen = match driver.perform(action).await {
@@ -142,6 +143,10 @@ impl Login<'_> {
                     _ => ledger.note(event)?,
                 }
             }
+            if walk.awaits_code() && !waiting {
+                self.progress.begin("waiting for the next time step");
+            }
+            waiting = walk.awaits_code();
             action = match turn.next {
                 Next::Do(action) => action,
                 Next::Left(url) => return Ok(url),

@@ -24,7 +24,7 @@ const WRITES: i32 = 4;
 const USERS: [&str; 2] = ["firstbell-browser", "nobody"];
 
 /// Chromium's switches, each with what it keeps away. None turns the sandbox off and none opens a port.
-const SWITCHES: [&str; 21] = [
+const SWITCHES: [&str; 22] = [
     "--remote-debugging-pipe",
     // Nothing is remembered, and nothing is fetched that the page did not ask for.
     "--no-first-run",
@@ -39,6 +39,8 @@ const SWITCHES: [&str; 21] = [
     "--password-store=basic",
     "--disable-breakpad",
     "--disable-crash-reporter",
+    // No window opens by itself, with a page of its own; the one that we ask for is the only one.
+    "--no-startup-window",
     // A login needs no graphics processor, no sound, and no process kept ready for a second page.
     "--disable-gpu",
     "--mute-audio",
