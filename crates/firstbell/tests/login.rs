@@ -313,3 +313,34 @@ fn clock_off(driver: &str) {
     is(&home, &ended, (7, "clock-wrong", 2, 2));
     assert_eq!((sim.passwords(), sim.codes()), (1, 0), "no code was made");
 }
+
+/// Eight at once: one login, and all of them ready with its token.
+#[test]
+fn eight_logins_at_once_are_one() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    sim.fault(&json!({ "at": "twofa", "do": "hold" }));
+    let children: Vec<_> = (0..8)
+        .map(|_| {
+            let mut command = home.command(&["login", "--driver", "http", "--json"]);
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    // One is in the middle of its login; the kernel tells when the others wait for it.
+    sim.wait_held("twofa");
+    let lock = std::fs::metadata(home.state().join("main.lock")).unwrap();
+    let inode = format!(":{} ", std::os::unix::fs::MetadataExt::ino(&lock));
+    let waiting = || {
+        let locks = std::fs::read_to_string("/proc/locks").unwrap();
+        locks.lines().filter(|line| line.contains("->") && line.contains(&inode)).count()
+    };
+    while waiting() < 7 {
+        std::thread::yield_now();
+    }
+    sim.post("/release", &json!({}));
+    for child in children {
+        let ended = support::ended(child.wait_with_output().unwrap());
+        assert_eq!((ended.code, &ended.json()["generation"]), (0, &json!(1)), "{ended:?}");
+    }
+    assert_eq!((sim.passwords(), sim.codes()), (1, 1));
+}

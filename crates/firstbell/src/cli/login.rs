@@ -16,10 +16,10 @@ use crate::config::Account;
 use crate::drivers::DriverConfig;
 use crate::http::HyperHttp;
 use crate::ledger::Ledger;
-use crate::login::Login;
+use crate::login::{Login, Progress};
 use crate::ports::{Clock, Delivery, Sink};
 use crate::shape::india;
-use crate::stores::{self, Stores};
+use crate::stores::{self, LoginLock, Stores};
 
 pub(super) async fn run(mut context: Context, args: LoginArgs) -> Exit {
     if let Some(driver) = args.driver {
@@ -63,9 +63,21 @@ async fn morning(context: &Context, account: &Account, ticks: &Ticks) -> Result<
     let stores = context.stores()?;
     let kite = context.kite();
     let came = MachineClock::start().now();
-    let lock = stores::lock_login(&context.config.state_dir, &account.name)?;
+    let lock = lock(context, account, ticks).await?;
     let began = Began { came: lock.waited.then_some(came) };
     one(&kite, &context.config.drivers, account, (&stores, ticks, began)).await
+}
+
+/// Keeps other processes from logging this account in; waits for one that does so now, on a thread of its own, so that
+/// the owner can interrupt.
+async fn lock(context: &Context, account: &Account, ticks: &Ticks) -> Result<LoginLock, Failure> {
+    if let Some(lock) = stores::try_lock_login(&context.config.state_dir, &account.name)? {
+        return Ok(lock);
+    }
+    ticks.begin("waiting for another login of this account");
+    let (folder, name) = (context.config.state_dir.clone(), account.name.clone());
+    let waiting = tokio::task::spawn_blocking(move || stores::lock_login(&folder, &name));
+    waiting.await.unwrap_or_else(|_| Err(super::demo::broken("the wait for another login broke off".into())))
 }
 
 /// When somebody else was logging in as we came: that login's token is ours too.

@@ -161,7 +161,12 @@ pub fn main() -> ExitCode {
     // One thread: a login is one thing after another, and a second thread would only be waited for.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let exit = match runtime {
-        Ok(runtime) => runtime.block_on(run(cli, env)),
+        Ok(runtime) => {
+            let exit = runtime.block_on(run(cli, env));
+            // A thread that still waits for another login's end is not waited for.
+            runtime.shutdown_background();
+            exit
+        }
         Err(e) => Exit::internal(&format!("no event loop: {e}")),
     };
     ExitCode::from(exit.code())

@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use firstbell_core::failure::{Failure, Part};
 use rustix::fs::{FlockOperation, OFlags, flock};
@@ -46,24 +46,34 @@ pub struct LoginLock {
     pub waited: bool,
 }
 
-/// Waits until no other process logs this account in, and keeps others out while the result lives.
+/// Keeps other processes from logging this account in while the result lives; none where another one does so now.
 ///
 /// # Errors
 /// [`Failure::Broken`] where the lock file cannot be opened.
+pub fn try_lock_login(folder: &Path, account: &str) -> Result<Option<LoginLock>, Failure> {
+    let (path, file) = lock_file(folder, account)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(LoginLock { _file: file, waited: false })),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(e) => Err(cannot(&path, "be locked", &e.into())),
+    }
+}
+
+/// The same, but waits for its turn; to be called on a thread that may block.
+///
+/// # Errors
+/// As above.
 pub fn lock_login(folder: &Path, account: &str) -> Result<LoginLock, Failure> {
+    let (path, file) = lock_file(folder, account)?;
+    flock(&file, FlockOperation::LockExclusive).map_err(|e| cannot(&path, "be locked", &e.into()))?;
+    Ok(LoginLock { _file: file, waited: true })
+}
+
+fn lock_file(folder: &Path, account: &str) -> Result<(PathBuf, File), Failure> {
     let path = folder.join(format!("{account}.lock"));
     let mut options = OpenOptions::new();
-    let file = open_private(&path, options.create(true).truncate(false).write(true))
-        .map_err(|e| cannot(&path, "be opened", &e))?;
-    let waited = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => false,
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            flock(&file, FlockOperation::LockExclusive).map_err(|e| cannot(&path, "be locked", &e.into()))?;
-            true
-        }
-        Err(e) => return Err(cannot(&path, "be locked", &e.into())),
-    };
-    Ok(LoginLock { _file: file, waited })
+    let opened = open_private(&path, options.create(true).truncate(false).write(true));
+    opened.map(|file| (path.clone(), file)).map_err(|e| cannot(&path, "be opened", &e))
 }
 
 pub(super) fn broken(part: Part, why: String, cure: &str) -> Failure {

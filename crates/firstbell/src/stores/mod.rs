@@ -11,7 +11,7 @@ use firstbell_core::budget::Fingerprint;
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 
-pub use folder::{LoginLock, lock_login};
+pub use folder::{LoginLock, lock_login, try_lock_login};
 pub use sqlite::SqliteStore;
 
 use crate::ports::{Store, Vault};
