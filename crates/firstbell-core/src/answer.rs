@@ -15,13 +15,15 @@ pub(crate) fn read_answer(plan: &Plan, answer: &Answer) -> (Verdict, Failure) {
         Step::Finish => Stage::Return,
     };
     let message = answer.message.as_deref().unwrap_or("").to_lowercase();
+    let remaining = attempts_left(&message);
     let fits = |rule: &&AnswerRule| {
         rule.after == answer.after
             && rule.status.is_none_or(|s| s == answer.status)
             && (rule.error.is_none() || rule.error == answer.error)
+            // "3 attempts remain before your account is blocked" is a refusal, and not yet a block.
+            && !(rule.means == Meaning::Blocked && remaining.is_some_and(|n| n > 0))
             && (rule.says.is_empty() || rule.says.iter().any(|text| message.contains(text)))
     };
-    let remaining = attempts_left(&message);
     match (plan.answers.iter().find(fits).map(|rule| rule.means), answer.status) {
         (Some(Meaning::PasswordRejected), _) => (Verdict::Rejected, Failure::PasswordRejected { remaining }),
         (Some(Meaning::CodeRejected), _) => (Verdict::Rejected, Failure::CodeRejected { remaining }),

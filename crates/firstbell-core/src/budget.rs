@@ -35,7 +35,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint(pub String);
 
-/// What was spent since the last complete success. Folded from durable events, never kept in memory alone.
+/// What was spent. Folded from durable events, never kept in memory alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
     password: Tally,
@@ -47,71 +47,83 @@ pub struct Budget {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Tally {
-    credential: Option<Fingerprint>,
-    refused: u8,
-    unknown: u8,
+    /// Submissions since the last complete success that were refused or are without an answer, of whatever value: the
+    /// broker's counter does not ask which password was wrong.
+    bad: u8,
+    /// Every value that was ever refused, and how often. A success with another value clears none of them.
+    refused: Vec<(Fingerprint, u8)>,
+    /// The value of the last submission.
+    last: Option<Fingerprint>,
+}
+
+impl Tally {
+    fn refused(&self, credential: &Fingerprint) -> u8 {
+        self.refused.iter().find(|(value, _)| value == credential).map_or(0, |(_, times)| *times)
+    }
+
+    fn refuse(&mut self) {
+        let Some(last) = self.last.clone() else { return };
+        match self.refused.iter_mut().find(|(value, _)| *value == last) {
+            Some((_, times)) => *times = times.saturating_add(1),
+            None => self.refused.push((last, 1)),
+        }
+    }
 }
 
 impl Budget {
     /// Whether a submission of this credential is allowed.
     ///
     /// # Errors
-    /// Says why not. A password that was refused once is never submitted again; codes of one seed twice at most; and
-    /// nothing after [`TRIES`] submissions that ended badly or unknown.
+    /// Says why not. A password that was refused once is never submitted again, nor codes of a seed of which
+    /// [`TRIES`] were refused, whatever succeeded since; and nothing after [`TRIES`] submissions in a row that ended
+    /// badly or without an answer. Only the owner's word ([`Budget::forget`]) lifts these.
     pub fn admits(&self, cause: Cause, credential: &Fingerprint) -> Result<(), Stop> {
         let tally = self.tally(cause);
-        if cause == Cause::Password && self.blocked.as_ref() == Some(credential) {
-            return Err(Stop::Blocked);
-        }
-        if tally.credential.as_ref() != Some(credential) {
-            return Ok(());
-        }
+        let refused = tally.refused(credential);
         match cause {
-            Cause::Password if tally.refused > 0 => Err(Stop::Password),
-            Cause::Code if tally.refused >= TRIES => Err(Stop::Code),
-            _ if tally.refused + tally.unknown >= TRIES => Err(Stop::Unsure),
+            Cause::Password if self.blocked.as_ref() == Some(credential) => Err(Stop::Blocked),
+            Cause::Password if refused > 0 => Err(Stop::Password),
+            Cause::Code if refused >= TRIES => Err(Stop::Code),
+            _ if tally.bad >= TRIES => Err(Stop::Unsure),
             _ => Ok(()),
         }
     }
 
     /// How many submissions of this credential may still end badly.
     pub fn left(&self, cause: Cause, credential: &Fingerprint) -> u8 {
-        let tally = self.tally(cause);
-        match self.admits(cause, credential) {
-            Err(_) => 0,
-            Ok(()) if tally.credential.as_ref() != Some(credential) => TRIES,
-            Ok(()) => TRIES - tally.refused - tally.unknown,
-        }
+        self.admits(cause, credential).map_or(0, |()| TRIES - self.tally(cause).bad)
     }
 
-    /// Takes in that a submission is about to leave: until its verdict comes it counts as one that ended unknown, so
+    /// Takes in that a submission is about to leave: until its verdict comes it counts as one that ended badly, so
     /// a crash at any later moment counts too.
     pub fn spend(&mut self, cause: Cause, credential: &Fingerprint, step: Option<u64>) {
         let tally = self.tally_mut(cause);
-        if tally.credential.as_ref() != Some(credential) {
-            *tally = Tally { credential: Some(credential.clone()), ..Tally::default() };
-        }
-        tally.unknown = tally.unknown.saturating_add(1);
+        tally.last = Some(credential.clone());
+        tally.bad = tally.bad.saturating_add(1);
         self.last_step = self.last_step.max(step);
     }
 
     /// Takes in what became of the last submission of a cause.
     pub fn judge(&mut self, cause: Cause, verdict: Verdict) {
         if verdict == Verdict::Blocked {
-            self.blocked = self.password.credential.clone();
+            self.blocked = self.password.last.clone();
         }
         let tally = self.tally_mut(cause);
         match verdict {
-            Verdict::Unknown => return,
-            Verdict::Rejected | Verdict::Blocked => tally.refused = tally.refused.saturating_add(1),
-            Verdict::Accepted | Verdict::NeverLeft => {}
+            Verdict::Unknown => {}
+            Verdict::Rejected | Verdict::Blocked => tally.refuse(),
+            Verdict::Accepted | Verdict::NeverLeft => tally.bad = tally.bad.saturating_sub(1),
         }
-        tally.unknown = tally.unknown.saturating_sub(1);
     }
 
-    /// Forgets what was spent: after a *complete* success, or because the owner says so. The last time step is kept:
-    /// a code is never used twice.
-    pub fn clear(&mut self) {
+    /// A *complete* success: the broker's counters begin anew. What it refused stays refused.
+    pub fn succeed(&mut self) {
+        (self.password.bad, self.code.bad, self.blocked) = (0, 0, None);
+    }
+
+    /// The owner says that the account is well: all is forgotten but the last time step, because a code is never used
+    /// twice.
+    pub fn forget(&mut self) {
         *self = Budget { last_step: self.last_step, ..Budget::default() };
     }
 
@@ -150,8 +162,8 @@ mod tests {
         submit(&mut budget, Cause::Password, "a", Verdict::Rejected);
         assert_eq!(budget.admits(Cause::Password, &fp("a")), Err(Stop::Password));
         assert_eq!(budget.admits(Cause::Password, &fp("b")), Ok(()));
-        assert_eq!((budget.left(Cause::Password, &fp("a")), budget.left(Cause::Password, &fp("b"))), (0, 2));
-        budget.clear();
+        assert_eq!((budget.left(Cause::Password, &fp("a")), budget.left(Cause::Password, &fp("b"))), (0, 1));
+        budget.forget();
         assert_eq!(budget.admits(Cause::Password, &fp("a")), Ok(()));
     }
 
@@ -161,7 +173,32 @@ mod tests {
         submit(&mut budget, Cause::Code, "s", Verdict::Rejected);
         submit(&mut budget, Cause::Code, "s", Verdict::Rejected);
         assert_eq!(budget.admits(Cause::Code, &fp("s")), Err(Stop::Code));
-        assert_eq!(budget.admits(Cause::Code, &fp("t")), Ok(()));
+        assert_eq!(
+            budget.admits(Cause::Code, &fp("t")),
+            Err(Stop::Unsure),
+            "the broker counts codes, not seeds"
+        );
+    }
+
+    #[test]
+    fn passwords_in_turn_are_two_in_all() {
+        let mut budget = Budget::default();
+        submit(&mut budget, Cause::Password, "a", Verdict::Rejected);
+        submit(&mut budget, Cause::Password, "b", Verdict::Rejected);
+        for credential in ["a", "b"] {
+            assert_eq!(budget.admits(Cause::Password, &fp(credential)), Err(Stop::Password), "{credential}");
+        }
+        assert_eq!(budget.admits(Cause::Password, &fp("c")), Err(Stop::Unsure));
+    }
+
+    #[test]
+    fn a_success_with_another_password_does_not_forgive_the_refused_one() {
+        let mut budget = Budget::default();
+        submit(&mut budget, Cause::Password, "stale", Verdict::Rejected);
+        submit(&mut budget, Cause::Password, "good", Verdict::Accepted);
+        budget.succeed();
+        assert_eq!(budget.admits(Cause::Password, &fp("stale")), Err(Stop::Password));
+        assert_eq!(budget.left(Cause::Password, &fp("good")), 2);
     }
 
     #[test]
@@ -198,7 +235,7 @@ mod tests {
         submit(&mut budget, Cause::Password, "a", Verdict::Accepted);
         submit(&mut budget, Cause::Code, "s", Verdict::Blocked);
         assert_eq!(budget.admits(Cause::Password, &fp("a")), Err(Stop::Blocked));
-        assert_eq!(budget.admits(Cause::Password, &fp("new")), Ok(()));
+        assert_eq!(budget.admits(Cause::Password, &fp("new")), Ok(()), "after a reset there is a new one");
     }
 
     #[test]
@@ -206,7 +243,8 @@ mod tests {
         let mut budget = Budget::default();
         budget.spend(Cause::Code, &fp("s"), Some(7));
         budget.spend(Cause::Code, &fp("t"), Some(5));
-        budget.clear();
+        budget.succeed();
+        budget.forget();
         assert_eq!(budget.last_step, Some(7));
     }
 }

@@ -56,7 +56,7 @@ pub enum Stop {
     Code,
     /// The broker has blocked the account.
     Blocked,
-    /// Two submissions ended without an answer: nobody knows how the broker counted them.
+    /// Two submissions in a row were refused or ended without an answer.
     Unsure,
 }
 
@@ -175,9 +175,10 @@ impl Failure {
             BrokerDown { .. } | Slow { .. } => "Wait a minute, then run firstbell login again.".into(),
             Throttled { wait_s: Some(s), .. } => format!("Run firstbell login again after {s} seconds."),
             Throttled { .. } => "Run firstbell login again after a minute or more.".into(),
-            Unanswered { .. } => "This attempt counts as spent. One more may follow; after that firstbell waits for \
-                                  firstbell unlock."
+            Unanswered { stage: Stage::Exchange, .. } => "The request token is used up; the login itself was good. Run \
+                                                          firstbell login again."
                 .into(),
+            Unanswered { .. } => "This attempt counts as spent; firstbell status says whether another one is left.".into(),
             PasswordRejected { .. } | Stopped(Stop::Password) => {
                 "Log in once at kite.zerodha.com by hand. If the password changed, run firstbell secrets set password; \
                  if it works unchanged, run firstbell unlock."
@@ -308,7 +309,10 @@ impl fmt::Display for Stop {
             }
             Stop::Code => "codes of this TOTP key were rejected twice",
             Stop::Blocked => "Zerodha has blocked the account",
-            Stop::Unsure => "two attempts ended without an answer, and nobody knows how Zerodha counted them",
+            Stop::Unsure => {
+                "two attempts in a row ended badly or without an answer, and Zerodha blocks an account after \
+                             five"
+            }
         })
     }
 }

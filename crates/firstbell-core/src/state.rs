@@ -39,14 +39,14 @@ impl State {
             Event::Judged { cause, verdict } => self.budget.judge(*cause, *verdict),
             Event::Exchanging => self.doubted_from = Some(at),
             Event::Proven { generation } => {
-                self.budget.clear();
+                self.budget.succeed();
                 self.generation = *generation;
                 self.proven_at = Some(at);
                 self.doubted_from = None;
                 self.failed = None;
             }
             Event::Failed { code } => self.failed = Some((at, code.clone())),
-            Event::Unlocked => self.budget.clear(),
+            Event::Unlocked => self.budget.forget(),
             Event::Began { .. } | Event::Issued { .. } | Event::Dropped { .. } => {}
         }
     }
@@ -78,13 +78,14 @@ mod tests {
     }
 
     #[test]
-    fn only_a_complete_success_or_the_owner_clears() {
+    fn a_complete_success_begins_anew_and_only_the_owner_forgives_what_was_refused() {
         let refused = Event::Judged { cause: Cause::Password, verdict: Verdict::Rejected };
         let issued = Event::Issued { generation: 1 };
         let mut story = vec![intent(Cause::Password), refused, issued, Event::Exchanging];
         assert!(fold(&story).budget.admits(Cause::Password, &Fingerprint("f".into())).is_err());
         story.push(Event::Proven { generation: 1 });
-        assert!(fold(&story).budget.admits(Cause::Password, &Fingerprint("f".into())).is_ok());
+        assert!(fold(&story).budget.admits(Cause::Password, &Fingerprint("f".into())).is_err());
+        assert_eq!(fold(&story).budget.left(Cause::Password, &Fingerprint("g".into())), 2);
         story[4] = Event::Unlocked;
         assert!(fold(&story).budget.admits(Cause::Password, &Fingerprint("f".into())).is_ok());
     }

@@ -116,6 +116,12 @@ impl Seed {
         Ok(Seed { key: key.ok_or(SeedFault::BadAddress)?, hash, digits, period_s })
     }
 
+    /// The same key in one spelling, however it was pasted: to tell one seed from another.
+    pub fn canonical(&self) -> Secret {
+        let key = Zeroizing::new(BASE32_NOPAD.encode(&self.key));
+        Secret::new(format!("{}/{:?}/{}/{}", *key, self.hash, self.digits, self.period_s))
+    }
+
     /// The code of the step that `now` falls into.
     pub fn code(&self, now: Timestamp) -> Code {
         let now_ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
@@ -241,6 +247,10 @@ mod tests {
         ] {
             assert_eq!(*parse(text).unwrap().key, *b"12345678901234567890", "{text}");
         }
+        assert_eq!(
+            parse(plain).unwrap().canonical().expose(),
+            parse(&plain.to_lowercase()).unwrap().canonical().expose()
+        );
         assert_eq!(parse("GEZDGNBVGY3TQOJQGF").unwrap().key.len(), 11, "missing padding and left-over bits");
     }
 

@@ -13,10 +13,14 @@ use crate::totp::Seed;
 
 /// A code is not submitted in the last moments of its time step: it might arrive in the next one.
 const CODE_LIFE_MIN_MS: u64 = 5_000;
+/// The login page must be there within this.
+const OPEN_MS: u64 = 30_000;
 /// Added when the next time step is awaited, so that no rounding wakes us before it.
 const STEP_MARGIN_MS: u64 = 50;
 /// Difference between our clock and the broker's above which no code is made.
 const SKEW_MAX_S: i64 = 10;
+/// When the broker says that no more than this many attempts remain, they are the owner's.
+const REMAINING_MIN: u8 = 2;
 /// Codes that one walk submits at most.
 const CODES_MAX: u8 = 2;
 
@@ -69,6 +73,7 @@ pub struct Walk<'a> {
     at: Step,
     answered: bool,
     until_ms: u64,
+    end_ms: u64,
     quiet_since_ms: Option<u64>,
     codes: u8,
     code_due: bool,
@@ -86,7 +91,8 @@ impl<'a> Walk<'a> {
             who,
             at: Step::Open,
             answered: true,
-            until_ms: u64::from(plan.deadline_s) * 1000,
+            until_ms: 0,
+            end_ms: u64::from(plan.deadline_s) * 1000,
             quiet_since_ms: None,
             codes: 0,
             code_due: false,
@@ -97,9 +103,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The first thing to do. The deadline of the first page is the plan's whole deadline or 30 s, the lesser.
+    /// The first thing to do.
     pub fn first(&mut self, url: String, now: Moment) -> Action {
-        self.until_ms = now.run_ms + u64::from(self.plan.deadline_s.min(30)) * 1000;
+        self.end_ms += now.run_ms;
+        self.until_ms = now.run_ms + OPEN_MS;
         Action::Open { url, wait_ms: self.wait_ms(now) }
     }
 
@@ -168,7 +175,9 @@ impl<'a> Walk<'a> {
         }
         let (verdict, failure) = read_answer(self.plan, answer);
         let verdict = if ours { self.judge(verdict) } else { None };
-        if matches!(failure, Failure::CodeRejected { .. }) && self.codes < CODES_MAX {
+        // The broker's own count outranks ours: of its five, some must be left for the owner.
+        let enough = !matches!(failure, Failure::CodeRejected { remaining: Some(n) } if n <= REMAINING_MIN);
+        if matches!(failure, Failure::CodeRejected { .. }) && self.codes < CODES_MAX && enough {
             self.code_due = true;
             return Ok(verdict);
         }
@@ -258,7 +267,8 @@ impl<'a> Walk<'a> {
                 origin: origin.unwrap_or_else(|| "an unreadable address".into()),
             });
         }
-        Turn { verdict: self.judge(Verdict::Accepted), next: Next::Left(url) }
+        // Leaving is no answer: where none came, nobody knows, and only a token that is proven makes up for it.
+        Turn { verdict: self.judge(Verdict::Unknown), next: Next::Left(url) }
     }
 
     fn lost(&mut self, left: bool, why: String) -> Turn {
@@ -279,7 +289,7 @@ impl<'a> Walk<'a> {
             let verdict = self.judge(Verdict::Unknown);
             return Turn { verdict, next };
         }
-        if now.run_ms >= self.until_ms {
+        if now.run_ms >= self.until_ms.min(self.end_ms) {
             let stage = self.stage();
             let failure = match (self.answered, self.at) {
                 (false, _) => Failure::Unanswered { stage, why: "no answer in time".into() },
@@ -299,7 +309,8 @@ impl<'a> Walk<'a> {
     /// Until the deadline of this page, or until patience with an unknown one ends.
     fn wait_ms(&self, now: Moment) -> u64 {
         let patience = self.quiet_since_ms.map(|since| since + u64::from(self.plan.patience_s) * 1000);
-        patience.map_or(self.until_ms, |p| p.min(self.until_ms)).saturating_sub(now.run_ms).max(1)
+        let until_ms = self.until_ms.min(self.end_ms);
+        patience.map_or(until_ms, |p| p.min(until_ms)).saturating_sub(now.run_ms).max(1)
     }
 
     fn unknown(&self) -> Next {

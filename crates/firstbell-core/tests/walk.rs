@@ -112,10 +112,11 @@ fn a_good_morning_types_user_and_password_then_one_code_and_leaves() {
     assert_eq!((typed.step, typed.cause, typed.time_step), (Step::Code, Cause::Code, Some(code.step)));
     assert_eq!(typed.fields[0].2.expose(), code.digits.expose());
 
+    let turn = stage.page(&["totp"], Some(good(Step::Code)), 250);
+    assert_eq!(turn.verdict, Some((Cause::Code, Verdict::Accepted)));
     let away = Secret::new("https://example.org/back?request_token=x".into());
     let turn = stage.walk.seen(Seen::Away(away), at(300));
-    assert_eq!(turn.verdict, Some((Cause::Code, Verdict::Accepted)));
-    assert!(matches!(turn.next, Next::Left(_)));
+    assert!(turn.verdict.is_none() && matches!(turn.next, Next::Left(_)));
 }
 
 #[test]
@@ -314,4 +315,38 @@ fn a_page_that_only_follows_a_good_answer_is_one() {
     let turn = stage.page(&["totp"], None, 1);
     assert_eq!(turn.verdict, Some((Cause::Password, Verdict::Accepted)));
     assert_eq!(fill(turn).step, Step::Code);
+}
+
+#[test]
+fn leaving_without_an_answer_is_no_answer() {
+    let (plan, who) = (plan(), who());
+    let mut stage = Stage::new(&plan, &who, None);
+    fill(stage.page(&["user", "password"], None, 0));
+    let turn = stage.walk.seen(Seen::Away(Secret::new("https://evil.example/".into())), at(1));
+    assert_eq!(turn.verdict, Some((Cause::Password, Verdict::Unknown)));
+    assert!(matches!(turn.next, Next::Left(_)));
+}
+
+#[test]
+fn the_broker_s_own_count_outranks_ours() {
+    let (plan, who) = (plan(), who());
+    for (remaining, again) in [(3, true), (2, false), (1, false)] {
+        let mut stage = Stage::new(&plan, &who, None);
+        fill(stage.reach_code(0));
+        let mut answer = bad(Step::Code, 403, "TwoFAException");
+        answer.message = Some(format!("Invalid App Code. {remaining} attempt(s) remaining"));
+        let turn = stage.page(&["totp"], Some(answer), 1_000);
+        assert_eq!(matches!(turn.next, Next::Do(_)), again, "{remaining}: {turn:?}");
+    }
+}
+
+#[test]
+fn the_whole_walk_has_an_end() {
+    let (plan, who) = (plan(), who());
+    let mut stage = Stage::new(&plan, &who, None);
+    fill(stage.page(&["user", "password"], None, 0));
+    let end_ms = u64::from(plan.deadline_s) * 1000;
+    stage.page(&["totp"], Some(good(Step::Credentials)), end_ms - 10_000);
+    let turn = stage.walk.seen(Seen::Unchanged, at(end_ms));
+    assert_eq!(failed(&turn), "unanswered");
 }

@@ -66,7 +66,7 @@ pub(super) fn keys(account: &Account, stores: &Stores) -> Result<Keys, Failure> 
     })?;
     Ok(Keys {
         password_mark: stores.fingerprint(Name::Password.as_str(), &password),
-        seed_mark: stores.fingerprint(Name::TotpSeed.as_str(), &seed_text),
+        seed_mark: stores.fingerprint(Name::TotpSeed.as_str(), &seed.canonical()),
         credentials: Credentials {
             user_id: firstbell_core::secret::Secret::new(account.app.user_id.clone()),
             password,

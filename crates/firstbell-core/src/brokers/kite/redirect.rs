@@ -42,13 +42,8 @@ fn check_place(registered: &Url, url: &Url) -> Result<(), Failure> {
         && url.host() == registered.host()
         && url.port_or_known_default() == registered.port_or_known_default();
     if !same {
-        let to = url.host_str().unwrap_or("nowhere");
-        let want = registered.host_str().unwrap_or("nowhere");
-        return Err(wrong(&format!(
-            "it goes to {}://{to}, and {}://{want} is registered",
-            url.scheme(),
-            registered.scheme()
-        )));
+        let (to, want) = (url.origin().ascii_serialization(), registered.origin().ascii_serialization());
+        return Err(wrong(&format!("it goes to {to}, and {want} is registered")));
     }
     if url.path() != registered.path() {
         return Err(wrong(&format!("its path differs from the registered {}", registered.path())));

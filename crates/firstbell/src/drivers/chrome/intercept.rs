@@ -11,7 +11,7 @@ use firstbell_core::plan::Step;
 use firstbell_core::secret::Secret;
 use firstbell_core::sight::{Answer, Rest};
 
-use super::page::Page;
+use super::page::{Page, Submission};
 use crate::http::read_date;
 
 /// Answers of the login's own requests are far smaller; a larger one is not read.
@@ -60,24 +60,28 @@ impl Page<'_> {
                 self.away = Some(Secret::new(text.to_owned()));
                 return self.stop(params, "Aborted").await;
             }
-            if self.armed.is_some() {
+            if self.submission.is_guarded() {
                 // A form without its script would put what was typed into an address.
-                self.armed = None;
-                self.lost = Some((false, "the page tried to leave instead of sending the form".into()));
+                let left = self.submission.in_flight();
+                self.lost = Some((left, "the page left instead of sending the form".into()));
                 return self.stop(params, "BlockedByClient").await;
             }
             return self.pass(params).await;
         }
-        if params["request"]["method"] == "POST"
-            && let Some(step) = self.submission(url.as_ref())
-        {
-            if self.armed != Some(step) {
+        if let Some(step) = self.submission_to(url.as_ref()) {
+            if params["request"]["method"] != "POST" || self.submission != Submission::Armed(step) {
                 return self.stop(params, "BlockedByClient").await;
             }
-            self.armed = None;
-            self.sent = Some(step);
-            self.answered = false;
+            self.submission = Submission::Sent(step);
             return self.pass(params).await;
+        }
+        // As long as a secret is in the page, only what is passive passes: pictures, styles, fonts, scripts.
+        let active = params["request"]["method"] != "GET"
+            || ["XHR", "Fetch", "Ping", "EventSource", "WebSocket", "Document"]
+                .iter()
+                .any(|t| params["resourceType"] == *t);
+        if active && self.submission.is_guarded() {
+            return self.stop(params, "BlockedByClient").await;
         }
         let listed = url.as_ref().is_some_and(|url| {
             url.scheme() == "https"
@@ -89,14 +93,16 @@ impl Page<'_> {
     async fn answer_came(&mut self, params: &Value) -> io::Result<()> {
         let url = params["request"]["url"].as_str().and_then(|text| Url::parse(text).ok());
         let document = self.is_main_document(params);
-        let step = self.submission(url.as_ref()).filter(|step| self.sent == Some(*step) && !self.answered);
+        let step = self.submission_to(url.as_ref()).filter(|step| self.submission == Submission::Sent(*step));
         if !document && step.is_none() {
             return self.pass(params).await;
         }
         if let Some(reason) = params["responseErrorReason"].as_str() {
             if self.away.is_none() && reason != "Aborted" {
-                let left = step.is_some() && !NEVER_LEFT.contains(&reason);
-                self.answered = step.is_some();
+                let left = self.submission.in_flight() && !(step.is_some() && NEVER_LEFT.contains(&reason));
+                if let Some(step) = step {
+                    self.submission = Submission::Answered(step);
+                }
                 self.lost = Some((left, words(reason).into()));
             }
             return self.pass(params).await;
@@ -114,7 +120,8 @@ impl Page<'_> {
                 return self.pass(params).await;
             }
         }
-        let after = step.unwrap_or(if self.sent == Some(Step::Code) { Step::Finish } else { Step::Open });
+        let after_code = self.submission == Submission::Answered(Step::Code);
+        let after = step.unwrap_or(if after_code { Step::Finish } else { Step::Open });
         let retry_after_s = headers.find("retry-after").and_then(|text| text.parse().ok());
         let answer = Answer { after, status, good: false, error: None, message: None, retry_after_s };
         let small =
@@ -146,13 +153,15 @@ impl Page<'_> {
     }
 
     fn tell(&mut self, answer: Answer) {
-        self.answered = true;
+        if self.submission == Submission::Sent(answer.after) {
+            self.submission = Submission::Answered(answer.after);
+        }
         self.answer = Some(answer);
         self.changed = true;
     }
 
     /// The step whose request goes to this address.
-    fn submission(&self, url: Option<&Url>) -> Option<Step> {
+    fn submission_to(&self, url: Option<&Url>) -> Option<Step> {
         let url = url.filter(|url| Origin::of(url).as_ref() == Some(&self.plan.origin))?;
         self.plan.steps.iter().find(|step| step.path == url.path()).map(|step| step.name)
     }

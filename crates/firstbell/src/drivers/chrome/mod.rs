@@ -77,6 +77,10 @@ impl<'a> ChromeDriver<'a> {
         match tokio::time::timeout(Duration::from_millis(wait_ms), self.page.news()).await {
             Ok(Ok(seen)) => Ok(seen),
             Ok(Err(_)) => self.page.gone("the browser ended"),
+            Err(_) if self.page.never_sent() => {
+                let why = "the page sent nothing to the address that the plan knows";
+                Ok(Seen::Untyped { why: why.into() })
+            }
             Err(_) => Ok(Seen::Unchanged),
         }
     }

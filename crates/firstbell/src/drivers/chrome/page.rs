@@ -18,6 +18,33 @@ use super::pipe::{Incoming, Pipe};
 const WORLD: &str = "firstbell";
 const BINDING: &str = "firstbellTell";
 
+/// How far the one submission of a fill has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Submission {
+    /// Nothing was typed yet.
+    None,
+    /// A secret is in the page, and nothing may leave.
+    Typing,
+    /// One request of this step may leave.
+    Armed(Step),
+    /// It left.
+    Sent(Step),
+    /// Its answer has come.
+    Answered(Step),
+}
+
+impl Submission {
+    /// Whether a secret is in the page that is not answered yet: nothing but the armed request may carry anything away.
+    pub(super) fn is_guarded(self) -> bool {
+        matches!(self, Submission::Typing | Submission::Armed(_) | Submission::Sent(_))
+    }
+
+    /// Whether it left and nobody knows what became of it. An armed request waits for our word, so that it has not.
+    pub(super) fn in_flight(self) -> bool {
+        matches!(self, Submission::Sent(_))
+    }
+}
+
 /// What is known of the page, kept up with every message.
 #[derive(Debug)]
 pub(super) struct Page<'a> {
@@ -36,12 +63,7 @@ pub(super) struct Page<'a> {
     pub(super) date: Option<Timestamp>,
     pub(super) away: Option<Secret>,
     pub(super) lost: Option<(bool, String)>,
-    /// The one request that may leave now.
-    pub(super) armed: Option<Step>,
-    /// The last request that left.
-    pub(super) sent: Option<Step>,
-    /// Whether the answer to it has come.
-    pub(super) answered: bool,
+    pub(super) submission: Submission,
     /// Bodies that were asked for, by the number of the command.
     pub(super) awaited: HashMap<u64, Awaited>,
 }
@@ -75,9 +97,7 @@ impl<'a> Page<'a> {
             date: None,
             away: None,
             lost: None,
-            armed: None,
-            sent: None,
-            answered: false,
+            submission: Submission::None,
             awaited: HashMap::new(),
         };
         page.watch().await?;
@@ -90,6 +110,8 @@ impl<'a> Page<'a> {
         let script = include_str!("observer.js").replace("__MARKS__", &marks).replace("__BINDING__", BINDING);
         let mut sent = Vec::new();
         let attach = json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true });
+        // Pages that this one opens do not belong to its session: the browser itself must stop them at their first step.
+        sent.push(self.pipe.send(None, "Target.setAutoAttach", attach.clone()).await?);
         for (method, params) in [
             ("Page.enable", json!({})),
             ("Runtime.enable", json!({})),
@@ -127,6 +149,10 @@ impl<'a> Page<'a> {
     /// Waits for something to report.
     pub(super) async fn news(&mut self) -> io::Result<Seen> {
         loop {
+            // An answer comes before what followed from it.
+            if self.answer.is_some() && self.origin.is_some() {
+                return Ok(Seen::Page(self.sight()));
+            }
             if let Some(url) = self.away.take() {
                 return Ok(Seen::Away(url));
             }
@@ -148,7 +174,7 @@ impl<'a> Page<'a> {
             origin: self.origin.clone(),
             counts: self.counts.clone(),
             answer: self.answer.take(),
-            date: self.date,
+            date: self.date.take(),
             rest: self.rest,
         }
     }
@@ -156,7 +182,7 @@ impl<'a> Page<'a> {
     /// The browser is no more, or does not react any more. Where a submission is under way that is a lost answer; else
     /// nothing has left, and the engine is at fault.
     pub(super) fn gone(&self, why: &str) -> Result<Seen, Failure> {
-        if self.in_flight() {
+        if self.submission.in_flight() {
             return Ok(Seen::Lost { left: true, why: why.into() });
         }
         Err(Failure::Broken {
@@ -168,9 +194,9 @@ impl<'a> Page<'a> {
         })
     }
 
-    /// Whether a submission left, or may leave while nobody looks, and is not answered.
-    fn in_flight(&self) -> bool {
-        self.armed.is_some() || (self.sent.is_some() && !self.answered)
+    /// Whether a fill was waited for in vain: what it typed never left.
+    pub(super) fn never_sent(&self) -> bool {
+        matches!(self.submission, Submission::Armed(_))
     }
 
     /// Sends a command to the page.
@@ -231,8 +257,11 @@ impl<'a> Page<'a> {
             }
             "Page.lifecycleEvent" if params["frameId"] == self.frame.as_str() => {
                 match params["name"].as_str() {
-                    Some("init") => self.rest = Rest::Loading,
-                    Some("networkIdle") => {
+                    Some("init") => {
+                        self.rest = Rest::Loading;
+                        self.loader = params["loaderId"].as_str().map(str::to_owned);
+                    }
+                    Some("networkIdle") if params["loaderId"].as_str() == self.loader.as_deref() => {
                         self.rest = Rest::Quiet;
                         self.changed = true;
                     }
@@ -243,7 +272,7 @@ impl<'a> Page<'a> {
                 self.send("Page.handleJavaScriptDialog", json!({ "accept": false })).await?;
             }
             // Windows, workers and frames of other sites: none belongs to a login, and each could carry something away.
-            "Target.attachedToTarget" => {
+            "Target.attachedToTarget" if params["targetInfo"]["targetId"] != self.frame.as_str() => {
                 tracing::debug!(kind = params["targetInfo"]["type"].as_str(), "a second target");
                 let target = json!({ "targetId": params["targetInfo"]["targetId"] });
                 self.pipe.send(None, "Target.closeTarget", target).await?;

@@ -9,11 +9,12 @@ use firstbell_core::plan::Submit;
 use firstbell_core::secret::Secret;
 use firstbell_core::sight::{Fill, Seen};
 
-use super::page::Page;
+use super::page::{Page, Submission};
 
 impl Page<'_> {
     /// Types all fields and has the page send them. Returns what stopped it, if something did.
     pub(super) async fn fill(&mut self, fill: &Fill) -> io::Result<Option<Seen>> {
+        self.submission = Submission::Typing;
         let last = fill.fields.len().saturating_sub(1);
         for (i, (_, mark, text)) in fill.fields.iter().enumerate() {
             if let Some(seen) = self.focus(*mark).await? {
@@ -29,8 +30,7 @@ impl Page<'_> {
             }
             if i == last {
                 // From here on one request of this step may leave.
-                self.armed = Some(fill.step);
-                self.answered = false;
+                self.submission = Submission::Armed(fill.step);
                 self.changed = false;
                 match sends {
                     Some(character) => self.press(character).await?,
