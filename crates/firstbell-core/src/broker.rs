@@ -19,6 +19,13 @@ pub struct App {
     pub redirect: Url,
 }
 
+impl App {
+    /// Whom attempts are counted for: the user, whatever the account is called and whichever app logs in.
+    pub fn user(&self) -> String {
+        self.user_id.to_uppercase()
+    }
+}
+
 /// A broker: a document, not a program. It says what to do and how to read what comes back, and calls nothing.
 pub trait Broker: Sync {
     /// How a person logs in.

@@ -123,6 +123,8 @@ impl Life {
 pub struct Token {
     /// The access token.
     pub access: Access,
+    /// The API key that it was issued for; it works with no other.
+    pub api_key: String,
     /// Rises by one with each token that replaces another; programs compare it to see a change.
     pub generation: u64,
     /// When it may be believed.

@@ -78,16 +78,31 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     let mut root = Section::root(text, faults.clone());
     let rehearsal = root.section("rehearsal").and_then(read_rehearsal);
     let mut drivers = DriverConfig::read(&mut root);
-    let state_dir = root.text("state_dir").map(PathBuf::from);
+    let absolute = |text: &str| match Path::new(text).is_absolute() {
+        true => Ok(PathBuf::from(text)),
+        false => Err("must be an absolute path: each folder is a memory of its own of what was spent".into()),
+    };
+    let state_dir = root.parsed("state_dir", absolute);
     let accounts: Vec<_> =
         root.named("account").into_iter().filter_map(|(n, s)| read_account(n, s)).collect();
     if accounts.is_empty() && !root.asked("account") {
         root.fault("there is no account: write one under [account.NAME]");
     }
+    for (i, account) in accounts.iter().enumerate() {
+        if accounts[..i].iter().any(|other| other.app.user() == account.app.user()) {
+            // Two apps of one user share the broker's counters and time steps; one keeper for both is still to come.
+            let name = &account.name;
+            root.fault(&format!(
+                "account.{name}.user_id is another account's too; one account for each user, please"
+            ));
+        }
+    }
     root.end(&["account", "browser", "driver", "rehearsal", "state_dir"]);
 
     let mut lines = faults.lines();
-    lines.extend(read_environment(env, &mut drivers));
+    let sources: Vec<&str> =
+        accounts.iter().flat_map(|a| &a.secrets).filter_map(|(_, s)| s.variable()).collect();
+    lines.extend(read_environment(env, &mut drivers, &sources));
     if !lines.is_empty() {
         return Err(ConfigFaults(lines));
     }
@@ -95,7 +110,7 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     Ok(Config { state_dir: state_dir.unwrap_or_else(|| usual_state_dir(env)), accounts, drivers, rehearsal })
 }
 
-fn read_environment(env: &Environment, drivers: &mut DriverConfig) -> Vec<String> {
+fn read_environment(env: &Environment, drivers: &mut DriverConfig, sources: &[&str]) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(name) = env.get("FIRSTBELL_DRIVER") {
         match DriverName::parse(name) {
@@ -106,7 +121,11 @@ fn read_environment(env: &Environment, drivers: &mut DriverConfig) -> Vec<String
     if let Some(binary) = env.get("FIRSTBELL_BROWSER") {
         drivers.chrome.binary = Some(binary.into());
     }
-    let unknown = env.keys().filter(|k| k.starts_with("FIRSTBELL_") && !VARIABLES.contains(&k.as_str()));
+    if env.get("FIRSTBELL_STATE_DIR").is_some_and(|dir| !Path::new(dir).is_absolute()) {
+        lines.push("environment: FIRSTBELL_STATE_DIR must be an absolute path".into());
+    }
+    let known = |k: &str| VARIABLES.contains(&k) || sources.contains(&k);
+    let unknown = env.keys().filter(|k| k.starts_with("FIRSTBELL_") && !known(k));
     lines.extend(unknown.map(|k| format!("environment: {k} is not known; known: {}", VARIABLES.join(", "))));
     lines
 }

@@ -1,5 +1,6 @@
 //! An account's history while something is done with it: what is noted is durable, and the state follows.
 
+use firstbell_core::broker::App;
 use firstbell_core::budget::{Cause, Fingerprint};
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
@@ -13,7 +14,8 @@ use crate::ports::{Clock, Store, TokenChange};
 pub struct Ledger<'a> {
     store: &'a dyn Store,
     clock: &'a dyn Clock,
-    account: &'a str,
+    user: String,
+    api_key: &'a str,
     state: State,
     /// Noted, but not yet written: goes down with the next write.
     waiting: Vec<(Timestamp, Event)>,
@@ -24,9 +26,9 @@ impl<'a> Ledger<'a> {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn open(store: &'a dyn Store, clock: &'a dyn Clock, account: &'a str) -> Result<Ledger<'a>, Failure> {
-        let state = State::of(&store.history(account)?);
-        Ok(Ledger { store, clock, account, state, waiting: Vec::new() })
+    pub fn open(store: &'a dyn Store, clock: &'a dyn Clock, app: &'a App) -> Result<Ledger<'a>, Failure> {
+        let state = State::of(&store.history(&app.user())?);
+        Ok(Ledger { store, clock, user: app.user(), api_key: &app.api_key, state, waiting: Vec::new() })
     }
 
     /// What the history amounts to.
@@ -47,7 +49,8 @@ impl<'a> Ledger<'a> {
     /// # Errors
     /// Where the store cannot be read.
     pub fn current(&self) -> Result<Option<Token>, Failure> {
-        let token = self.store.current(self.account)?;
+        // A token of another app works with that app's key only.
+        let token = self.store.current(&self.user)?.filter(|token| token.api_key == self.api_key);
         Ok(token.map(|mut token| {
             if let Some(from) = self.state.doubted_from {
                 token.life = token.life.doubted(from);
@@ -59,9 +62,9 @@ impl<'a> Ledger<'a> {
     /// The token that waits to be proven.
     ///
     /// # Errors
-    /// Where the store cannot be read.
+    /// Where the store cannot be read, or the token's row is damaged.
     pub fn pending(&self) -> Result<Option<Token>, Failure> {
-        self.store.pending(self.account)
+        self.store.pending(&self.user)
     }
 
     /// Writes an event; when this returns it survives a power cut.
@@ -99,15 +102,15 @@ impl<'a> Ledger<'a> {
     ///
     /// # Errors
     /// Where it could not be written.
-    pub fn drop_pending(&mut self, token: &Token) -> Result<(), Failure> {
-        self.write(Event::Dropped { generation: token.generation }, TokenChange::Drop)
+    pub fn drop_pending(&mut self) -> Result<(), Failure> {
+        self.write(Event::Dropped { generation: self.state.generation + 1 }, TokenChange::Drop)
     }
 
     fn write(&mut self, event: Event, change: TokenChange<'_>) -> Result<(), Failure> {
         let at = self.clock.now();
         let mut events = std::mem::take(&mut self.waiting);
         events.push((at, event));
-        self.store.record(self.account, &events, change)?;
+        self.store.record(&self.user, &events, change)?;
         let (_, event) = &events[events.len() - 1];
         self.state.take(at, event);
         Ok(())

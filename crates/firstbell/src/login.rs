@@ -6,8 +6,9 @@ use firstbell_core::event::Event;
 use firstbell_core::failure::{Failure, Stage};
 use firstbell_core::secret::Secret;
 use firstbell_core::sight::Action;
-use firstbell_core::token::{Access, Life, Token};
+use firstbell_core::token::{Access, Life, Standing, Token};
 use firstbell_core::walk::{Credentials, Moment, Next, Walk};
+use jiff::SignedDuration;
 
 use crate::ledger::Ledger;
 use crate::ports::{Call, Clock, Driver, Engines, Http, WireFault};
@@ -15,6 +16,9 @@ use crate::ports::{Call, Clock, Driver, Engines, Http, WireFault};
 /// Pauses before the proof is asked for again: reading is safe to repeat, and a token that was paid for with a login
 /// is worth a few seconds.
 const PROOF_PAUSES_MS: [u64; 2] = [300, 1_200];
+
+/// A token that could not be proven is worth asking for this long, also in the hours in which nothing is trusted.
+const PENDING_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a login works with.
 #[derive(Clone, Copy)]
@@ -60,10 +64,11 @@ impl Login<'_> {
     /// # Errors
     /// The one thing that went wrong. The current token is untouched then.
     pub async fn run(self, ledger: &mut Ledger<'_>, keys: &Keys) -> Result<Token, Failure> {
-        if let Some(token) = self.resume(ledger).await? {
-            return Ok(token);
-        }
-        let outcome = self.fresh(ledger, keys).await;
+        let outcome = match self.resume(ledger).await {
+            Ok(Some(token)) => return Ok(token),
+            Ok(None) => self.fresh(ledger, keys).await,
+            Err(failure) => Err(failure),
+        };
         if let Err(failure) = &outcome
             && !matches!(failure, Failure::Stopped(_))
         {
@@ -72,14 +77,25 @@ impl Login<'_> {
         outcome
     }
 
-    /// A token that an earlier run was given but could not prove needs no credential: it is asked first.
+    /// A token that an earlier run was given but could not prove needs no credential: it is asked first. One that is
+    /// too old, damaged, of another app, or answered with anything but a passing trouble makes room for a login.
     async fn resume(self, ledger: &mut Ledger<'_>) -> Result<Option<Token>, Failure> {
-        let Some(token) = ledger.pending()? else { return Ok(None) };
+        let now = self.clock.now();
+        let hopeful = |token: &Token| {
+            let young = now.duration_since(token.life.issued) < PENDING_MAX && now >= token.life.issued;
+            token.api_key == self.app.api_key && (young || token.life.standing(now) == Standing::Trusted)
+        };
+        let token = match ledger.pending() {
+            Ok(None) => return Ok(None),
+            Ok(Some(token)) if hopeful(&token) => token,
+            _ => return ledger.drop_pending().map(|()| None),
+        };
         self.progress.begin("proving the token of an earlier run");
         match self.prove(ledger, token).await {
             Ok(token) => Ok(Some(token)),
             Err(Failure::DeadOnArrival | Failure::ForeignToken) => Ok(None),
-            Err(failure) => Err(failure),
+            Err(failure) if is_passing(&failure) => Err(failure),
+            Err(_) => ledger.drop_pending().map(|()| None),
         }
     }
 
@@ -171,7 +187,7 @@ impl Login<'_> {
 
     fn token(self, ledger: &Ledger<'_>, access: Access) -> Token {
         let life = Life::of(self.clock.now(), self.ground.flush);
-        Token { access, generation: ledger.state().generation + 1, life }
+        Token { access, api_key: self.app.api_key.clone(), generation: ledger.state().generation + 1, life }
     }
 
     /// Shows that the pending token works and is the expected user's; only then does it replace the current one.
@@ -183,7 +199,7 @@ impl Login<'_> {
                 Ok(token)
             }
             Err(failure @ (Failure::DeadOnArrival | Failure::ForeignToken)) => {
-                ledger.drop_pending(&token)?;
+                ledger.drop_pending()?;
                 Err(failure)
             }
             Err(failure) => Err(failure),
@@ -220,6 +236,12 @@ impl Login<'_> {
         let reply = self.http.send(call).await?;
         Ok(Reply { status: reply.status, media: reply.media, body: reply.body })
     }
+}
+
+/// Troubles after which the same question may be asked again.
+fn is_passing(failure: &Failure) -> bool {
+    use Failure::*;
+    matches!(failure, Unreachable { .. } | BrokerDown { .. } | Throttled { .. } | Broken { .. })
 }
 
 fn lost(stage: Stage, fault: WireFault) -> Failure {

@@ -10,7 +10,7 @@ use firstbell_core::walk::Credentials;
 use super::exit::Exit;
 use crate::config::{self, Account, Config, ConfigFaults, Environment};
 use crate::login::Keys;
-use crate::secrets::Name;
+use crate::secrets::{Name, Owner};
 use crate::stores::{self, Stores};
 
 /// The configuration and what stands around it.
@@ -53,9 +53,11 @@ impl Context {
 
 /// Fetches what only a login may see.
 pub(super) fn keys(account: &Account, stores: &Stores) -> Result<Keys, Failure> {
+    let user = account.app.user();
+    let owner = Owner { id: &user, name: &account.name };
     let fetch = |name: Name| {
         let (_, source) = &account.secrets[name as usize];
-        source.fetch(&account.name, name, stores.vault())
+        source.fetch(owner, name, stores.vault())
     };
     let (password, seed_text, api_secret) =
         (fetch(Name::Password)?, fetch(Name::TotpSeed)?, fetch(Name::ApiSecret)?);

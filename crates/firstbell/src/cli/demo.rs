@@ -56,33 +56,15 @@ pub(super) async fn run(args: DemoArgs) -> Exit {
     let drivers = DriverConfig { driver: args.driver, chrome };
     let outcome = interruptible(rehearse(&drivers, &ticks)).await;
     ticks.end(outcome.is_ok());
+    let times = json!({ "driver": args.driver.as_str(), "ms": ticks.total_ms(), "steps": ticks.steps() });
     match outcome {
         Ok((account, token)) => {
-            let until = india(token.life.trusted_until);
-            say::error(&format!(
-                "done: {} has a proven token, trusted until {until}; the API answered with it. {}",
-                account.app.user_id,
-                say::seconds(ticks.total_ms())
-            ));
-            if args.json {
-                let report = json!({
-                    "ok": true, "driver": args.driver.as_str(), "generation": token.generation, "trusted_until": until,
-                    "ms": ticks.total_ms(), "steps": ticks.steps(),
-                });
-                say::out(&report.to_string());
-            }
-            Exit::DONE
+            let (user, total) = (&account.app.user_id, say::seconds(ticks.total_ms()));
+            say::error(&format!("done: {user} has a proven token, and the API answered with it. {total}"));
+            Exit::done(json!({ "generation": token.generation, "issued": india(token.life.issued) }))
+                .with(times)
         }
-        Err(failure) => {
-            if args.json {
-                let report = json!({
-                    "ok": false, "failure": failure.code(), "message": failure.to_string(), "cure": failure.cure(),
-                    "exit": super::exit::code(&failure), "ms": ticks.total_ms(), "steps": ticks.steps(),
-                });
-                say::out(&report.to_string());
-            }
-            Exit::failed(&failure)
-        }
+        Err(failure) => Exit::failed(&failure).with(times),
     }
 }
 
@@ -105,14 +87,14 @@ async fn rehearse(drivers: &DriverConfig, ticks: &Ticks) -> Result<(Account, Tok
     let opened = stores::open(&state_dir)?;
     let values = [stage.account.password, stage.account.totp_seed, stage.account.api_secret];
     for (name, value) in Name::ALL.into_iter().zip(values) {
-        opened.vault().keep(&account.name, name.as_str(), &Secret::new(value))?;
+        opened.vault().keep(&account.app.user(), name.as_str(), &Secret::new(value))?;
     }
     login::one(&kite, drivers, &account, (&opened, ticks, Began::default())).await?;
     drop(opened);
 
     ticks.begin("reading the stored token back");
     let opened = stores::open(&state_dir)?;
-    let token = opened.store().current(&account.name)?;
+    let token = opened.store().current(&account.app.user())?;
     let token = token.ok_or_else(|| broken("the token was proven and is not in the store".into()))?;
     ticks.begin("calling the API with it");
     let (clock, http) = (MachineClock::start(), HyperHttp::unconnected());

@@ -1,8 +1,9 @@
-//! Exit codes: one for each class of failure, stable, because scripts rely on them.
+//! How a command ends: an exit code for each class of failure, stable because scripts rely on them, and one object.
 
 use std::path::Path;
 
 use firstbell_core::failure::Failure;
+use serde_json::{Map, Value, json};
 
 use super::say;
 use crate::config::ConfigFaults;
@@ -14,50 +15,76 @@ pub(super) const HELP: &str = "Exit codes: 0 done; 2 usage or configuration; 3 t
     the account is stopped until unlock; 4 a page that no sign matches; 5 network or broker down; 6 no valid token; 7 a \
     local part is missing or broken (browser, store, key, clock); 130 interrupted.";
 
-/// How a command ended.
+/// How a command ended: its exit code, and what `--json` prints.
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Exit(u8);
+pub(super) struct Exit {
+    code: u8,
+    report: Map<String, Value>,
+}
 
 impl Exit {
-    pub(super) const DONE: Exit = Exit(DONE);
+    /// Done; the report of a command that has something to say.
+    pub(super) fn done(report: Value) -> Exit {
+        Exit { code: DONE, report: Map::new() }.with(json!({ "ok": true })).with(report)
+    }
 
     pub(super) fn code(&self) -> u8 {
-        self.0
+        self.code
+    }
+
+    /// What `--json` prints.
+    pub(super) fn report(self) -> Value {
+        Value::Object(self.report)
+    }
+
+    /// The same with more to report.
+    pub(super) fn with(mut self, more: Value) -> Exit {
+        if let Value::Object(more) = more {
+            self.report.extend(more);
+        }
+        self
     }
 
     /// Says what went wrong and what to do, and is the code for it.
     pub(super) fn failed(failure: &Failure) -> Exit {
         say::error(&format!("firstbell: {failure}.\n  What to do: {}", failure.cure()));
-        Exit(code(failure))
+        Exit::bad(code(failure), failure.code(), &failure.to_string()).with(json!({ "cure": failure.cure() }))
     }
 
-    /// A fault of the configuration or of an argument.
+    /// A fault of an argument.
     pub(super) fn usage(what: &str) -> Exit {
         say::error(&format!("firstbell: {what}"));
-        Exit(USAGE)
+        Exit::bad(USAGE, "usage", what)
     }
 
     pub(super) fn configuration(faults: &ConfigFaults) -> Exit {
-        say::error(&format!("firstbell: the configuration cannot be used:\n  {}", faults.0.join("\n  ")));
-        Exit(USAGE)
+        let what = "the configuration cannot be used";
+        say::error(&format!("firstbell: {what}:\n  {}", faults.0.join("\n  ")));
+        Exit::bad(USAGE, "configuration", what).with(json!({ "faults": faults.0 }))
     }
 
     pub(super) fn internal(what: &str) -> Exit {
         say::error(&format!("firstbell: {what}"));
-        Exit(7)
+        Exit::bad(7, "broken", what)
     }
 
     /// A program that `exec` was to become could not be started.
     pub(super) fn not_started(program: &Path, error: &std::io::Error) -> Exit {
-        say::error(&format!("firstbell: {} cannot be started: {error}", program.display()));
+        let what = format!("{} cannot be started: {error}", program.display());
+        say::error(&format!("firstbell: {what}"));
         // As shells say it: 127 where there is no such program, 126 where it cannot be run.
-        Exit(if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 })
+        Exit::bad(if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 }, "not-started", &what)
+    }
+
+    fn bad(code: u8, failure: &str, message: &str) -> Exit {
+        let report = json!({ "ok": false, "failure": failure, "message": message, "exit": code });
+        Exit { code, report: Map::new() }.with(report)
     }
 }
 
 /// The exit code of a failure.
-pub(super) fn code(failure: &Failure) -> u8 {
+fn code(failure: &Failure) -> u8 {
     use Failure::*;
     match failure {
         PasswordRejected { .. } | CodeRejected { .. } | Blocked | Stopped(_) | OtherFactor { .. } => 3,

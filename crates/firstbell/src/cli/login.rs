@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::LoginArgs;
 use super::context::{self, Context};
-use super::exit::{self, Exit};
+use super::exit::Exit;
 use super::say::{self, Ticks};
 use crate::clock::MachineClock;
 use crate::config::Account;
@@ -33,17 +33,10 @@ pub(super) async fn run(mut context: Context, args: LoginArgs) -> Exit {
     let ticks = Ticks::start();
     let outcome = interruptible(morning(&context, account, &ticks)).await;
     ticks.end(outcome.is_ok());
+    let times = json!({ "account": account.name, "ms": ticks.total_ms(), "steps": ticks.steps() });
     match outcome {
-        Ok(token) => {
-            report(account, &token, &ticks, args.json);
-            Exit::DONE
-        }
-        Err(failure) => {
-            if args.json {
-                say::out(&failed(account, &failure, &ticks).to_string());
-            }
-            Exit::failed(&failure)
-        }
+        Ok(token) => report(account, &token, &ticks).with(times),
+        Err(failure) => Exit::failed(&failure).with(times),
     }
 }
 
@@ -52,10 +45,12 @@ pub(super) async fn interruptible<T>(work: impl Future<Output = Result<T, Failur
     let watch =
         |kind| signal(kind).map_err(|e| super::demo::broken(format!("signals cannot be watched: {e}")));
     let (mut interrupt, mut terminate) = (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?);
+    let mut hang_up = watch(SignalKind::hangup())?;
     tokio::select! {
         outcome = work => outcome,
         _ = interrupt.recv() => Err(Failure::Interrupted),
         _ = terminate.recv() => Err(Failure::Interrupted),
+        _ = hang_up.recv() => Err(Failure::Interrupted),
     }
 }
 
@@ -71,11 +66,11 @@ async fn morning(context: &Context, account: &Account, ticks: &Ticks) -> Result<
 /// Keeps other processes from logging this account in; waits for one that does so now, on a thread of its own, so that
 /// the owner can interrupt.
 async fn lock(context: &Context, account: &Account, ticks: &Ticks) -> Result<LoginLock, Failure> {
-    if let Some(lock) = stores::try_lock_login(&context.config.state_dir, &account.name)? {
+    if let Some(lock) = stores::try_lock_login(&context.config.state_dir, &account.app.user())? {
         return Ok(lock);
     }
     ticks.begin("waiting for another login of this account");
-    let (folder, name) = (context.config.state_dir.clone(), account.name.clone());
+    let (folder, name) = (context.config.state_dir.clone(), account.app.user());
     let waiting = tokio::task::spawn_blocking(move || stores::lock_login(&folder, &name));
     waiting.await.unwrap_or_else(|_| Err(super::demo::broken("the wait for another login broke off".into())))
 }
@@ -94,7 +89,7 @@ pub(super) async fn one(
     (stores, ticks, began): (&Stores, &Ticks, Began),
 ) -> Result<Token, Failure> {
     let (clock, http) = (MachineClock::start(), HyperHttp::unconnected());
-    let mut ledger = Ledger::open(stores.store(), &clock, &account.name)?;
+    let mut ledger = Ledger::open(stores.store(), &clock, &account.app)?;
     if let (Some(came), Some(proven_at)) = (began.came, ledger.state().proven_at)
         && proven_at >= came
         && let Some(token) = ledger.current()?
@@ -114,6 +109,7 @@ pub(super) async fn one(
         progress: ticks,
     };
     let token = login.run(&mut ledger, &keys).await?;
+    ticks.end(true);
     deliver(account, &sinks, &token)?;
     Ok(token)
 }
@@ -132,25 +128,17 @@ fn deliver(account: &Account, sinks: &[Box<dyn Sink>], token: &Token) -> Result<
     outcome
 }
 
-fn report(account: &Account, token: &Token, ticks: &Ticks, as_json: bool) {
-    let (total, until) = (say::seconds(ticks.total_ms()), india(token.life.trusted_until));
-    say::error(&format!(
-        "ready: {} has a proven token (generation {}), trusted until {until}. {total}",
-        account.name, token.generation
-    ));
-    if as_json {
-        let report = json!({
-            "ok": true, "account": account.name, "user_id": account.app.user_id, "generation": token.generation,
-            "issued": india(token.life.issued), "trusted_until": until, "ms": ticks.total_ms(), "steps": ticks.steps(),
-        });
-        say::out(&report.to_string());
-    }
-}
-
-/// A failure as one object.
-pub(super) fn failed(account: &Account, failure: &Failure, ticks: &Ticks) -> serde_json::Value {
-    json!({
-        "ok": false, "account": account.name, "failure": failure.code(), "message": failure.to_string(),
-        "cure": failure.cure(), "exit": exit::code(failure), "ms": ticks.total_ms(), "steps": ticks.steps(),
-    })
+fn report(account: &Account, token: &Token, ticks: &Ticks) -> Exit {
+    let life = &token.life;
+    let until = if life.trusted_until > life.issued {
+        format!("trusted until {}", india(life.trusted_until))
+    } else {
+        "to be proven again at each use, because Kite ends tokens in these hours".into()
+    };
+    let (name, generation, total) = (&account.name, token.generation, say::seconds(ticks.total_ms()));
+    say::error(&format!("ready: {name} has a proven token (generation {generation}), {until}. {total}"));
+    Exit::done(json!({
+        "user_id": account.app.user_id, "generation": generation,
+        "issued": india(life.issued), "trusted_until": india(life.trusted_until),
+    }))
 }

@@ -11,6 +11,7 @@ mod status;
 mod token;
 mod unlock;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -32,6 +33,9 @@ struct Cli {
     /// The configuration [default: FIRSTBELL_CONFIG, else firstbell/config.toml in the user's configuration folder].
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Print one JSON object on standard output, whatever happens.
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -45,7 +49,7 @@ enum Command {
     /// Run a program with today's token in its environment.
     Exec(ExecArgs),
     /// Say what is stored, what was spent, and what to do next.
-    Status(StatusArgs),
+    Status(AccountArg),
     /// Keep the secrets in the sealed vault.
     #[command(subcommand)]
     Secrets(SecretsCommand),
@@ -67,9 +71,6 @@ struct DemoArgs {
     /// Show the browser's window.
     #[arg(long)]
     headful: bool,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -82,21 +83,15 @@ struct LoginArgs {
     /// Show the browser's window.
     #[arg(long)]
     headful: bool,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Args)]
 struct TokenArgs {
     #[command(flatten)]
     account: AccountArg,
-    /// plain, json, env or header.
-    #[arg(long, value_parser = Format::parse, default_value = "plain")]
-    format: Format,
-    /// The same as --format json.
-    #[arg(long, conflicts_with = "format")]
-    json: bool,
+    /// plain (default), json, env or header.
+    #[arg(long, value_parser = Format::parse)]
+    format: Option<Format>,
 }
 
 #[derive(Debug, Args)]
@@ -105,16 +100,7 @@ struct ExecArgs {
     account: AccountArg,
     /// The program and its arguments. It gets KITE_API_KEY and KITE_ACCESS_TOKEN.
     #[arg(last = true, required = true)]
-    command: Vec<std::ffi::OsString>,
-}
-
-#[derive(Debug, Args)]
-struct StatusArgs {
-    #[command(flatten)]
-    account: AccountArg,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
+    command: Vec<OsString>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -131,9 +117,6 @@ enum SecretsCommand {
     List {
         #[command(flatten)]
         account: AccountArg,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
     },
     /// Remove a secret from the vault.
     Rm {
@@ -156,8 +139,12 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE });
         }
     };
-    let env: Environment = std::env::vars().collect();
+    // A variable that is not text is none of ours.
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let env: Environment = std::env::vars_os().filter_map(text).collect();
     say::start_log(&env);
+    let (json, token) = (cli.json, matches!(cli.command, Command::Token(_)));
     // One thread: a login is one thing after another, and a second thread would only be waited for.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let exit = match runtime {
@@ -169,7 +156,12 @@ pub fn main() -> ExitCode {
         }
         Err(e) => Exit::internal(&format!("no event loop: {e}")),
     };
-    ExitCode::from(exit.code())
+    let code = exit.code();
+    // The token prints itself: its JSON form is its own.
+    if json && !(token && code == exit::DONE) {
+        say::out(&exit.report().to_string());
+    }
+    ExitCode::from(code)
 }
 
 /// Before anything secret is read: no other process of this user may look into this one, no core file holds its
@@ -193,10 +185,10 @@ async fn run(cli: Cli, env: Environment) -> Exit {
     match cli.command {
         Command::Demo(_) => unreachable!("handled above"),
         Command::Login(args) => login::run(context, args).await,
-        Command::Token(args) => token::run(&context, args).await,
+        Command::Token(args) => token::run(&context, args, cli.json).await,
         Command::Exec(args) => exec::run(&context, args).await,
-        Command::Status(args) => status::run(&context, args),
-        Command::Secrets(command) => secrets::run(&context, command),
+        Command::Status(args) => status::run(&context, args, cli.json),
+        Command::Secrets(command) => secrets::run(&context, command, cli.json),
         Command::Unlock(args) => unlock::run(&context, args),
     }
 }

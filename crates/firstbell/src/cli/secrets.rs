@@ -13,7 +13,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::say;
 use crate::config::Account;
-use crate::secrets::{Name, Source};
+use crate::secrets::{Name, Owner, Source};
 
 /// Longer than any password or key.
 const BYTES_MAX: u64 = 4096;
@@ -27,7 +27,7 @@ pub(super) fn parse_name(text: &str) -> Result<Name, String> {
         .ok_or_else(|| format!("is not the name of a secret; there are: {}", names()))
 }
 
-pub(super) fn run(context: &Context, command: SecretsCommand) -> Exit {
+pub(super) fn run(context: &Context, command: SecretsCommand, as_json: bool) -> Exit {
     let (SecretsCommand::Set { account, .. }
     | SecretsCommand::List { account, .. }
     | SecretsCommand::Rm { account, .. }) = &command;
@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, command: SecretsCommand) -> Exit {
     };
     match command {
         SecretsCommand::Set { name, .. } => set(context, account, name),
-        SecretsCommand::List { json, .. } => list(context, account, json),
+        SecretsCommand::List { .. } => list(context, account, as_json),
         SecretsCommand::Rm { name, .. } => remove(context, account, name),
     }
 }
@@ -55,7 +55,8 @@ fn set(context: &Context, account: &Account, name: Name) -> Exit {
     {
         return Exit::usage(&format!("not stored: {fault}"));
     }
-    let kept = context.stores().and_then(|stores| stores.vault().keep(&account.name, name.as_str(), &secret));
+    let kept =
+        context.stores().and_then(|stores| stores.vault().keep(&account.app.user(), name.as_str(), &secret));
     if let Err(failure) = kept {
         return Exit::failed(&failure);
     }
@@ -68,7 +69,7 @@ fn set(context: &Context, account: &Account, name: Name) -> Exit {
             name.as_str()
         ));
     }
-    Exit::DONE
+    Exit::done(json!({ "account": account.name, "name": name.as_str() }))
 }
 
 fn ask(name: Name) -> Result<Secret, String> {
@@ -90,33 +91,33 @@ fn ask(name: Name) -> Result<Secret, String> {
 
 fn list(context: &Context, account: &Account, as_json: bool) -> Exit {
     let look = || -> Result<Vec<(Name, String, bool)>, Failure> {
-        let stores = context.stores()?;
-        let there = |name, source: &Source| source.fetch(&account.name, name, stores.vault()).is_ok();
+        let (stores, user) = (context.stores()?, account.app.user());
+        let owner = Owner { id: &user, name: &account.name };
+        let there = |name, source: &Source| source.fetch(owner, name, stores.vault()).is_ok();
         Ok(account.secrets.iter().map(|(n, source)| (*n, source.describe(), there(*n, source))).collect())
     };
     let found = match look() {
         Ok(found) => found,
         Err(failure) => return Exit::failed(&failure),
     };
-    if as_json {
-        let row = |(name, source, there): &(Name, String, bool)| json!({ "name": name.as_str(), "source": source, "present": there });
-        let rows: Vec<_> = found.iter().map(row).collect();
-        say::out(&json!({ "account": account.name, "secrets": rows }).to_string());
-    } else {
+    if !as_json {
         for (name, source, there) in &found {
             let there = if *there { "there" } else { "missing" };
             say::out(&format!("{:<11} {there:<8} {source}", name.as_str()));
         }
     }
-    Exit::DONE
+    let row = |(name, source, there): &(Name, String, bool)| json!({ "name": name.as_str(), "source": source, "present": there });
+    let rows: Vec<_> = found.iter().map(row).collect();
+    Exit::done(json!({ "account": account.name, "secrets": rows }))
 }
 
 fn remove(context: &Context, account: &Account, name: Name) -> Exit {
-    let removed = context.stores().and_then(|stores| stores.vault().forget(&account.name, name.as_str()));
+    let removed =
+        context.stores().and_then(|stores| stores.vault().forget(&account.app.user(), name.as_str()));
     match removed {
         Ok(true) => say::error(&format!("{} of {} is gone from the vault", name.as_str(), account.name)),
         Ok(false) => say::error(&format!("{} of {} was not in the vault", name.as_str(), account.name)),
         Err(failure) => return Exit::failed(&failure),
     }
-    Exit::DONE
+    Exit::done(json!({ "account": account.name, "name": name.as_str() }))
 }

@@ -5,7 +5,7 @@ use firstbell_core::failure::Failure;
 use firstbell_core::token::Standing;
 use serde_json::{Value, json};
 
-use super::StatusArgs;
+use super::AccountArg;
 use super::context::{self, Context};
 use super::exit::Exit;
 use super::say;
@@ -16,8 +16,8 @@ use crate::ports::Clock;
 use crate::shape::india;
 use crate::stores::Stores;
 
-pub(super) fn run(context: &Context, args: StatusArgs) -> Exit {
-    let accounts: Vec<&Account> = match args.account.account.as_deref() {
+pub(super) fn run(context: &Context, args: AccountArg, as_json: bool) -> Exit {
+    let accounts: Vec<&Account> = match args.account.as_deref() {
         None => context.config.accounts.iter().collect(),
         Some(name) => match context.account(Some(name)) {
             Ok(account) => vec![account],
@@ -29,16 +29,19 @@ pub(super) fn run(context: &Context, args: StatusArgs) -> Exit {
         accounts.iter().map(|account| one(account, &stores)).collect()
     };
     match look() {
-        Ok(found) if args.json => say::out(&json!({ "accounts": found }).to_string()),
-        Ok(found) => found.iter().for_each(|status| say::out(&lines(status))),
-        Err(failure) => return Exit::failed(&failure),
+        Ok(found) => {
+            if !as_json {
+                found.iter().for_each(|status| say::out(&lines(status)));
+            }
+            Exit::done(json!({ "accounts": found }))
+        }
+        Err(failure) => Exit::failed(&failure),
     }
-    Exit::DONE
 }
 
 fn one(account: &Account, stores: &Stores) -> Result<Value, Failure> {
     let clock = MachineClock::start();
-    let ledger = Ledger::open(stores.store(), &clock, &account.name)?;
+    let ledger = Ledger::open(stores.store(), &clock, &account.app)?;
     let token = ledger.current()?;
     let standing = token.as_ref().map(|t| t.life.standing(clock.now()));
     let (budget, keys) = (&ledger.state().budget, context::keys(account, stores));
@@ -71,7 +74,7 @@ fn one(account: &Account, stores: &Stores) -> Result<Value, Failure> {
         "generation": token.as_ref().map(|t| t.generation),
         "issued": token.as_ref().map(|t| india(t.life.issued)),
         "trusted_until": token.as_ref().map(|t| india(t.life.trusted_until)),
-        "pending": ledger.pending()?.is_some(),
+        "pending": ledger.pending().is_ok_and(|pending| pending.is_some()),
         "last_failure": failed,
         "tries_left": left.map(|(password, code)| json!({ "password": password, "code": code })),
         "next": next,

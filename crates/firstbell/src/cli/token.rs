@@ -3,6 +3,7 @@
 use firstbell_core::broker::Broker;
 use firstbell_core::failure::Failure;
 use firstbell_core::token::{Standing, Token};
+use serde_json::Value;
 
 use super::TokenArgs;
 use super::context::Context;
@@ -16,7 +17,7 @@ use crate::login::Login;
 use crate::ports::{Clock, Delivery};
 use crate::shape::{Format, india, shape};
 
-pub(super) async fn run(context: &Context, args: TokenArgs) -> Exit {
+pub(super) async fn run(context: &Context, args: TokenArgs, as_json: bool) -> Exit {
     let account = match context.account(args.account.account.as_deref()) {
         Ok(account) => account,
         Err(exit) => return exit,
@@ -28,9 +29,9 @@ pub(super) async fn run(context: &Context, args: TokenArgs) -> Exit {
     let app = &account.app;
     let delivery =
         Delivery { account: &account.name, api_key: &app.api_key, user_id: &app.user_id, token: &token };
-    let format = if args.json { Format::Json } else { args.format };
+    let format = args.format.unwrap_or(if as_json { Format::Json } else { Format::Plain });
     match say::out_secret(&shape(format, &delivery)) {
-        Ok(()) => Exit::DONE,
+        Ok(()) => Exit::done(Value::Null),
         Err(e) => Exit::internal(&format!("the token could not be written out: {e}")),
     }
 }
@@ -38,7 +39,7 @@ pub(super) async fn run(context: &Context, args: TokenArgs) -> Exit {
 /// The stored token, if it is trusted now, or was proven just now because it is in doubt.
 pub(super) async fn believed(context: &Context, account: &Account) -> Result<Token, Failure> {
     let (clock, stores) = (MachineClock::start(), context.stores()?);
-    let ledger = Ledger::open(stores.store(), &clock, &account.name)?;
+    let ledger = Ledger::open(stores.store(), &clock, &account.app)?;
     let none = |why: String| Failure::NoToken { why };
     let Some(token) = ledger.current()? else {
         return Err(none("none was ever stored".into()));

@@ -61,14 +61,14 @@ impl<'a> HttpDriver<'a> {
             else {
                 return self.page(&reply, step);
             };
-            match Url::parse(location.expose()) {
+            match Url::parse(&url).and_then(|here| here.join(location.expose())) {
                 Ok(to) if Origin::of(&to).as_ref() == Some(&self.plan.origin) => {
                     for (name, value) in to.query_pairs() {
                         self.kept.insert(name.into_owned(), Secret::new(value.into_owned()));
                     }
                     url = to.into();
                 }
-                Ok(_) => return Seen::Away(location.clone()),
+                Ok(to) => return Seen::Away(Secret::new(to.into())),
                 Err(_) => return Seen::Lost { left: true, why: "a redirect that cannot be read".into() },
             }
         }

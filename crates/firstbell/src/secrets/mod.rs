@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 
-pub use name::Name;
+pub use name::{Name, Owner};
 
 use crate::ports::Vault;
 use crate::written::Section;
@@ -46,9 +46,9 @@ impl Source {
     ///
     /// # Errors
     /// [`Failure::Broken`] where it is missing, blank, or lies open to others, with what to do.
-    pub fn fetch(&self, account: &str, name: Name, vault: &dyn Vault) -> Result<Secret, Failure> {
+    pub fn fetch(&self, owner: Owner<'_>, name: Name, vault: &dyn Vault) -> Result<Secret, Failure> {
         let secret = match self {
-            Source::Vault => vault::fetch(account, name, vault)?,
+            Source::Vault => vault::fetch(owner, name, vault)?,
             Source::Env(variable) => env::fetch(variable, name)?,
             Source::File(path) => file::fetch(path, name)?,
         };
@@ -56,6 +56,14 @@ impl Source {
             return Err(name.missing("is empty".into(), "Store it anew; see firstbell secrets list.".into()));
         }
         Ok(secret)
+    }
+
+    /// The environment variable that it comes from, if it does.
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Source::Env(variable) => Some(variable),
+            _ => None,
+        }
     }
 
     /// The source for people: where it is, never what it holds.

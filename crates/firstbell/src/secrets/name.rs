@@ -13,6 +13,15 @@ pub enum Name {
     ApiSecret,
 }
 
+/// Whose secret it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner<'a> {
+    /// What the store knows the account by.
+    pub id: &'a str,
+    /// What its owner calls it.
+    pub name: &'a str,
+}
+
 impl Name {
     /// All of them, in the order in which a person is asked.
     pub const ALL: [Name; 3] = [Name::Password, Name::TotpSeed, Name::ApiSecret];

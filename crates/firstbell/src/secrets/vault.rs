@@ -3,13 +3,13 @@
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 
-use super::name::Name;
+use super::name::{Name, Owner};
 use crate::ports::Vault;
 
-pub(super) fn fetch(account: &str, name: Name, vault: &dyn Vault) -> Result<Secret, Failure> {
-    let found = vault.fetch(account, name.as_str())?;
+pub(super) fn fetch(owner: Owner<'_>, name: Name, vault: &dyn Vault) -> Result<Secret, Failure> {
+    let found = vault.fetch(owner.id, name.as_str())?;
     found.ok_or_else(|| {
-        let cure = format!("Run firstbell secrets set {} {account}: {}.", name.as_str(), name.hint());
+        let cure = format!("Run firstbell secrets set {} {}: {}.", name.as_str(), owner.name, name.hint());
         name.missing("is not in the vault yet".into(), cure)
     })
 }

@@ -56,13 +56,19 @@ fn make(state: &Path, path: &Path) -> Result<Key, Failure> {
         )
     })?;
     let key = SecretBytes::new(bytes);
+    // Written whole beside it and then linked to its name: a key file is there with all its bytes, or not at all.
+    let beside = path.with_extension(format!("new-{}", std::process::id()));
     let write = || -> std::io::Result<()> {
-        let mut file = folder::open_private(path, OpenOptions::new().write(true).create_new(true))?;
+        let mut file =
+            folder::open_private(&beside, OpenOptions::new().write(true).create(true).truncate(true))?;
         file.write_all(key.expose())?;
         file.sync_all()?;
+        std::fs::hard_link(&beside, path)?;
         File::open(state)?.sync_all()
     };
-    match write() {
+    let written = write();
+    let _ = std::fs::remove_file(&beside);
+    match written {
         Ok(()) => Ok(Key::new(key)),
         // Another process made it in the same moment: its key is the one.
         Err(e) if e.kind() == ErrorKind::AlreadyExists => open(state, false),

@@ -27,7 +27,8 @@ const SCHEMA: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
     CREATE TABLE event (account TEXT NOT NULL, seq INTEGER NOT NULL, at_ms INTEGER NOT NULL, version INTEGER NOT NULL,
         body TEXT NOT NULL, PRIMARY KEY (account, seq)) STRICT;
-    CREATE TABLE token (account TEXT NOT NULL, slot TEXT NOT NULL, generation INTEGER NOT NULL,
+    CREATE TABLE token (account TEXT NOT NULL, slot TEXT NOT NULL, api_key TEXT NOT NULL,
+        generation INTEGER NOT NULL,
         issued_ms INTEGER NOT NULL, trusted_until_ms INTEGER NOT NULL, suspect_from_ms INTEGER NOT NULL,
         dead_from_ms INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (account, slot)) STRICT;
     CREATE TABLE secret (account TEXT NOT NULL, name TEXT NOT NULL, sealed BLOB NOT NULL,
@@ -118,17 +119,18 @@ impl SqliteStore {
     }
 
     fn token(&self, account: &str, slot: &str) -> Result<Option<Token>, Failure> {
-        let query = "SELECT generation, issued_ms, trusted_until_ms, suspect_from_ms, dead_from_ms, sealed
+        let query =
+            "SELECT generation, issued_ms, trusted_until_ms, suspect_from_ms, dead_from_ms, sealed, api_key
             FROM token WHERE account = ?1 AND slot = ?2";
         let row = self
             .db
             .query_row(query, [account, slot], |row| {
                 let numbers: [i64; 5] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
-                Ok((numbers, row.get::<_, Vec<u8>>(5)?))
+                Ok((numbers, row.get::<_, Vec<u8>>(5)?, row.get::<_, String>(6)?))
             })
             .optional()
             .map_err(|e| self.fault(&e))?;
-        let Some((numbers, sealed)) = row else { return Ok(None) };
+        let Some((numbers, sealed, api_key)) = row else { return Ok(None) };
         let damaged = || {
             let why = format!("the token of {account} in {} is damaged", self.path.display());
             broken(Part::Store, why, "Log in again: firstbell login.")
@@ -136,9 +138,9 @@ impl SqliteStore {
         let [generation, times @ ..] = numbers;
         let generation = u64::try_from(generation).map_err(|_| damaged())?;
         let life = life_of(times).ok_or_else(damaged)?;
-        let secret = self.open_sealed(&token_place(account, generation, &life), &sealed)?;
+        let secret = self.open_sealed(&token_place(account, &api_key, generation, &life), &sealed)?;
         let access = Access::parse(secret).ok_or_else(damaged)?;
-        Ok(Some(Token { access, generation, life }))
+        Ok(Some(Token { access, api_key, generation, life }))
     }
 
     fn change(&self, tx: &Transaction<'_>, account: &str, change: &TokenChange<'_>) -> Result<(), Failure> {
@@ -146,11 +148,14 @@ impl SqliteStore {
         match change {
             TokenChange::Keep => {}
             TokenChange::Pend(token) => {
-                let sealed =
-                    self.seal(&token_place(account, token.generation, &token.life), token.access.secret())?;
+                let sealed = self.seal(
+                    &token_place(account, &token.api_key, token.generation, &token.life),
+                    token.access.secret(),
+                )?;
                 let life = &token.life;
                 let row = params![
                     account,
+                    token.api_key,
                     i64::try_from(token.generation).expect("generations are counted one by one"),
                     life.issued.as_millisecond(),
                     life.trusted_until.as_millisecond(),
@@ -158,7 +163,7 @@ impl SqliteStore {
                     life.dead_from.as_millisecond(),
                     sealed
                 ];
-                let sql = "INSERT OR REPLACE INTO token VALUES (?1, 'pending', ?2, ?3, ?4, ?5, ?6, ?7)";
+                let sql = "INSERT OR REPLACE INTO token VALUES (?1, 'pending', ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
                 tx.execute(sql, row).map_err(|e| self.fault(&e))?;
             }
             TokenChange::Promote => {
@@ -257,11 +262,11 @@ impl Vault for SqliteStore {
     }
 }
 
-/// A token is bound to account, generation and all its times: nobody lengthens a life by editing the row.
-fn token_place(account: &str, generation: u64, life: &Life) -> String {
+/// A token is bound to account, app, generation and all its times: nobody lengthens a life by editing the row.
+fn token_place(account: &str, api_key: &str, generation: u64, life: &Life) -> String {
     let ms =
         [life.issued, life.trusted_until, life.suspect_from, life.dead_from].map(Timestamp::as_millisecond);
-    format!("token/{account}/{generation}/{ms:?}")
+    format!("token/{account}/{api_key}/{generation}/{ms:?}")
 }
 
 fn secret_place(account: &str, name: &str) -> String {

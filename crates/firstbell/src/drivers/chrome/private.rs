@@ -2,13 +2,14 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use firstbell_core::failure::{Failure, Part};
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 const PREFIX: &str = "firstbell-browser-";
+const BORN: &str = "firstbell-born-";
 const LOCK: &str = "owner.lock";
 
 /// Whom a browser runs as.
@@ -40,9 +41,13 @@ impl PrivateFolder {
 
     fn make_in(base: &Path, user: Option<User>) -> io::Result<PrivateFolder> {
         let mode = fs::Permissions::from_mode(0o700);
-        let path = tempfile::Builder::new().prefix(PREFIX).permissions(mode).tempdir_in(base)?.keep();
-        let lock = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path.join(LOCK))?;
+        // Under another name until it is locked, so that nobody sweeps a folder that is being made.
+        let born = tempfile::Builder::new().prefix(BORN).permissions(mode).tempdir_in(base)?.keep();
+        let lock = OpenOptions::new().write(true).create_new(true).mode(0o600).open(born.join(LOCK))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        let name = born.file_name().unwrap_or_default().to_string_lossy().replace(BORN, PREFIX);
+        let path = base.join(name);
+        fs::rename(&born, &path)?;
         let folder = PrivateFolder { path, _lock: lock };
         for part in ["home", "profile", "tmp"] {
             DirBuilder::new().mode(0o700).create(folder.path.join(part))?;
@@ -86,16 +91,23 @@ fn base() -> PathBuf {
         .unwrap_or_else(std::env::temp_dir)
 }
 
-/// Removes folders whose owner was killed before it could.
+/// Removes folders of ours whose owner was killed before it could. The place may be open to everybody: what another user
+/// put there is not touched, and nothing there can make us wait.
 fn sweep(base: &Path) {
+    let us = rustix::process::geteuid().as_raw();
+    let careful = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let careful = i32::try_from(careful.bits()).expect("flags of open fit in an int");
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
-        let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("flags of open fit in an int");
-        let lock = OpenOptions::new().write(true).custom_flags(nofollow).open(entry.path().join(LOCK));
-        // One that is not ours cannot be opened; one whose owner lives is locked.
-        if lock.is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()) {
+        let Ok(lock) = OpenOptions::new().write(true).custom_flags(careful).open(entry.path().join(LOCK))
+        else {
+            continue;
+        };
+        // The lock file is ours whoever the browser ran as, and is held until the folder is gone.
+        let ours = lock.metadata().is_ok_and(|meta| meta.is_file() && meta.uid() == us);
+        if ours && flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

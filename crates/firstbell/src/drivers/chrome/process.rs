@@ -126,6 +126,9 @@ fn spawn(
 ) -> io::Result<(Child, Ends)> {
     // Children of a killed browser become ours instead of nobody's, so that we can wait for each.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    // A core file of the browser would hold the password many times over.
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::setrlimit(rustix::process::Resource::Core, none)?;
     let (their_read, our_write) = pipe()?;
     let (our_read, their_write) = pipe()?;
     let (errors, their_errors) = pipe()?;

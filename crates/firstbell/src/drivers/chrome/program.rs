@@ -41,10 +41,15 @@ pub(super) fn find(named: Option<&Path>, headful: bool) -> Result<PathBuf, Failu
         return match kind(path) {
             Kind::Program => Ok(path.to_owned()),
             Kind::Missing => Err(missing(format!("there is no browser at {}", path.display()))),
-            Kind::Script => Err(missing(format!(
-                "{} is a script that adds arguments of its own, not the browser itself",
-                path.display()
-            ))),
+            Kind::Script => {
+                let real = PLACES.iter().find(|place| matches!(kind(Path::new(place)), Kind::Program));
+                let hint = real.map(|real| format!("; name {real} instead")).unwrap_or_default();
+                let why = format!(
+                    "{} is a script that adds arguments of its own, not the browser itself{hint}",
+                    path.display()
+                );
+                Err(missing(why))
+            }
         };
     }
     let path = std::env::var_os("PATH").unwrap_or_default();

