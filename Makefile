@@ -1,5 +1,5 @@
 # The few things people type. `make demo` and `make test` need nothing but Rust and, on Debian or Ubuntu, apt-get.
-.PHONY: demo test bench lint docs deny browser tools python clean
+.PHONY: demo test bench lint docs deny browser browsers python clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -8,11 +8,11 @@ demo: browser
 	$(CARGO) build --release --locked --quiet --bin firstbell --bin kitesim
 	target/release/firstbell demo
 
-test: browser python
+test: browsers python
 	$(CARGO) build --workspace --locked --all-targets
 	$(CARGO) test --workspace --locked
 
-bench: browser
+bench: browsers
 	python3 bench/login/run.py --write
 
 lint:
@@ -28,6 +28,9 @@ deny:
 # A browser for the demo, and for the tests the full one and its driver too; says how where it cannot.
 browser:
 	packaging/browser.sh
+
+browsers:
+	packaging/browser.sh all
 
 # The official Python client, for the tests that use it.
 python: $(VENV)/ready

@@ -228,6 +228,55 @@ fn status_says_what_is_and_what_to_do_next() {
 }
 
 #[test]
+fn json_is_printed_whatever_happens() {
+    let sim = Sim::start();
+    let home = Home::bare(&sim);
+    for (arguments, code, failure) in [
+        (&["token", "--json"][..], 6, "no-token"),
+        (&["login", "nobody", "--json"], 2, "usage"),
+        (&["exec", "--json", "--", "true"], 6, "no-token"),
+        (&["login", "--json", "--driver", "http"], 7, "broken"),
+    ] {
+        let ended = home.run(arguments);
+        assert_eq!((ended.code, &ended.json()["failure"]), (code, &json!(failure)), "{ended:?}");
+    }
+    for arguments in [&["unlock", "--json"][..], &["secrets", "rm", "password", "--json"]] {
+        assert_eq!(home.run(arguments).json()["ok"], true, "{arguments:?}");
+    }
+    fs::write(home.config(), "x = 1").unwrap();
+    let ended = home.run(&["status", "--json"]);
+    assert_eq!((ended.code, ended.json()["faults"].as_array().unwrap().len()), (2, 2), "{ended:?}");
+}
+
+#[test]
+fn two_accounts_of_one_user_are_refused() {
+    let sim = Sim::start();
+    let home = Home::bare(&sim);
+    let more =
+        "[account.again]\nuser_id = \"ab1234\"\napi_key = \"abcdef\"\nredirect_url = \"http://127.0.0.1/\"";
+    home.configure(&sim, more);
+    let ended = home.run(&["status"]);
+    assert!(ended.code == 2 && ended.stderr.contains("user_id is another account's too"), "{ended:?}");
+}
+
+#[test]
+fn what_was_spent_outlives_a_new_name_and_a_token_its_app() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    assert_eq!(home.login("http").code, 0);
+    let text = fs::read_to_string(home.config()).unwrap();
+    fs::write(home.config(), text.replace("account.main", "account.renamed")).unwrap();
+    assert!(home.token().is_some());
+    home.run_with(&["secrets", "set", "password"], "wrong");
+    assert_eq!(home.login("http").code, 3);
+    fs::write(home.config(), &text).unwrap();
+    assert_eq!(home.login("http").code, 3);
+    assert_eq!(sim.passwords(), 2, "the good one and one wrong one");
+    fs::write(home.config(), text.replace(&sim.account.api_key, "anotherkey")).unwrap();
+    assert_eq!(home.run(&["token"]).code, 6, "a token of another app is none");
+}
+
+#[test]
 fn the_demo_runs_without_a_configuration() {
     let sim = Sim::start();
     let home = Home::bare(&sim);

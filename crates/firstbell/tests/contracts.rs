@@ -35,7 +35,12 @@ fn at(second: i64) -> Timestamp {
 
 fn token(generation: u64) -> Token {
     let access = Access::parse(Secret::new(marker(32))).unwrap();
-    Token { access, generation, life: Life::of(at(0), Flush { begins_h: 5, ends_h: 8 }) }
+    Token {
+        access,
+        api_key: "key".into(),
+        generation,
+        life: Life::of(at(0), Flush { begins_h: 5, ends_h: 8 }),
+    }
 }
 
 fn text(token: Option<Token>) -> Option<(u64, String)> {
@@ -136,7 +141,7 @@ fn a_stored_token_cannot_be_given_a_longer_life_or_another_account() {
 }
 
 #[test]
-fn a_cut_or_edited_history_is_refused() {
+fn a_history_with_a_hole_or_an_event_that_cannot_be_read_is_refused() {
     for edit in
         ["DELETE FROM event WHERE seq = 1", "UPDATE event SET body = '{}'", "UPDATE event SET version = 2"]
     {
@@ -172,13 +177,13 @@ fn driver_config(name: DriverName) -> DriverConfig {
 
 /// The next page that the plan knows, with the answer that came on the way.
 async fn page(driver: &mut dyn Driver, kite: &Kite, mut action: Action, kind: PageKind) -> Sight {
-    let mut answer = None;
+    let (mut answer, mut date) = (None, None);
     loop {
         match driver.perform(action).await.unwrap() {
             Seen::Page(mut sight) => {
-                answer = sight.answer.take().or(answer);
+                (answer, date) = (sight.answer.take().or(answer), sight.date.or(date));
                 if kite.plan().recognise(&sight.counts).is_some_and(|p| p.kind == kind) {
-                    return Sight { answer, ..sight };
+                    return Sight { answer, date, ..sight };
                 }
             }
             other => panic!("{other:?}"),

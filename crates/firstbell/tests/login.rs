@@ -18,6 +18,7 @@ mornings!(
     good_morning,
     wrong_password,
     wrong_seed,
+    refused_codes,
     blocked_account,
     unknown_page_first,
     unknown_page_after_the_password,
@@ -103,6 +104,10 @@ fn wrong_password(driver: &str) {
     assert_eq!(sim.passwords(), 3);
     home.store_secrets(&sim.account);
     is(&home, &home.login(driver), (0, "none", 2, 2));
+    // A success forgives the counters, not the refused password.
+    home.run_with(&["secrets", "set", "password"], "not it either");
+    is(&home, &home.login(driver), (3, "stopped", 0, 2));
+    assert_eq!(sim.passwords(), 4);
 }
 
 fn wrong_seed(driver: &str) {
@@ -121,6 +126,18 @@ fn wrong_seed(driver: &str) {
         .collect();
     assert!(steps.len() == 2 && steps[0] != steps[1], "{seen}");
     assert_eq!(sim.passwords(), 1);
+}
+
+/// The right seed, and a broker that refuses its codes: the simulator knows which time step each code was made for.
+fn refused_codes(driver: &str) {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    sim.fault(&json!({ "at": "twofa", "do": "wrong-code" }));
+    is(&home, &home.login(driver), (3, "code-rejected", 2, 0));
+    let seen = sim.seen();
+    let codes = seen["submissions"].as_array().unwrap().iter().filter(|s| s["kind"] == "code");
+    let steps: Vec<u64> = codes.map(|s| s["matched_step"].as_u64().unwrap()).collect();
+    assert!(steps.len() == 2 && steps[0] < steps[1], "{seen}");
 }
 
 fn blocked_account(driver: &str) {
@@ -320,7 +337,7 @@ fn eight_logins_at_once_are_one() {
     let sim = Sim::start();
     let home = Home::new(&sim);
     sim.fault(&json!({ "at": "twofa", "do": "hold" }));
-    let children: Vec<_> = (0..8)
+    let mut children: Vec<_> = (0..8)
         .map(|_| {
             let mut command = home.command(&["login", "--driver", "http", "--json"]);
             command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
@@ -328,13 +345,15 @@ fn eight_logins_at_once_are_one() {
         .collect();
     // One is in the middle of its login; the kernel tells when the others wait for it.
     sim.wait_held("twofa");
-    let lock = std::fs::metadata(home.state().join("main.lock")).unwrap();
+    let lock = std::fs::metadata(home.state().join("AB1234.lock")).unwrap();
     let inode = format!(":{} ", std::os::unix::fs::MetadataExt::ino(&lock));
     let waiting = || {
         let locks = std::fs::read_to_string("/proc/locks").unwrap();
         locks.lines().filter(|line| line.contains("->") && line.contains(&inode)).count()
     };
     while waiting() < 7 {
+        let dead = children.iter_mut().find_map(|child| child.try_wait().unwrap());
+        assert!(dead.is_none(), "one ended before its turn: {dead:?}");
         std::thread::yield_now();
     }
     sim.post("/release", &json!({}));

@@ -101,7 +101,13 @@ impl Sim {
             serde_json::from_str(&line).unwrap_or_else(|e| panic!("kitesim said {line:?}: {e}"));
         let text = |key: &str| said[key].as_str().unwrap().to_owned();
         let (site, api, inspect, redirect) = (text("site"), text("api"), text("inspect"), text("redirect"));
-        Sim { child, account, site, api, inspect, redirect }
+        let sim = Sim { child, account, site, api, inspect, redirect };
+        // Kite ends tokens once a day; no test may depend on the hour at which it runs.
+        #[expect(clippy::disallowed_methods, reason = "the simulator runs on the machine's time")]
+        let half_a_day_s = (jiff::Timestamp::now().as_second() + 19_800 + 43_200) % 86_400;
+        let flush = format!("{:02}:{:02}", half_a_day_s / 3600, half_a_day_s / 60 % 60);
+        sim.settings(&json!({ "flush": flush }));
+        sim
     }
 
     /// What arrived.
