@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Between two looks at all processes.
-const PAUSE: Duration = Duration::from_millis(1);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// What one process showed at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
