@@ -21,6 +21,8 @@ const STEP_MARGIN_MS: u64 = 50;
 const SKEW_MAX_S: i64 = 10;
 /// When the broker says that no more than this many attempts remain, they are the owner's.
 const REMAINING_MIN: u8 = 2;
+/// A page that was told of a refusal empties its field before it takes another code, and nothing on the wire says when.
+const REFUSED_MS: u64 = 1_000;
 /// Codes that one walk submits at most.
 const CODES_MAX: u8 = 2;
 
@@ -77,6 +79,7 @@ pub struct Walk<'a> {
     quiet_since_ms: Option<u64>,
     codes: u8,
     code_due: bool,
+    not_before_ms: u64,
     code_awaited: bool,
     last_step: Option<u64>,
     skew_s: Option<i64>,
@@ -96,6 +99,7 @@ impl<'a> Walk<'a> {
             quiet_since_ms: None,
             codes: 0,
             code_due: false,
+            not_before_ms: 0,
             code_awaited: false,
             last_step,
             skew_s: None,
@@ -143,7 +147,7 @@ impl<'a> Walk<'a> {
         self.counts = sight.counts;
         let mut verdict = None;
         if let Some(answer) = &sight.answer {
-            match self.answer(answer) {
+            match self.answer(answer, now) {
                 Ok(v) => verdict = v,
                 Err(turn) => return *turn,
             }
@@ -168,7 +172,7 @@ impl<'a> Walk<'a> {
 
     /// Takes in an answer: a verdict where it is good, the end of the walk where it is not, except for a first
     /// refused code, after which one more follows.
-    fn answer(&mut self, answer: &Answer) -> Result<Option<(Cause, Verdict)>, Box<Turn>> {
+    fn answer(&mut self, answer: &Answer, now: Moment) -> Result<Option<(Cause, Verdict)>, Box<Turn>> {
         let ours = answer.after == self.at;
         if answer.good {
             return Ok(if ours { self.judge(Verdict::Accepted) } else { None });
@@ -179,6 +183,7 @@ impl<'a> Walk<'a> {
         let enough = !matches!(failure, Failure::CodeRejected { remaining: Some(n) } if n <= REMAINING_MIN);
         if matches!(failure, Failure::CodeRejected { .. }) && self.codes < CODES_MAX && enough {
             self.code_due = true;
+            self.not_before_ms = now.run_ms + REFUSED_MS;
             return Ok(verdict);
         }
         Err(Box::new(Turn { verdict, next: Next::Fail(failure) }))
@@ -211,6 +216,9 @@ impl<'a> Walk<'a> {
     fn enter_code(&mut self, page: Option<&Page>, now: Moment) -> Next {
         if let Some(off_s) = self.skew_s.filter(|s| s.abs() > SKEW_MAX_S) {
             return Next::Fail(Failure::ClockWrong { off_s });
+        }
+        if now.run_ms < self.not_before_ms {
+            return Next::Do(Action::Look { wait_ms: self.not_before_ms - now.run_ms });
         }
         let code = self.who.seed.code(now.wall);
         let used = self.last_step.is_some_and(|last| last >= code.step);

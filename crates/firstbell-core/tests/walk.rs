@@ -193,7 +193,9 @@ fn a_refused_code_is_followed_by_one_of_the_next_time_step_and_then_the_end() {
     let first = fill(stage.reach_code(0));
     let turn = stage.page(&["totp"], Some(bad(Step::Code, 403, "TwoFAException")), 1_000);
     assert_eq!(turn.verdict, Some((Cause::Code, Verdict::Rejected)));
-    assert_eq!(looks(&turn), 29_050, "the rest of the time step");
+    assert_eq!(looks(&turn), 1_000, "the page takes in the refusal");
+    let turn = stage.walk.seen(Seen::Unchanged, at(2_000));
+    assert_eq!(looks(&turn), 28_050, "the rest of the time step");
     // A change of the page meanwhile is no reason for the same code again.
     looks(&stage.page(&["totp"], None, 20_000));
     let second = fill(stage.walk.seen(Seen::Unchanged, at(30_050)));

@@ -243,6 +243,9 @@ async fn driver_contract(name: DriverName) {
     );
     assert_eq!(sim.codes(), 1);
 
+    // As the walk does: a page takes in a refusal before it takes another code.
+    while !matches!(driver.perform(Action::Look { wait_ms: 1_000 }).await.unwrap(), Seen::Unchanged) {}
+
     let seed = firstbell_core::totp::Seed::parse(&Secret::new(account.totp_seed.clone())).unwrap();
     #[expect(clippy::disallowed_methods, reason = "the simulator runs on the machine's time")]
     let code = seed.code(Timestamp::now());

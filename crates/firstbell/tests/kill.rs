@@ -239,6 +239,28 @@ fn twice_at_the_password(driver: &str) {
     assert!(morning.has_new_token(&home));
 }
 
+/// Processes that stand still until this is dropped, so that none stands for ever.
+struct Stopped(Vec<Pid>);
+
+impl Stopped {
+    fn all_of(folder: &Path) -> Stopped {
+        let all = processes::all().into_iter().filter(|process| process.names(folder));
+        let ids = all.filter_map(|process| Pid::from_raw(process.id.try_into().unwrap()));
+        // Some end by themselves in between.
+        let stopped: Vec<Pid> = ids.filter(|id| kill_process(*id, Signal::STOP).is_ok()).collect();
+        assert!(!stopped.is_empty());
+        Stopped(stopped)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        for id in &self.0 {
+            let _ = kill_process(*id, Signal::CONT);
+        }
+    }
+}
+
 /// A browser that hangs at its own start lives on when its firstbell is killed, while the next start sweeps. Then it
 /// makes its folder anew before it sees that it is alone; the start after that one sweeps again.
 #[test]
@@ -252,15 +274,10 @@ fn a_browser_that_dies_late_leaves_nothing() {
         found = found.or_else(|| processes::browser_folder_of(firstbell.id()));
     }
     let folder = found.unwrap();
-    let all = processes::all().into_iter().filter(|process| process.names(&folder));
-    let browser: Vec<Pid> =
-        all.map(|process| Pid::from_raw(process.id.try_into().unwrap()).unwrap()).collect();
-    // Some end by themselves in between.
-    let tell = |signal| browser.iter().filter(|pid| kill_process(**pid, signal).is_ok()).count();
-    assert!(tell(Signal::STOP) > 0);
+    let stopped = Stopped::all_of(&folder);
     kill(firstbell, None);
     the_next_start_sweeps(&morning, DRIVERS[0], &[]);
-    tell(Signal::CONT);
+    drop(stopped);
     gone(&folder);
     the_next_start_sweeps(&morning, DRIVERS[0], &[folder]);
 }

@@ -31,7 +31,7 @@ impl PrivateFolder {
     /// Sweeps what dead owners left, and makes a new folder for this user.
     pub(super) fn make(user: Option<User>) -> Result<PrivateFolder, Failure> {
         let base = base();
-        sweep(&base);
+        sweep(&base, user);
         PrivateFolder::make_in(&base, user).map_err(|e| Failure::Broken {
             part: Part::Browser,
             why: format!("no private folder for the browser in {}: {e}", base.display()),
@@ -93,7 +93,7 @@ fn base() -> PathBuf {
 
 /// Removes folders of ours whose owner was killed before it could. The place may be open to everybody: what another user
 /// put there is not touched, and nothing there can make us wait.
-fn sweep(base: &Path) {
+fn sweep(base: &Path, user: Option<User>) {
     let us = rustix::process::geteuid().as_raw();
     let careful = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let careful = i32::try_from(careful.bits()).expect("flags of open fit in an int");
@@ -101,9 +101,17 @@ fn sweep(base: &Path) {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
-        let Ok(lock) = OpenOptions::new().write(true).custom_flags(careful).open(entry.path().join(LOCK))
-        else {
-            continue;
+        let lock = match OpenOptions::new().write(true).custom_flags(careful).open(entry.path().join(LOCK)) {
+            Ok(lock) => lock,
+            Err(e) => {
+                // A browser that died late made its folder anew, without our lock.
+                let own =
+                    |meta: fs::Metadata| meta.uid() == us || user.is_some_and(|user| meta.uid() == user.uid);
+                if e.kind() == io::ErrorKind::NotFound && entry.metadata().is_ok_and(own) {
+                    let _ = fs::remove_dir_all(entry.path());
+                }
+                continue;
+            }
         };
         // The lock file is ours whoever the browser ran as, and is held until the folder is gone.
         let ours = lock.metadata().is_ok_and(|meta| meta.is_file() && meta.uid() == us);
@@ -126,7 +134,7 @@ mod tests {
         fs::write(dead.join(LOCK), "").unwrap();
         let other = base.path().join("other");
         fs::create_dir(&other).unwrap();
-        sweep(base.path());
+        sweep(base.path(), None);
         assert!(living.part("profile").is_dir() && other.is_dir() && !dead.exists());
         let path = living.path.clone();
         drop(living);
