@@ -26,7 +26,7 @@ const FIRSTBELL: &[&[&str]] = &[
     &["main"],
 ];
 const KITESIM: &[&[&str]] = &[
-    &["chance", "clock", "envelope", "html", "totp"],
+    &["chance", "clock", "envelope", "habits", "html", "totp"],
     &["account", "faults", "fields", "landing", "settings"],
     &["held", "scenario", "seen"],
     &["rules"],

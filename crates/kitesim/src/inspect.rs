@@ -61,6 +61,10 @@ async fn seen(State(world): Shared) -> Response {
     seen["live_tokens"] = json!(truth.rules.live_tokens(now));
     seen["blocked"] = json!(truth.rules.blocked());
     seen["now"] = json!(now);
+    (seen["wrong_passwords"], seen["wrong_codes"]) = {
+        let (passwords, codes) = truth.rules.wrong_tries();
+        (json!(passwords), json!(codes))
+    };
     Json(seen).into_response()
 }
 

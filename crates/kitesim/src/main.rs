@@ -8,6 +8,7 @@ mod envelope;
 mod faults;
 mod fields;
 mod front;
+mod habits;
 mod held;
 mod html;
 mod inspect;
@@ -34,6 +35,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use crate::account::Account;
+use crate::habits::PAGES;
 use crate::stage::{Failed, Plan};
 
 /// A pretended Zerodha Kite for rehearsals: login pages, Connect redirects, REST API. Loopback only.
@@ -64,9 +66,9 @@ struct Serve {
     /// The moment at which the simulated clock starts [default: the host's time].
     #[arg(long, value_name = "RFC3339")]
     clock: Option<Timestamp>,
-    /// Which generation of the login page to serve. Only D (2023 to now) is built.
-    #[arg(long, value_name = "GENERATION", default_value = "D")]
-    page: String,
+    /// Which generation of the login page to serve, A to D; it outranks the scenario's [default: D, 2023 to now].
+    #[arg(long, value_name = "GENERATION")]
+    page: Option<String>,
     /// A scenario file (TOML) with settings and faults.
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
@@ -104,9 +106,9 @@ fn plan(serve: Serve) -> Result<Plan, Vec<String>> {
         ("--inspect", serve.inspect),
         ("--landing", serve.landing),
     ]);
-    if serve.page != "D" {
-        complaints
-            .push(format!("--page {}: only generation D of the login page is built for now", serve.page));
+    let page = serve.page.as_ref().map(|name| PAGES.iter().find(|(known, _)| known == name).ok_or(name));
+    if let Some(Err(name)) = page {
+        complaints.push(format!("--page {name}: the generations of the login page are A, B, C and D"));
     }
     if serve.redirect.as_ref().is_some_and(|url| !settings::may_be_redirect(url)) {
         complaints.push("--redirect: it must be an http or https URL with a host".to_owned());
@@ -137,6 +139,7 @@ fn plan(serve: Serve) -> Result<Plan, Vec<String>> {
         start: serve.clock,
         scenario,
         account,
+        page: page.and_then(Result::ok).map(|(_, page)| *page),
         redirect: serve.redirect,
         with_parent: serve.with_parent,
     })

@@ -16,6 +16,7 @@ use url::Url;
 use crate::account::Account;
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::habits::Page;
 use crate::rules::Rules;
 use crate::scenario::Scenario;
 use crate::settings::Settings;
@@ -36,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) scenario: Scenario,
     /// The account; nothing means that one is made.
     pub(crate) account: Option<Account>,
+    /// The generation of the login page from the command line; it outranks the scenario's.
+    pub(crate) page: Option<Page>,
     /// The registered redirect URL from the command line; it outranks the scenario's.
     pub(crate) redirect: Option<Url>,
     /// Whether the run ends with stdin.
@@ -111,6 +114,7 @@ fn open(plan: Plan, listeners: Listeners) -> Result<Announcement, Failed> {
     let mut settings = Settings::default();
     plan.scenario.apply(&mut settings);
     settings.redirect = plan.redirect.or(settings.redirect);
+    settings.habits.page = plan.page.unwrap_or(settings.habits.page);
     let mut faults = Faults::default();
     faults.replace(plan.scenario.faults.unwrap_or_default());
     let made = plan.account.is_none().then(Account::made);

@@ -1,6 +1,7 @@
 //! Reads a scenario, TOML or JSON of one shape, and reports every fault in it at once, with its place.
 
 mod deeds;
+mod habits;
 mod switches;
 
 use serde_json::{Map, Value};

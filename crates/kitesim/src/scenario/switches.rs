@@ -56,7 +56,7 @@ fn read_one(key: &str, value: &Value, settings: &mut Settings) -> Result<(), &'s
             let url = value.as_str().and_then(|text| Url::parse(text).ok()).filter(may_be_redirect);
             settings.redirect = Some(url.ok_or("must be an http or https URL with a host")?);
         }
-        _ => return Err("unknown"),
+        _ => return super::habits::read_one(key, value, &mut settings.habits).unwrap_or(Err("unknown")),
     }
     Ok(())
 }
