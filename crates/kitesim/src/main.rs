@@ -10,17 +10,21 @@ mod fields;
 mod front;
 mod habits;
 mod held;
+mod hosts;
 mod html;
 mod inspect;
 mod landing;
 mod mishap;
+mod names;
 mod rules;
 mod scenario;
 mod seen;
 mod settings;
 mod site;
 mod stage;
+mod tls;
 mod totp;
+mod when;
 mod wire;
 mod world;
 
@@ -69,6 +73,10 @@ struct Serve {
     /// Which generation of the login page to serve, A to D; it outranks the scenario's [default: D, 2023 to now].
     #[arg(long, value_name = "GENERATION")]
     page: Option<String>,
+    /// Serve kite.zerodha.com, kite.trade, api.kite.trade, ws.kite.trade and ws.zerodha.com behind TLS on --listen,
+    /// with a private authority that is made and kept in DIR.
+    #[arg(long, value_name = "DIR")]
+    tls: Option<PathBuf>,
     /// A scenario file (TOML) with settings and faults.
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
@@ -138,6 +146,7 @@ fn plan(serve: Serve) -> Result<Plan, Vec<String>> {
         landing: serve.landing,
         start: serve.clock,
         scenario,
+        tls: serve.tls,
         account,
         page: page.and_then(Result::ok).map(|(_, page)| *page),
         redirect: serve.redirect,

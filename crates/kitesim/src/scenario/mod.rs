@@ -3,6 +3,7 @@
 mod deeds;
 mod habits;
 mod switches;
+mod when;
 
 use serde_json::{Map, Value};
 

@@ -62,7 +62,7 @@ fn read_one(key: &str, value: &Value, settings: &mut Settings) -> Result<(), &'s
 }
 
 /// `HH:MM` and nothing else.
-fn hour_and_minute(text: &str) -> Option<Time> {
+pub(super) fn hour_and_minute(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
     let number = |digits: &str| {
         let two = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());

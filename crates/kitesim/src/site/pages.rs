@@ -8,7 +8,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::{found, signed_in};
-use crate::faults::Place;
+use crate::faults::{Deed, Mutation, Place, Strike};
+use crate::fields::Query;
 use crate::front::Origin;
 use crate::habits::Habits;
 use crate::html;
@@ -58,21 +59,30 @@ pub(super) async fn logout(Extension(origin): Extension<Origin>) -> Response {
 
 /// The login page.
 pub(super) async fn login(world: &World) -> Response {
-    mishap::under(world, Place::LoginPage, |_strike| {
+    mishap::under(world, Place::LoginPage, |strike| {
         let mut truth = world.lock();
         truth.seen.login_pages += 1;
-        html::page(StatusCode::OK, TITLE, &mount(&truth.rules.settings.habits))
+        html::page(StatusCode::OK, TITLE, &mount(&truth.rules.settings.habits, strike))
     })
     .await
 }
 
 /// The mount is empty as on the real page: everything below it is the script's work. Nothing may stand before it,
 /// for scripts count the children of the body.
-fn mount(habits: &Habits) -> String {
+fn mount(habits: &Habits, strike: &Strike) -> String {
+    let mutation = strike.deeds().find_map(|deed| match deed {
+        Deed::Mutated { how, seed, delay_ms } => Some((*how, *seed, *delay_ms)),
+        _ => None,
+    });
+    let half = if mutation.is_some_and(|(how, ..)| how == Mutation::HalfLoaded) { "?half=1" } else { "" };
+    let mutation = mutation.map_or_else(String::new, |(how, seed, delay_ms)| {
+        let name = how.name();
+        format!(" data-mutation=\"{name}\" data-seed=\"{seed}\" data-delay=\"{delay_ms}\"")
+    });
     let captcha = if habits.captcha { " data-captcha=\"1\"" } else { "" };
     format!(
         "<div id=\"app\"></div>\n<link rel=\"stylesheet\" href=\"/static/login.css\">\n\
-         <script src=\"/static/login.js\" data-page=\"{}\"{captcha}></script>",
+         <script src=\"/static/login.js{half}\" data-page=\"{}\"{captcha}{mutation}></script>",
         habits.page.name()
     )
 }
@@ -84,9 +94,13 @@ pub(super) async fn forgot() -> Response {
     html::page(StatusCode::OK, "Forgot / Kite", content)
 }
 
-/// The script of the login page.
-pub(super) async fn script() -> Response {
-    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("login.js")).into_response()
+/// The script of the login page, or its first half.
+pub(super) async fn script(Query(query): Query) -> Response {
+    let mut script = include_str!("login.js");
+    if query.first("half").is_some() {
+        script = script.split_at_checked(script.len() / 2).map_or(script, |(first, _)| first);
+    }
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], script).into_response()
 }
 
 /// The script of the dashboard: it takes the risk disclosure away.

@@ -34,8 +34,15 @@ fn row_04_continue_as_comes_only_without_skip_session() {
     let page = browser.connect_login("");
     assert_eq!(page.status, 200);
     assert!(page.text().contains("Continue as"), "{}", page.text());
-    let link =
-        page.text().split("continue-as\" href=\"").nth(1).expect("a link").split('"').next().expect("its end").to_owned();
+    let link = page
+        .text()
+        .split("continue-as\" href=\"")
+        .nth(1)
+        .expect("a link")
+        .split('"')
+        .next()
+        .expect("its end")
+        .to_owned();
     let target = link.replace("&amp;", "&").split_once(sim.site()).expect("it stays here").1.to_owned();
     assert!(browser.ask(get(&target)).location_field("request_token").is_some());
     assert!(browser.connect_login("&skip_session=true").location().contains("/connect/finish?"));

@@ -17,3 +17,5 @@ mod page;
 mod sign_in;
 mod start;
 mod support;
+mod tls;
+mod wire_faults;
