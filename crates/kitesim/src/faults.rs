@@ -1,6 +1,7 @@
 //! The menu of bad moments: what may go wrong, where, and at which call.
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::when::When;
 
@@ -164,6 +165,12 @@ impl Faults {
     /// Replaces all faults; their calls are counted from here.
     pub(crate) fn replace(&mut self, faults: Vec<Fault>) {
         self.0 = faults.into_iter().map(|fault| (fault, 0)).collect();
+    }
+
+    /// All of them with the calls that each has seen, for inspection.
+    pub(crate) fn listed(&self) -> Value {
+        let told = |(fault, calls): &(Fault, u64)| json!({"at": fault.at.name(), "do": format!("{:?}", fault.deed), "call": fault.call, "calls": calls});
+        self.0.iter().map(told).collect()
     }
 
     /// Counts one call at a place and says what strikes it.

@@ -1,11 +1,43 @@
 //! What may stand before a password is looked at: too many of them in a minute, and the captcha.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use super::Rules;
 use crate::chance;
 
+/// Tokens live for a day; three reach over any switch of it.
+const FARTHEST_S: i64 = 3 * 86_400;
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
+
+/// A token or session that lives, for inspection.
+#[derive(Debug, Serialize)]
+pub(crate) struct Life {
+    pub(super) user_id: String,
+    pub(super) since: Timestamp,
+    /// When it will die of itself; nothing when that is far away.
+    pub(super) ends: Option<Timestamp>,
+}
+
+impl Life {
+    /// The first second from now on at which something lives no more: whatever the rule of its death is, it holds for
+    /// good, so the moment can be searched by halving.
+    pub(super) fn end(now: Timestamp, lives: impl Fn(Timestamp) -> bool) -> Option<Timestamp> {
+        let at = |seconds: i64| {
+            let whole = Timestamp::from_second(now.as_second()).unwrap_or(now);
+            whole.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+        };
+        let (mut alive, mut dead) = (0, FARTHEST_S);
+        if lives(at(dead)) {
+            return None;
+        }
+        while dead - alive > 1 {
+            let middle = alive + (dead - alive) / 2;
+            if lives(at(middle)) { alive = middle } else { dead = middle }
+        }
+        Some(at(dead))
+    }
+}
 
 impl Rules {
     /// Counts one password, and says whether more came within the last minute than the settings allow.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::Rules;
+use super::{Life, Rules};
 use crate::chance;
 use crate::faults::{Deed, Strike};
 use crate::seen::Steps;
@@ -198,6 +198,18 @@ impl Rules {
     /// Whether a password of this request id was right and its code has not come.
     pub(crate) fn awaits_code(&self, request_id: &str) -> bool {
         self.ledger.pending.find(request_id).is_some()
+    }
+
+    /// The browser sessions of whoever is logged in, without their cookies.
+    pub(crate) fn session_lives(&self, now: Timestamp) -> Vec<Life> {
+        let begun = self.ledger.web.values().filter_map(|web| web.0.as_ref().map(|(_, since)| *since));
+        let live = begun.filter(|since| !self.settings.flushed(*since, now));
+        let life = |since: Timestamp| Life {
+            user_id: self.account.user_id.clone(),
+            since,
+            ends: Life::end(now, |at| !self.settings.flushed(since, at)),
+        };
+        live.map(life).collect()
     }
 
     fn awaited(&self, sent: &Sent<'_>) -> Option<String> {

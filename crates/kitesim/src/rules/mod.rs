@@ -7,6 +7,7 @@ mod recent;
 mod tokens;
 
 pub(crate) use connect::Finish;
+use extras::Life;
 pub(crate) use gate::{CodeVerdict, PasswordVerdict, Sent, SignedIn};
 pub(crate) use tokens::{Demand, ExchangeVerdict, Session};
 

@@ -6,6 +6,7 @@ mod bad_days;
 mod clock;
 mod connect;
 mod consent;
+mod control;
 mod generations;
 mod hold;
 mod hostile;
