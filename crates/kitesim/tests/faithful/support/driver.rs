@@ -26,14 +26,8 @@ impl Driver {
 
     /// A browser with more arguments.
     pub(crate) fn with(arguments: &[&str]) -> Driver {
-        let program = env::var("KITESIM_CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".into());
-        let mut process =
-            Command::new(program).arg("--port=0").stdout(Stdio::piped()).spawn().expect("chromedriver");
-        let told = BufReader::new(process.stdout.take().expect("stdout is piped")).lines();
-        let port = told.map_while(Result::ok).find_map(|line| {
-            Some(line.split_once("started successfully on port ")?.1.trim_end_matches('.').to_owned())
-        });
-        let host = format!("127.0.0.1:{}", port.expect("it says its port"));
+        // It takes a free port and then binds it twice; when another one was quicker, it ends without a word.
+        let (process, host) = (0..5).find_map(|_try| launched()).expect("chromedriver starts");
         let mut driver = Driver { process, host, session: String::new() };
         let mut options = json!({"args": ["--headless", "--no-sandbox", "--window-size=800,900"]});
         options["args"].as_array_mut().expect("a list").extend(arguments.iter().map(|one| json!(one)));
@@ -151,6 +145,23 @@ impl Driver {
         let first = "return document.getElementsByTagName('button')[0].className";
         assert_eq!(self.run(first), "button-orange wide");
     }
+}
+
+/// A driver and its address, when it came to be.
+fn launched() -> Option<(Child, String)> {
+    let program = env::var("KITESIM_CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".into());
+    let mut process =
+        Command::new(program).arg("--port=0").stdout(Stdio::piped()).spawn().expect("chromedriver");
+    let told = BufReader::new(process.stdout.take().expect("stdout is piped")).lines();
+    let port = told.map_while(Result::ok).find_map(|line| {
+        Some(line.split_once("started successfully on port ")?.1.trim_end_matches('.').to_owned())
+    });
+    let Some(port) = port else {
+        // Its output has ended, so it has too.
+        let _code = process.wait();
+        return None;
+    };
+    Some((process, format!("127.0.0.1:{port}")))
 }
 
 impl Drop for Driver {
