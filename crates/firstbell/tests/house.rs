@@ -26,14 +26,15 @@ const FIRSTBELL: &[&[&str]] = &[
     &["main"],
 ];
 const KITESIM: &[&[&str]] = &[
-    &["chance", "clock", "envelope", "html", "totp"],
-    &["account", "faults", "fields", "landing", "settings"],
+    &["chance", "clock", "envelope", "habits", "html", "names", "totp"],
+    &["account", "fields", "landing", "settings", "when"],
+    &["faults"],
     &["held", "scenario", "seen"],
     &["rules"],
     &["world"],
     &["mishap"],
     &["front", "wire"],
-    &["api", "inspect", "site"],
+    &["api", "hosts", "inspect", "site", "tls"],
     &["stage"],
     &["main"],
 ];

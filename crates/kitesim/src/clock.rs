@@ -34,6 +34,11 @@ impl Clock {
         }
     }
 
+    /// Whether it stands still.
+    pub(crate) fn frozen(&self) -> bool {
+        matches!(self, Clock::Frozen(_))
+    }
+
     /// Jumps to a moment; a frozen clock stays frozen there.
     pub(crate) fn set(&mut self, at: Timestamp) {
         *self = match self {

@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     TwoFa,
     /// Parameters are missing or bad.
     Input,
+    /// The caller must slow down, or the network behind is out of order.
+    Network,
     /// Anything else.
     General,
 }
@@ -27,6 +29,7 @@ impl Kind {
             Kind::User => "UserException",
             Kind::TwoFa => "TwoFAException",
             Kind::Input => "InputException",
+            Kind::Network => "NetworkException",
             Kind::General => "GeneralException",
         }
     }
@@ -35,6 +38,7 @@ impl Kind {
         match self {
             Kind::Token | Kind::User | Kind::TwoFa => StatusCode::FORBIDDEN,
             Kind::Input => StatusCode::BAD_REQUEST,
+            Kind::Network => StatusCode::SERVICE_UNAVAILABLE,
             Kind::General => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

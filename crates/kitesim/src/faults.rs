@@ -1,5 +1,10 @@
 //! The menu of bad moments: what may go wrong, where, and at which call.
 
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::when::When;
+
 /// A place of the wire at which a fault can stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -15,16 +20,19 @@ pub(crate) enum Place {
     Exchange,
     /// `GET /user/profile`.
     Profile,
+    /// The handshake of TLS.
+    Handshake,
 }
 
 /// Every place with its name in scenarios.
-pub(crate) const PLACES: [(&str, Place); 6] = [
+pub(crate) const PLACES: [(&str, Place); 7] = [
     ("login-page", Place::LoginPage),
     ("login", Place::Login),
     ("twofa", Place::Twofa),
     ("finish", Place::Finish),
     ("exchange", Place::Exchange),
     ("profile", Place::Profile),
+    ("handshake", Place::Handshake),
 ];
 
 impl Place {
@@ -69,11 +77,71 @@ pub(crate) enum Deed {
     OtherUser,
     /// The user must first allow the app.
     Consent,
+    /// The effect happens, the reply's body comes byte by byte.
+    Drip {
+        /// The pause after each byte.
+        every_ms: u64,
+    },
+    /// The effect happens, the reply has this many more bytes than it should.
+    Oversized {
+        /// How many.
+        bytes: u64,
+    },
+    /// The effect happens, the reply says that it is of another type.
+    WrongType,
+    /// The effect happens, the reply's body is bytes that are no text.
+    InvalidText,
+    /// A small packed body that unpacks to very much stands in Kite's stead; no effect.
+    GzipBomb,
+    /// The login page is drawn in another way.
+    Mutated {
+        /// In which.
+        how: Mutation,
+        /// What the strange names are made of.
+        seed: u64,
+        /// How late it is drawn.
+        delay_ms: u64,
+    },
+    /// The certificate's time is over.
+    CertificateExpired,
+    /// The certificate is for another name.
+    CertificateOtherName,
     /// The request waits until it is released.
     Hold {
         /// Whether the effect has happened while it waits.
         after: bool,
     },
+}
+
+/// A way in which the login page differs from what scripts know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mutation {
+    /// Its fields have other ids.
+    RenamedIds,
+    /// It has more fields than it shows.
+    DecoyFields,
+    /// Its fields stand in another order.
+    ReorderedFields,
+    /// Its form comes late.
+    LateRendering,
+    /// Its script arrives in half.
+    HalfLoaded,
+}
+
+/// Every mutation with its name in scenarios.
+pub(crate) const MUTATIONS: [(&str, Mutation); 5] = [
+    ("renamed-ids", Mutation::RenamedIds),
+    ("decoy-fields", Mutation::DecoyFields),
+    ("reordered-fields", Mutation::ReorderedFields),
+    ("late-rendering", Mutation::LateRendering),
+    ("half-loaded", Mutation::HalfLoaded),
+];
+
+impl Mutation {
+    /// Its name in scenarios and for the page's script.
+    pub(crate) fn name(self) -> &'static str {
+        MUTATIONS.iter().find(|(_, how)| *how == self).map_or("", |(name, _)| name)
+    }
 }
 
 /// One fault that stands.
@@ -83,6 +151,8 @@ pub(crate) struct Fault {
     pub(crate) at: Place,
     /// At which call since it was set; nothing means at every call.
     pub(crate) call: Option<u64>,
+    /// Under which other conditions.
+    pub(crate) when: When,
     /// What it does.
     pub(crate) deed: Deed,
 }
@@ -97,12 +167,18 @@ impl Faults {
         self.0 = faults.into_iter().map(|fault| (fault, 0)).collect();
     }
 
+    /// All of them with the calls that each has seen, for inspection.
+    pub(crate) fn listed(&self) -> Value {
+        let told = |(fault, calls): &(Fault, u64)| json!({"at": fault.at.name(), "do": format!("{:?}", fault.deed), "call": fault.call, "calls": calls});
+        self.0.iter().map(told).collect()
+    }
+
     /// Counts one call at a place and says what strikes it.
-    pub(crate) fn strike(&mut self, at: Place) -> Strike {
+    pub(crate) fn strike(&mut self, at: Place, now: Timestamp) -> Strike {
         let mut deeds = Vec::new();
         for (fault, calls) in self.0.iter_mut().filter(|(fault, _)| fault.at == at) {
             *calls += 1;
-            if fault.call.is_none_or(|call| call == *calls) {
+            if fault.call.is_none_or(|call| call == *calls) && fault.when.met(*calls, now) {
                 deeds.push(fault.deed.clone());
             }
         }
@@ -130,16 +206,19 @@ impl Strike {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
     #[test]
     fn calls_are_counted_for_each_fault_from_its_setting() {
         let mut faults = Faults::default();
-        let second = Fault { at: Place::Login, call: Some(2), deed: Deed::Blocked };
-        let every = Fault { at: Place::Login, call: None, deed: Deed::Truncated };
+        let second = Fault { at: Place::Login, call: Some(2), when: When::default(), deed: Deed::Blocked };
+        let every = Fault { at: Place::Login, call: None, when: When::default(), deed: Deed::Truncated };
         faults.replace(vec![second, every]);
-        assert!(faults.strike(Place::Twofa).deeds().next().is_none());
-        let hits: Vec<bool> = (0..3).map(|_call| faults.strike(Place::Login).has(&Deed::Blocked)).collect();
+        assert!(faults.strike(Place::Twofa, NOW).deeds().next().is_none());
+        let hits: Vec<bool> =
+            (0..3).map(|_call| faults.strike(Place::Login, NOW).has(&Deed::Blocked)).collect();
         assert_eq!(hits, [false, true, false]);
-        assert!(faults.strike(Place::Login).has(&Deed::Truncated));
+        assert!(faults.strike(Place::Login, NOW).has(&Deed::Truncated));
         assert_eq!(Place::LoginPage.name(), "login-page");
     }
 }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::clock;
 use crate::mishap::Cut;
+use crate::names::{Asked, NAMES};
 use crate::world::World;
 
 /// The origin under which the client reached us; absolute redirects lead back to it, or cookies would be lost.
@@ -19,9 +20,14 @@ pub(crate) struct Origin(pub(crate) String);
 /// Guards the pretended Kite.
 pub(crate) async fn guard(State(world): State<Arc<World>>, mut request: Request, next: Next) -> Response {
     let ticket = world.lock().seen.request_arrived(request.method().as_str(), request.uri().path());
-    let response = match own_host(&request, world.site) {
-        Some(host) => {
-            request.extensions_mut().insert(Origin(format!("http://{host}")));
+    let origin = if world.secure {
+        pretended_host(&request, world.site).map(|host| format!("https://{host}"))
+    } else {
+        own_host(&request, world.site).map(|host| format!("http://{host}"))
+    };
+    let response = match origin {
+        Some(origin) => {
+            request.extensions_mut().insert(Origin(origin));
             next.run(request).await
         }
         None => misdirected(),
@@ -59,6 +65,18 @@ pub(crate) fn own_host(request: &Request, own: SocketAddr) -> Option<String> {
     named.then(|| host.to_owned())
 }
 
+/// The host that a request names behind TLS, when it is a pretended one and the one of the handshake. The port may be
+/// left out: clients that were told to connect elsewhere do not know of it.
+fn pretended_host(request: &Request, own: SocketAddr) -> Option<String> {
+    let host = only_host(request.headers())?;
+    if request.uri().authority().is_some_and(|target| target.as_str() != host) {
+        return None;
+    }
+    let name = host.strip_suffix(&format!(":{}", own.port())).unwrap_or(host);
+    let asked = request.extensions().get::<Asked>()?;
+    (NAMES.contains(&name) && asked.0 == name).then(|| host.to_owned())
+}
+
 fn only_host(headers: &HeaderMap) -> Option<&str> {
     let mut hosts = headers.get_all(header::HOST).into_iter();
     let host = hosts.next()?.to_str().ok()?;
@@ -66,14 +84,17 @@ fn only_host(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn misdirected() -> Response {
-    let text =
-        "kitesim (a simulation, not Zerodha) answers only to its own loopback address and to localhost.\n";
+    let text = "kitesim (a simulation, not Zerodha) answers only to its own loopback address and to localhost; behind TLS \
+         only to the names that it pretends.\n";
     (StatusCode::MISDIRECTED_REQUEST, text).into_response()
 }
 
 fn stamped(world: &World, mut response: Response) -> Response {
     let truth = world.lock();
     let date = HeaderValue::from_str(&clock::http_date(truth.clock.now()));
+    if world.secure {
+        secure_cookies(response.headers_mut());
+    }
     let headers = response.headers_mut();
     headers.insert("x-simulated-by", HeaderValue::from_static("kitesim"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -84,4 +105,15 @@ fn stamped(world: &World, mut response: Response) -> Response {
         headers.insert(header::DATE, date);
     }
     response
+}
+
+/// Behind TLS cookies have the marks of the real ones.
+fn secure_cookies(headers: &mut HeaderMap) {
+    let header::Entry::Occupied(lines) = headers.entry(header::SET_COOKIE) else { return };
+    let (name, lines) = lines.remove_entry_mult();
+    let lines: Vec<HeaderValue> = lines.collect();
+    for line in lines {
+        let marked = line.to_str().unwrap_or_default().replace("SameSite=Lax", "SameSite=None; Secure");
+        headers.append(&name, HeaderValue::from_str(&marked).unwrap_or(line));
+    }
 }

@@ -1,5 +1,7 @@
 //! Inspection: what arrived, and the levers. On a port of its own; never gives a password, code, token or secret.
 
+mod control;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,8 @@ type Shared = State<Arc<World>>;
 /// The inspection calls; `own` is the address on which they are served.
 pub(crate) fn router(world: Arc<World>, own: SocketAddr) -> Router {
     Router::new()
+        .route("/", get(control::page))
+        .route("/control", post(control::order))
         .route("/seen", get(seen))
         .route("/clock", post(set_clock))
         .route("/faults", post(set_faults).delete(clear_faults))
@@ -45,9 +49,15 @@ pub(crate) fn router(world: Arc<World>, own: SocketAddr) -> Router {
         .with_state(world)
 }
 
-/// A web page in some browser must not pull the levers: it cannot hide its origin nor choose its host.
+/// A web page in some browser must not pull the levers: it cannot hide its origin nor choose its host. Only our own
+/// control page may, and it has one way for that.
 async fn guard(State(own): State<SocketAddr>, request: Request, next: Next) -> Response {
-    if request.headers().contains_key(header::ORIGIN) || front::own_host(&request, own).is_none() {
+    let host = front::own_host(&request, own);
+    let welcome = host.is_some_and(|host| match request.headers().get(header::ORIGIN) {
+        None => true,
+        Some(origin) => request.uri().path() == "/control" && *origin == format!("http://{host}"),
+    });
+    if !welcome {
         let complaint = "inspection answers only to its own loopback address, and to no web page".to_owned();
         return refusal(StatusCode::FORBIDDEN, &[complaint]);
     }
@@ -55,13 +65,26 @@ async fn guard(State(own): State<SocketAddr>, request: Request, next: Next) -> R
 }
 
 async fn seen(State(world): Shared) -> Response {
+    Json(snapshot(&world)).into_response()
+}
+
+/// Everything that may be known from outside.
+fn snapshot(world: &World) -> Value {
     let truth = world.lock();
     let now = truth.clock.now();
     let mut seen = serde_json::to_value(&truth.seen).unwrap_or_default();
     seen["live_tokens"] = json!(truth.rules.live_tokens(now));
     seen["blocked"] = json!(truth.rules.blocked());
     seen["now"] = json!(now);
-    Json(seen).into_response()
+    (seen["wrong_passwords"], seen["wrong_codes"]) = {
+        let (passwords, codes) = truth.rules.wrong_tries();
+        (json!(passwords), json!(codes))
+    };
+    seen["frozen"] = json!(truth.clock.frozen());
+    seen["tokens"] = json!(truth.rules.token_lives(now));
+    seen["sessions"] = json!(truth.rules.session_lives(now));
+    seen["faults"] = truth.faults.listed();
+    seen
 }
 
 #[derive(Deserialize)]

@@ -8,18 +8,23 @@ mod envelope;
 mod faults;
 mod fields;
 mod front;
+mod habits;
 mod held;
+mod hosts;
 mod html;
 mod inspect;
 mod landing;
 mod mishap;
+mod names;
 mod rules;
 mod scenario;
 mod seen;
 mod settings;
 mod site;
 mod stage;
+mod tls;
 mod totp;
+mod when;
 mod wire;
 mod world;
 
@@ -34,6 +39,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use crate::account::Account;
+use crate::habits::PAGES;
 use crate::stage::{Failed, Plan};
 
 /// A pretended Zerodha Kite for rehearsals: login pages, Connect redirects, REST API. Loopback only.
@@ -64,9 +70,13 @@ struct Serve {
     /// The moment at which the simulated clock starts [default: the host's time].
     #[arg(long, value_name = "RFC3339")]
     clock: Option<Timestamp>,
-    /// Which generation of the login page to serve. Only D (2023 to now) is built.
-    #[arg(long, value_name = "GENERATION", default_value = "D")]
-    page: String,
+    /// Which generation of the login page to serve, A to D; it outranks the scenario's [default: D, 2023 to now].
+    #[arg(long, value_name = "GENERATION")]
+    page: Option<String>,
+    /// Serve kite.zerodha.com, kite.trade, api.kite.trade, ws.kite.trade and ws.zerodha.com behind TLS on --listen,
+    /// with a private authority that is made and kept in DIR.
+    #[arg(long, value_name = "DIR")]
+    tls: Option<PathBuf>,
     /// A scenario file (TOML) with settings and faults.
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
@@ -104,9 +114,9 @@ fn plan(serve: Serve) -> Result<Plan, Vec<String>> {
         ("--inspect", serve.inspect),
         ("--landing", serve.landing),
     ]);
-    if serve.page != "D" {
-        complaints
-            .push(format!("--page {}: only generation D of the login page is built for now", serve.page));
+    let page = serve.page.as_ref().map(|name| PAGES.iter().find(|(known, _)| known == name).ok_or(name));
+    if let Some(Err(name)) = page {
+        complaints.push(format!("--page {name}: the generations of the login page are A, B, C and D"));
     }
     if serve.redirect.as_ref().is_some_and(|url| !settings::may_be_redirect(url)) {
         complaints.push("--redirect: it must be an http or https URL with a host".to_owned());
@@ -136,7 +146,9 @@ fn plan(serve: Serve) -> Result<Plan, Vec<String>> {
         landing: serve.landing,
         start: serve.clock,
         scenario,
+        tls: serve.tls,
         account,
+        page: page.and_then(Result::ok).map(|(_, page)| *page),
         redirect: serve.redirect,
         with_parent: serve.with_parent,
     })

@@ -23,6 +23,8 @@ pub(crate) struct Seen {
     exchanges: VecDeque<Exchange>,
     /// Calls to `/user/profile`, refused ones too.
     pub(crate) profile_calls: u64,
+    /// Codes that were asked for by text message.
+    pub(crate) messages: u64,
     /// Tokens ended by `DELETE /session/token`.
     pub(crate) logouts: u64,
     requests: VecDeque<Request>,

@@ -5,6 +5,7 @@ use jiff::{Span, Timestamp};
 use url::Url;
 
 use crate::clock;
+use crate::habits::{Habits, Page};
 
 /// The switches of a scenario.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) keep_alive: bool,
     /// The registered redirect URL; nothing means the landing page.
     pub(crate) redirect: Option<Url>,
+    /// How the website varies.
+    pub(crate) habits: Habits,
 }
 
 /// A second factor.
@@ -39,6 +42,10 @@ pub(crate) enum Factor {
     AppCode,
     /// A code sent by text message.
     Sms,
+    /// A PIN; what a login page of generation B asks for.
+    Pin,
+    /// Two answers; what a login page of generation A asks for.
+    Question,
 }
 
 /// What a new exchange does to older tokens of the same app.
@@ -66,11 +73,21 @@ impl Default for Settings {
             not_enabled: false,
             keep_alive: true,
             redirect: None,
+            habits: Habits::default(),
         }
     }
 }
 
 impl Settings {
+    /// The second factor that the account is asked for: the older pages know only their own.
+    pub(crate) fn factor(&self) -> Factor {
+        match self.habits.page {
+            Page::A => Factor::Question,
+            Page::B => Factor::Pin,
+            Page::C | Page::D => self.second_factor,
+        }
+    }
+
     /// Whether a token or session that began at `start` has met a flush moment by `now`.
     pub(crate) fn flushed(&self, start: Timestamp, now: Timestamp) -> bool {
         let start = clock::in_india(start);
@@ -87,6 +104,8 @@ impl Factor {
             Factor::Totp => "totp",
             Factor::AppCode => "app_code",
             Factor::Sms => "sms",
+            Factor::Pin => "pin",
+            Factor::Question => "question",
         }
     }
 
@@ -96,6 +115,8 @@ impl Factor {
             Factor::Totp => &["totp", "app_code"],
             Factor::AppCode => &["app_code", "sms"],
             Factor::Sms => &["sms"],
+            Factor::Pin => &["pin"],
+            Factor::Question => &["question"],
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -11,16 +12,20 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 use url::Url;
 
 use crate::account::Account;
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::habits::Page;
+use crate::names::{API, SITE};
 use crate::rules::Rules;
 use crate::scenario::Scenario;
 use crate::settings::Settings;
+use crate::tls::Authority;
 use crate::world::World;
-use crate::{api, front, inspect, landing, site, wire};
+use crate::{api, front, hosts, inspect, landing, site, tls, wire};
 
 /// Everything that a run needs, read and checked.
 pub(crate) struct Plan {
@@ -34,8 +39,12 @@ pub(crate) struct Plan {
     pub(crate) start: Option<Timestamp>,
     /// Settings and faults.
     pub(crate) scenario: Scenario,
+    /// The folder of the private authority, when the pretended Kite stands behind TLS.
+    pub(crate) tls: Option<PathBuf>,
     /// The account; nothing means that one is made.
     pub(crate) account: Option<Account>,
+    /// The generation of the login page from the command line; it outranks the scenario's.
+    pub(crate) page: Option<Page>,
     /// The registered redirect URL from the command line; it outranks the scenario's.
     pub(crate) redirect: Option<Url>,
     /// Whether the run ends with stdin.
@@ -58,7 +67,16 @@ struct Announcement {
     inspect: String,
     redirect: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<Tls>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<Account>,
+}
+
+/// Where the pretended names lead, and what to trust for them.
+#[derive(Serialize)]
+struct Tls {
+    authority: PathBuf,
+    listen: SocketAddr,
 }
 
 struct Listeners {
@@ -111,6 +129,7 @@ fn open(plan: Plan, listeners: Listeners) -> Result<Announcement, Failed> {
     let mut settings = Settings::default();
     plan.scenario.apply(&mut settings);
     settings.redirect = plan.redirect.or(settings.redirect);
+    settings.habits.page = plan.page.unwrap_or(settings.habits.page);
     let mut faults = Faults::default();
     faults.replace(plan.scenario.faults.unwrap_or_default());
     let made = plan.account.is_none().then(Account::made);
@@ -118,22 +137,47 @@ fn open(plan: Plan, listeners: Listeners) -> Result<Announcement, Failed> {
     let rules = Rules::new(account, settings, landing_url).expect("the seed was read once already");
     let redirect = rules.redirect().to_string();
 
-    let world = Arc::new(World::new(site_at, Clock::starting(plan.start), faults, rules));
+    let mut world = World::new(site_at, Clock::starting(plan.start), faults, rules);
+    world.secure = plan.tls.is_some();
+    let world = Arc::new(world);
+    let secure = plan.tls.as_deref().map(|folder| secure(folder, &world)).transpose()?;
     let guard = middleware::from_fn_with_state(Arc::clone(&world), front::guard);
     let stamp = middleware::from_fn_with_state(Arc::clone(&world), front::stamp);
-    let kite = api::closed(site::router().merge(api::router()));
-    let kite = kite.layer(guard).with_state(Arc::clone(&world));
-    tokio::spawn(wire::serve(listeners.site, kite));
-    tokio::spawn(wire::serve(listeners.inspect, inspect::router(world, inspect_at)));
-    tokio::spawn(wire::serve(listeners.landing, landing::router().layer(stamp)));
-    let site = format!("http://{site_at}");
+    let whole = api::closed(site::router().merge(api::router())).with_state(Arc::clone(&world));
+    let kite = if secure.is_some() {
+        let site = api::closed(site::router()).with_state(Arc::clone(&world));
+        hosts::split(site, api::closed(api::router()).with_state(Arc::clone(&world)), whole)
+    } else {
+        whole
+    };
+    let (acceptor, authority) = secure.unzip();
+    tokio::spawn(wire::serve(listeners.site, kite.layer(guard), acceptor));
+    tokio::spawn(wire::serve(listeners.inspect, inspect::router(world, inspect_at), None));
+    tokio::spawn(wire::serve(listeners.landing, landing::router().layer(stamp), None));
+    let base = |name: &str| match &authority {
+        Some(_) => format!("https://{name}:{}", site_at.port()),
+        None => format!("http://{site_at}"),
+    };
     Ok(Announcement {
-        api: site.clone(),
-        site,
+        api: base(API),
+        site: base(SITE),
+        tls: authority.map(|authority| Tls { authority, listen: site_at }),
         inspect: format!("http://{inspect_at}"),
         redirect,
         account: made,
     })
+}
+
+/// What accepts TLS, and the file of the authority.
+fn secure(folder: &Path, world: &Arc<World>) -> Result<(TlsAcceptor, PathBuf), Failed> {
+    let failed = |complaint: String| Failed::Start(format!("--tls {complaint}"));
+    // Clients judge certificates by the host's time, not by the simulated one.
+    let today = Clock::starting(None).now();
+    let authority = Authority::keep(folder, today).map_err(failed)?;
+    let certificates = authority.certificates(today).map_err(failed)?;
+    let acceptor =
+        tls::acceptor(certificates, Arc::clone(world)).map_err(|error| failed(error.to_string()))?;
+    Ok((acceptor, authority.certificate))
 }
 
 fn announce(announcement: &Announcement) -> Result<(), Failed> {

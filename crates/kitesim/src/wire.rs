@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
+use axum::{Extension, Router};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -18,15 +18,21 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use crate::mishap::Cut;
+use crate::names::Asked;
 
 /// A rehearsal opens a handful; a flood must not take every file descriptor of the machine.
 const MOST_CONNECTIONS: usize = 512;
 const LONGEST_HEAD_BYTES: usize = 64 * 1024;
 
-/// Serves a router on a listener for ever.
-pub(crate) async fn serve(listener: TcpListener, router: Router) {
+/// A client that does not finish its handshake must not keep a seat.
+const LONGEST_HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Serves a router on a listener for ever, behind TLS when there is something to accept it.
+pub(crate) async fn serve(listener: TcpListener, router: Router, tls: Option<TlsAcceptor>) {
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let Ok(seat) = Arc::clone(&room).acquire_owned().await else {
@@ -37,19 +43,33 @@ pub(crate) async fn serve(listener: TcpListener, router: Router) {
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        let router = router.clone();
+        let (router, tls) = (router.clone(), tls.clone());
         tokio::spawn(async move {
-            converse(stream, router).await;
+            welcome(stream, router, tls).await;
             drop(seat);
         });
     }
 }
 
-async fn converse(stream: TcpStream, router: Router) {
+async fn welcome(stream: TcpStream, router: Router, tls: Option<TlsAcceptor>) {
     // Without it the kernel may keep small replies back for a while; nothing breaks when it fails.
     let _slower = stream.set_nodelay(true);
     let cut = Arc::new(AtomicBool::new(false));
-    let line = TokioIo::new(Line { stream, cut: Arc::clone(&cut) });
+    let line = Line { stream, cut: Arc::clone(&cut) };
+    let Some(tls) = tls else {
+        return converse(line, cut, router).await;
+    };
+    // Whoever refuses our certificate has ended the conversation.
+    let Ok(Ok(line)) = timeout(LONGEST_HANDSHAKE, tls.accept(line)).await else { return };
+    let Some(asked) = line.get_ref().1.server_name().map(|name| Asked(name.to_owned())) else { return };
+    converse(line, cut, router.layer(Extension(asked))).await;
+}
+
+async fn converse<S>(line: S, cut: Arc<AtomicBool>, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let line = TokioIo::new(line);
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |request: Request<Incoming>| {
         let reply = router.call(request);

@@ -13,6 +13,8 @@ use crate::seen::Seen;
 pub(crate) struct World {
     /// The address of the pretended Kite.
     pub(crate) site: SocketAddr,
+    /// Whether it stands behind TLS, under its pretended names.
+    pub(crate) secure: bool,
     /// Requests that wait to be released.
     pub(crate) held: Held,
     truth: Mutex<Truth>,
@@ -34,7 +36,7 @@ impl World {
     /// A world at its start.
     pub(crate) fn new(site: SocketAddr, clock: Clock, faults: Faults, rules: Rules) -> World {
         let truth = Truth { clock, faults, rules, seen: Seen::default() };
-        World { site, held: Held::new(), truth: Mutex::new(truth) }
+        World { site, secure: false, held: Held::new(), truth: Mutex::new(truth) }
     }
 
     /// The truth; a request that panicked with the lock in its hands must not end the simulation.

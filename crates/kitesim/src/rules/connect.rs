@@ -43,7 +43,24 @@ impl Rules {
 
     /// Remembers that the user allowed the app; it is not asked for again.
     pub(crate) fn consent(&mut self) {
-        self.ledger.consented = true;
+        let pair = self.user_and_app();
+        self.ledger.consented.insert(pair);
+    }
+
+    /// Forgets that the user allowed the app; false when it was not allowed.
+    #[must_use]
+    pub(crate) fn revoke(&mut self) -> bool {
+        let pair = self.user_and_app();
+        self.ledger.consented.remove(&pair)
+    }
+
+    /// Whether the user has allowed the app.
+    pub(crate) fn consented(&self) -> bool {
+        self.ledger.consented.contains(&self.user_and_app())
+    }
+
+    fn user_and_app(&self) -> (String, String) {
+        (self.account.user_id.clone(), self.account.api_key.clone())
     }
 
     /// Ends a Connect login.
@@ -54,7 +71,7 @@ impl Rules {
         let Some(Visit(redirect_params)) = self.ledger.visits.find(sess_id) else {
             return Finish::UnknownVisit;
         };
-        if strike.has(&Deed::Consent) && !self.ledger.consented {
+        if (self.settings.habits.consent || strike.has(&Deed::Consent)) && !self.consented() {
             return Finish::Consent;
         }
         let request_token = chance::alphanumeric(32);

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::Rules;
+use super::{Life, Rules};
 use crate::chance;
 use crate::faults::{Deed, Strike};
 use crate::seen::Steps;
+use crate::settings::Factor;
 use crate::totp;
 
 /// Zerodha's support pages: five wrong passwords, or separately five wrong codes, block the account.
@@ -72,6 +73,18 @@ pub(crate) enum CodeVerdict {
     Unavailable,
 }
 
+/// What a code proves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    Wrong,
+    /// It was right, but has been used.
+    Reused,
+    /// It is the code of this step.
+    Step(i64),
+    /// It is what the account always answers.
+    Known,
+}
+
 /// The cookies of a login.
 pub(crate) struct SignedIn {
     /// The refreshed `kf_session`.
@@ -135,20 +148,22 @@ impl Rules {
         if self.ledger.blocked {
             return CodeVerdict::Blocked;
         }
-        let offered = self.settings.second_factor.offered();
+        let offered = self.settings.factor().offered();
         if sent.factor.is_some_and(|factor| !offered.contains(&factor)) {
             return CodeVerdict::Unavailable;
         }
-        let matched = self.steps(sent.code, now).matched.filter(|_| !strike.has(&Deed::WrongCode));
-        let used = |step: &i64| !self.settings.totp_reuse && self.ledger.accepted_steps.contains(step);
-        let Some(step) = matched.filter(|step| !used(step)) else {
-            self.ledger.wrong_codes += 1;
-            let remaining = TRIES.saturating_sub(self.ledger.wrong_codes);
-            self.ledger.blocked = remaining == 0;
-            return CodeVerdict::Wrong { remaining, reused: matched.is_some() };
-        };
+        let proof = if strike.has(&Deed::WrongCode) { Proof::Wrong } else { self.proof(sent.code, now) };
+        match proof {
+            Proof::Wrong | Proof::Reused => {
+                self.ledger.wrong_codes += 1;
+                let remaining = TRIES.saturating_sub(self.ledger.wrong_codes);
+                self.ledger.blocked = remaining == 0;
+                return CodeVerdict::Wrong { remaining, reused: proof == Proof::Reused };
+            }
+            Proof::Step(step) => self.remember(step),
+            Proof::Known => {}
+        }
         self.ledger.wrong_codes = 0;
-        self.remember(step);
         self.ledger.pending.remove(&request_id);
         CodeVerdict::Accepted(self.sign_in(now))
     }
@@ -161,6 +176,40 @@ impl Rules {
         });
         let lives = |web: &Web| web.0.as_ref().is_some_and(|(_, since)| !self.settings.flushed(*since, now));
         by_session.is_some_and(lives) || by_token.is_some_and(lives)
+    }
+
+    /// What a code proves: a PIN and answers are the same every day, all other factors are of a step.
+    fn proof(&self, code: &str, now: Timestamp) -> Proof {
+        let habits = &self.settings.habits;
+        let known = match self.settings.factor() {
+            Factor::Pin => Some(code == habits.pin),
+            Factor::Question => Some(code == habits.answers.join("\n")),
+            Factor::Totp | Factor::AppCode | Factor::Sms => None,
+        };
+        match (known, self.steps(code, now).matched) {
+            (Some(true), _) => Proof::Known,
+            (Some(false), _) | (None, None) => Proof::Wrong,
+            (None, Some(step)) if self.settings.totp_reuse => Proof::Step(step),
+            (None, Some(step)) if self.ledger.accepted_steps.contains(&step) => Proof::Reused,
+            (None, Some(step)) => Proof::Step(step),
+        }
+    }
+
+    /// Whether a password of this request id was right and its code has not come.
+    pub(crate) fn awaits_code(&self, request_id: &str) -> bool {
+        self.ledger.pending.find(request_id).is_some()
+    }
+
+    /// The browser sessions of whoever is logged in, without their cookies.
+    pub(crate) fn session_lives(&self, now: Timestamp) -> Vec<Life> {
+        let begun = self.ledger.web.values().filter_map(|web| web.0.as_ref().map(|(_, since)| *since));
+        let live = begun.filter(|since| !self.settings.flushed(*since, now));
+        let life = |since: Timestamp| Life {
+            user_id: self.account.user_id.clone(),
+            since,
+            ends: Life::end(now, |at| !self.settings.flushed(since, at)),
+        };
+        live.map(life).collect()
     }
 
     fn awaited(&self, sent: &Sent<'_>) -> Option<String> {

@@ -1,13 +1,17 @@
 //! What the pretended Kite decides: one account, its counters, sessions, grants and tokens. Asks no clock.
 
 mod connect;
+mod extras;
 mod gate;
 mod recent;
 mod tokens;
 
 pub(crate) use connect::Finish;
+use extras::Life;
 pub(crate) use gate::{CodeVerdict, PasswordVerdict, Sent, SignedIn};
 pub(crate) use tokens::{Demand, ExchangeVerdict, Session};
+
+use std::collections::{BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use url::Url;
@@ -37,7 +41,12 @@ struct Ledger {
     wrong_passwords: u32,
     wrong_codes: u32,
     blocked: bool,
-    consented: bool,
+    /// Users and the apps that they allowed.
+    consented: BTreeSet<(String, String)>,
+    /// When the passwords of the last minute came.
+    bursts: VecDeque<Timestamp>,
+    /// Captchas that were drawn, by id.
+    captchas: Recent<String>,
     accepted_steps: Vec<i64>,
     /// Passwords that await their code, by request id.
     pending: Recent<Pending>,

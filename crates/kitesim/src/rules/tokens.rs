@@ -4,7 +4,7 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::Rules;
+use super::{Life, Rules};
 use crate::chance;
 use crate::faults::{Deed, Strike};
 use crate::settings::{SecondSession, Settings};
@@ -87,6 +87,17 @@ impl Rules {
         }
         grant.used = true;
         ExchangeVerdict::Accepted(self.open_session(strike, now))
+    }
+
+    /// The live access tokens, without the tokens themselves.
+    pub(crate) fn token_lives(&self, now: Timestamp) -> Vec<Life> {
+        let live = self.ledger.tokens.values().filter(|token| token.lives(&self.settings, now));
+        let life = |token: &Token| Life {
+            user_id: token.session.user_id.clone(),
+            since: token.session.since,
+            ends: Life::end(now, |at| token.lives(&self.settings, at)),
+        };
+        live.map(life).collect()
     }
 
     /// Whose session an access token opens, if it opens one.

@@ -1,7 +1,9 @@
 //! Reads a scenario, TOML or JSON of one shape, and reports every fault in it at once, with its place.
 
 mod deeds;
+mod habits;
 mod switches;
+mod when;
 
 use serde_json::{Map, Value};
 

@@ -56,13 +56,13 @@ fn read_one(key: &str, value: &Value, settings: &mut Settings) -> Result<(), &'s
             let url = value.as_str().and_then(|text| Url::parse(text).ok()).filter(may_be_redirect);
             settings.redirect = Some(url.ok_or("must be an http or https URL with a host")?);
         }
-        _ => return Err("unknown"),
+        _ => return super::habits::read_one(key, value, &mut settings.habits).unwrap_or(Err("unknown")),
     }
     Ok(())
 }
 
 /// `HH:MM` and nothing else.
-fn hour_and_minute(text: &str) -> Option<Time> {
+pub(super) fn hour_and_minute(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
     let number = |digits: &str| {
         let two = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use url::form_urlencoded::Serializer;
 
-use super::{found, pages, signed_in};
+use super::{extras, found, pages, signed_in};
 use crate::envelope::{self, Kind};
 use crate::faults::Place;
 use crate::fields::{Fields, Query};
@@ -32,7 +32,12 @@ pub(super) async fn login(
     if signed_in(&world, &headers) {
         let begin = || world.lock().rules.begin_visit(redirect_params.into_pairs());
         let sess_id = visit.unwrap_or_else(begin);
-        return found(&hop(&world, &origin, "finish", &sess_id));
+        let finish = hop(&world, &origin, "finish", &sess_id);
+        let asks = world.lock().rules.settings.habits.continue_as;
+        if asks && query.first("skip_session") != Some("true") {
+            return extras::continue_as(&world, &origin, &finish);
+        }
+        return found(&finish);
     }
     if visit.is_some() {
         return pages::login(&world).await;

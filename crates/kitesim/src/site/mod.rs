@@ -2,6 +2,7 @@
 
 mod connect;
 mod consent;
+mod extras;
 mod pages;
 mod sign_in;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use crate::fields::cookie;
 use crate::world::World;
@@ -25,12 +26,19 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/api/connect/app/authorize", post(consent::accept_json))
         .route("/api/login", post(sign_in::password))
         .route("/api/twofa", post(sign_in::code))
+        .route("/api/captcha", get(extras::captcha))
+        .route("/api/apps/connected_apps", get(extras::apps))
+        .route("/api/apps/connected_apps/{api_key}", delete(extras::revoke))
+        .route("/oms/trusted/kitefront/user/{id}/twofa/generate_otp", post(extras::generate_otp))
+        .route("/reset", get(extras::reset))
+        .route("/logout", get(pages::logout))
         .route("/", get(pages::home))
         .route("/dashboard", get(pages::home))
         .route("/positions", get(pages::home))
         .route("/positions/", get(pages::home))
         .route("/forgot", get(pages::forgot))
         .route("/static/login.js", get(pages::script))
+        .route("/static/dashboard.js", get(pages::dashboard_script))
         .route("/static/login.css", get(pages::style))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::json;
 
@@ -11,6 +11,7 @@ use super::connect::set_cookie;
 use crate::envelope::{self, Kind};
 use crate::faults::{Place, Strike};
 use crate::fields::{Fields, Form, cookie};
+use crate::habits::QUESTIONS;
 use crate::mishap;
 use crate::rules::{CodeVerdict, PasswordVerdict, Sent, SignedIn};
 use crate::seen;
@@ -19,6 +20,9 @@ use crate::world::{Truth, World};
 
 const BLOCKED: &str = "Your account is blocked after too many invalid attempts. Reset your password through \
     'Forgot user ID or password?' to unblock it.";
+
+/// The page knows this text, and leads to the reset.
+const EXPIRED: &str = "Your password has expired. Please reset your password.";
 
 /// `POST /api/login`.
 pub(super) async fn password(
@@ -71,9 +75,20 @@ fn judge_password(
     let Some(password) = form.filled("password") else {
         return ("malformed", envelope::missing("password"));
     };
+    let now = truth.clock.now();
+    if truth.rules.too_many(now) {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        return ("throttled", envelope::refusal_with(status, Kind::Network, "Too many requests"));
+    }
+    if !truth.rules.captcha_solved(form.first("captcha_id"), form.first("captcha")) {
+        return ("captcha", envelope::refusal(Kind::Input, "Invalid captcha"));
+    }
     match truth.rules.password(user_id, password, cookie(headers, "kf_session"), strike) {
+        PasswordVerdict::Accepted { .. } if truth.rules.settings.habits.forced_reset => {
+            ("expired", envelope::refusal(Kind::User, EXPIRED))
+        }
         PasswordVerdict::Accepted { request_id, session } => {
-            let factor = truth.rules.settings.second_factor;
+            let factor = truth.rules.settings.factor();
             ("accepted", password_accepted(user_id, &request_id, &session, factor))
         }
         PasswordVerdict::UnknownUser => {
@@ -90,14 +105,18 @@ fn judge_password(
 
 /// The body holds no null, true or false: one public script evaluates it as Python.
 fn password_accepted(user_id: &str, request_id: &str, session: &str, factor: Factor) -> Response {
-    let mut response = envelope::success(json!({
+    let mut data = json!({
         "user_id": user_id,
         "request_id": request_id,
         "twofa_type": factor.name(),
         "twofa_types": factor.offered(),
         "twofa_status": "active",
         "profile": {"user_name": "Simulated User", "user_shortname": "Simulated", "avatar_url": ""},
-    }));
+    });
+    if factor == Factor::Question {
+        data["questions"] = json!(QUESTIONS);
+    }
+    let mut response = envelope::success(data);
     set_cookie(&mut response, "kf_session", session, true);
     response
 }
@@ -126,7 +145,7 @@ fn judge_code(
         CodeVerdict::Accepted(signed_in) => ("accepted", code_accepted(user_id, &signed_in)),
         CodeVerdict::Blocked => ("blocked", envelope::refusal(Kind::User, BLOCKED)),
         CodeVerdict::Wrong { remaining, reused } => {
-            let usual = truth.rules.settings.second_factor.name();
+            let usual = truth.rules.settings.factor().name();
             let response = wrong_code(sent.factor.unwrap_or(usual), remaining);
             (if reused { "reused" } else { "rejected" }, response)
         }
@@ -155,6 +174,12 @@ fn wrong_code(factor: &str, remaining: u32) -> Response {
         ("totp", _) => envelope::refusal(Kind::TwoFa, "Invalid TOTP"),
         ("app_code", _) => {
             envelope::refusal(Kind::TwoFa, &format!("Invalid App Code. {remaining} attempt(s) remaining"))
+        }
+        ("pin", _) => {
+            envelope::refusal(Kind::TwoFa, &format!("Invalid PIN. {remaining} attempt(s) remaining"))
+        }
+        ("question", _) => {
+            envelope::refusal(Kind::TwoFa, &format!("Incorrect answers. {remaining} attempt(s) remaining"))
         }
         _ => envelope::refusal(Kind::TwoFa, &format!("Invalid OTP. {remaining} attempt(s) remaining")),
     }

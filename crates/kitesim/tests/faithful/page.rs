@@ -1,17 +1,9 @@
-//! The login page in a real browser: the selectors of public scripts, and a whole login, through chromedriver on the PATH
-//! (KITESIM_CHROMEDRIVER and KITESIM_CHROMIUM name other programs).
+//! Today's login page in a real browser: the selectors of public scripts, and a whole login.
 
-use std::env;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use serde_json::json;
 
-use serde_json::{Value, json};
-
-use crate::support::{Line, Sim, delete, get, post};
-
-const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-const ENTER: &str = "\u{e007}";
+use crate::support::Sim;
+use crate::support::driver::{Driver, ENTER};
 
 /// XPaths that many public scripts of 2021 to 2026 have copied; the same skeleton must satisfy all of them.
 const STEP_1: [(&str, &str); 7] = [
@@ -34,99 +26,6 @@ const STEP_2: [(&str, &str); 6] = [
     ("//form[@class='twofa-form']/div[contains(@class,'twofa-value')]/input", "userid"),
     ("//button[@class='button-orange wide'][text()='Continue ']", ""),
 ];
-
-/// A browser under a driver of its own.
-struct Driver {
-    process: Child,
-    host: String,
-    session: String,
-}
-
-impl Driver {
-    fn start() -> Driver {
-        let program = env::var("KITESIM_CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".into());
-        let mut process =
-            Command::new(program).arg("--port=0").stdout(Stdio::piped()).spawn().expect("chromedriver");
-        let told = BufReader::new(process.stdout.take().expect("stdout is piped")).lines();
-        let port = told.map_while(Result::ok).find_map(|line| {
-            Some(line.split_once("started successfully on port ")?.1.trim_end_matches('.').to_owned())
-        });
-        let host = format!("127.0.0.1:{}", port.expect("it says its port"));
-        let mut driver = Driver { process, host, session: String::new() };
-        let mut options = json!({"args": ["--headless", "--no-sandbox", "--window-size=800,900"]});
-        // The small headless one where it is: several of these tests run at once.
-        let shell = "/usr/lib/chromium/chromium-headless-shell";
-        let named = env::var("KITESIM_CHROMIUM").ok();
-        if let Some(chromium) = named.or_else(|| Path::new(shell).exists().then(|| shell.to_owned())) {
-            options["binary"] = json!(chromium);
-        }
-        let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}});
-        let made = driver.order("/session", &wanted);
-        driver.session = format!("/session/{}", made["sessionId"].as_str().expect("a session"));
-        driver
-    }
-
-    fn order(&self, path: &str, order: &Value) -> Value {
-        let ask = post(&format!("{}{path}", self.session)).json(order);
-        let reply = Line::to(&self.host).ask(&ask).expect("the driver replies").json()["value"].clone();
-        assert!(reply.get("error").is_none(), "{path} {order}: {reply}");
-        reply
-    }
-
-    fn url(&self) -> String {
-        let reply =
-            Line::to(&self.host).ask(&get(&format!("{}/url", self.session))).expect("the driver replies");
-        reply.json()["value"].as_str().expect("an address").to_owned()
-    }
-
-    /// The only element of an XPath, or nothing.
-    fn find(&self, xpath: &str) -> Option<String> {
-        let found = self.order("/elements", &json!({"using": "xpath", "value": xpath}));
-        let found = found.as_array().expect("a list");
-        assert!(found.len() < 2, "{xpath} finds {}", found.len());
-        found.first().map(|element| element[ELEMENT].as_str().expect("an element").to_owned())
-    }
-
-    fn run(&self, script: &str) -> Value {
-        self.order("/execute/sync", &json!({"script": script, "args": []}))
-    }
-
-    /// Waits in the page until a condition holds.
-    fn until(&self, condition: &str) {
-        let script = format!(
-            "const done = arguments[0]; const look = () => ({condition}) ? done(true) : setTimeout(look, 5); look();"
-        );
-        self.order("/execute/async", &json!({"script": script, "args": []}));
-    }
-
-    fn type_into(&self, id: &str, text: &str) {
-        let element = self.find(&format!("//*[@id='{id}']")).expect("it is there");
-        self.order(&format!("/element/{element}/value"), &json!({"text": text}));
-    }
-
-    fn expect_all(&self, xpaths: &[(&str, &str)]) {
-        for (xpath, id) in xpaths {
-            let element = self.find(xpath).unwrap_or_else(|| panic!("{xpath} finds nothing"));
-            let found = Line::to(&self.host)
-                .ask(&get(&format!("{}/element/{element}/property/id", self.session)))
-                .expect("the driver replies");
-            assert_eq!(found.json()["value"], *id, "{xpath}");
-        }
-        let first = "return document.getElementsByTagName('button')[0].className";
-        assert_eq!(self.run(first), "button-orange wide");
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        if !self.session.is_empty() {
-            // The driver ends its browser; whatever fails here leaves only the driver itself to end.
-            let _ended = Line::to(&self.host).ask(&delete(&self.session));
-        }
-        let _gone = self.process.kill();
-        let _code = self.process.wait();
-    }
-}
 
 #[test]
 fn rows_11_12_13_15_a_whole_login_in_a_browser() {

@@ -40,13 +40,16 @@ fn loopback_only() {
 }
 
 #[test]
-fn only_generation_d_is_built() {
-    for page in ["A", "B", "C", "E"] {
+fn row_14_the_page_is_one_of_four_generations() {
+    for page in ["E", "a", ""] {
         let (code, told) = refused(&["--page", page], "");
         assert_eq!(code, Some(2));
-        assert!(told.contains("only generation D"), "{told}");
+        assert!(told.contains("generations of the login page are A, B, C and D"), "{told}");
     }
-    Sim::with(&["--page", "D"], None);
+    for page in ["A", "B", "C", "D"] {
+        let sim = Sim::with(&["--page", page], None);
+        assert!(sim.ask(get("/")).text().contains(&format!("data-page=\"{page}\"")));
+    }
 }
 
 #[test]
@@ -115,7 +118,7 @@ fn every_fault_of_a_scenario_is_told_at_once() {
     let text = "[settings]\nflush = \"25:00\"\nspeed = 9\n\
         [[fault]]\nat = \"finish\"\ndo = \"wrong-code\"\n[[fault]]\nat = \"login\"\ndo = \"slow\"\n";
     let path = scratch("bad.toml", text);
-    let (code, told) = refused(&["--faults", &path, "--page", "B", "--listen", "0.0.0.0:0"], "");
+    let (code, told) = refused(&["--faults", &path, "--page", "E", "--listen", "0.0.0.0:0"], "");
     assert_eq!(code, Some(2));
     for part in
         ["settings.flush", "settings.speed", "fault 1: `wrong-code`", "fault 2: `slow`", "--page", "--listen"]

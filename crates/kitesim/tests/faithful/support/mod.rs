@@ -1,6 +1,7 @@
 //! What every test needs: a running simulation, and a client that keeps cookies.
 
 pub(crate) mod browser;
+pub(crate) mod driver;
 pub(crate) mod http;
 
 use std::io::{BufRead, BufReader, Read, Write};

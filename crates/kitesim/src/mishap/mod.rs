@@ -1,5 +1,7 @@
 //! Carries out what the faults say around the effect of a call.
 
+mod bodies;
+
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -19,7 +21,11 @@ const LONGEST_REPLY_BYTES: usize = 1024 * 1024;
 
 /// Performs a call under the faults that stand at its place. What stands in Kite's stead keeps the effect from happening.
 pub(crate) async fn under(world: &World, place: Place, effect: impl FnOnce(&Strike) -> Response) -> Response {
-    let strike = world.lock().faults.strike(place);
+    let strike = {
+        let mut truth = world.lock();
+        let now = truth.clock.now();
+        truth.faults.strike(place, now)
+    };
     if strike.has(&Deed::Hold { after: false }) {
         world.held.wait(place).await;
     }
@@ -35,6 +41,10 @@ pub(crate) async fn under(world: &World, place: Place, effect: impl FnOnce(&Stri
             Deed::Slow { delay_ms } => tokio::time::sleep(Duration::from_millis(*delay_ms)).await,
             Deed::Truncated => response = halved(response).await,
             Deed::ResetAfter => response = cut(),
+            Deed::Drip { every_ms } => response = bodies::dripping(response, *every_ms),
+            Deed::Oversized { bytes } => response = bodies::oversized(response, *bytes),
+            Deed::WrongType => response = bodies::wrong_type(response),
+            Deed::InvalidText => response = bodies::invalid_text(response),
             _ => {}
         }
     }
@@ -46,6 +56,7 @@ fn instead(deed: &Deed) -> Option<Response> {
         Deed::Status { status, retry_after_s } => Some(proxy_page(*status, *retry_after_s)),
         Deed::UnknownPage => Some(maintenance_page()),
         Deed::ResetBefore => Some(cut()),
+        Deed::GzipBomb => Some(bodies::bomb()),
         _ => None,
     }
 }
