@@ -27,8 +27,8 @@ const FIRSTBELL: &[&[&str]] = &[
 ];
 const KITESIM: &[&[&str]] = &[
     &["chance", "clock", "envelope", "html", "totp"],
-    &["account", "faults", "fields", "landing", "settings"],
-    &["held", "scenario", "seen"],
+    &["account", "faults", "fields", "landing", "limits", "market", "settings"],
+    &["desk", "held", "scenario", "seen"],
     &["rules"],
     &["world"],
     &["mishap"],

@@ -4,6 +4,7 @@ mod account;
 mod api;
 mod chance;
 mod clock;
+mod desk;
 mod envelope;
 mod faults;
 mod fields;
@@ -12,6 +13,8 @@ mod held;
 mod html;
 mod inspect;
 mod landing;
+mod limits;
+mod market;
 mod mishap;
 mod rules;
 mod scenario;
@@ -76,6 +79,9 @@ struct Serve {
     /// The registered redirect URL [default: the landing page].
     #[arg(long, value_name = "URL")]
     redirect: Option<Url>,
+    /// Answer every API call with a sample, without a token and without any state: for the suites of client libraries.
+    #[arg(long)]
+    replay: bool,
     /// End when stdin closes, that is when whoever started this program has ended.
     #[arg(long)]
     with_parent: bool,
@@ -138,6 +144,7 @@ fn plan(serve: Serve) -> Result<Plan, Vec<String>> {
         scenario,
         account,
         redirect: serve.redirect,
+        replay: serve.replay,
         with_parent: serve.with_parent,
     })
 }

@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) account: Option<Account>,
     /// The registered redirect URL from the command line; it outranks the scenario's.
     pub(crate) redirect: Option<Url>,
+    /// Whether the API answers samples; the scenario may also say so.
+    pub(crate) replay: bool,
     /// Whether the run ends with stdin.
     pub(crate) with_parent: bool,
 }
@@ -111,6 +113,7 @@ fn open(plan: Plan, listeners: Listeners) -> Result<Announcement, Failed> {
     let mut settings = Settings::default();
     plan.scenario.apply(&mut settings);
     settings.redirect = plan.redirect.or(settings.redirect);
+    settings.replay |= plan.replay;
     let mut faults = Faults::default();
     faults.replace(plan.scenario.faults.unwrap_or_default());
     let made = plan.account.is_none().then(Account::made);
@@ -121,7 +124,7 @@ fn open(plan: Plan, listeners: Listeners) -> Result<Announcement, Failed> {
     let world = Arc::new(World::new(site_at, Clock::starting(plan.start), faults, rules));
     let guard = middleware::from_fn_with_state(Arc::clone(&world), front::guard);
     let stamp = middleware::from_fn_with_state(Arc::clone(&world), front::stamp);
-    let kite = api::closed(site::router().merge(api::router()));
+    let kite = api::closed(site::router().merge(api::router(&world)));
     let kite = kite.layer(guard).with_state(Arc::clone(&world));
     tokio::spawn(wire::serve(listeners.site, kite));
     tokio::spawn(wire::serve(listeners.inspect, inspect::router(world, inspect_at)));

@@ -1,6 +1,7 @@
 //! Accepts connections and speaks HTTP/1.1 on them; can reset a connection instead of replying.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +26,10 @@ use crate::mishap::Cut;
 const MOST_CONNECTIONS: usize = 512;
 const LONGEST_HEAD_BYTES: usize = 64 * 1024;
 
+/// Whose connection a request came by; the API asks for it where only registered addresses may order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// Serves a router on a listener for ever.
 pub(crate) async fn serve(listener: TcpListener, router: Router) {
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
@@ -32,26 +37,27 @@ pub(crate) async fn serve(listener: TcpListener, router: Router) {
         let Ok(seat) = Arc::clone(&room).acquire_owned().await else {
             return;
         };
-        let Ok((stream, _peer)) = listener.accept().await else {
+        let Ok((stream, peer)) = listener.accept().await else {
             // Out of file descriptors, or a peer that left at once: breathe, then go on.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
         let router = router.clone();
         tokio::spawn(async move {
-            converse(stream, router).await;
+            converse(stream, Peer(peer.ip()), router).await;
             drop(seat);
         });
     }
 }
 
-async fn converse(stream: TcpStream, router: Router) {
+async fn converse(stream: TcpStream, peer: Peer, router: Router) {
     // Without it the kernel may keep small replies back for a while; nothing breaks when it fails.
     let _slower = stream.set_nodelay(true);
     let cut = Arc::new(AtomicBool::new(false));
     let line = TokioIo::new(Line { stream, cut: Arc::clone(&cut) });
     let router = TowerToHyperService::new(router);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         let reply = router.call(request);
         let cut = Arc::clone(&cut);
         async move {

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
+use crate::desk::Desk;
 use crate::faults::Faults;
 use crate::held::Held;
+use crate::limits::Limits;
 use crate::rules::Rules;
 use crate::seen::Seen;
 
@@ -28,13 +30,27 @@ pub(crate) struct Truth {
     pub(crate) rules: Rules,
     /// What arrived.
     pub(crate) seen: Seen,
+    /// What the account has at its broker.
+    pub(crate) desk: Desk,
+    /// How many calls came this second.
+    pub(crate) limits: Limits,
 }
 
 impl World {
     /// A world at its start.
     pub(crate) fn new(site: SocketAddr, clock: Clock, faults: Faults, rules: Rules) -> World {
-        let truth = Truth { clock, faults, rules, seen: Seen::default() };
+        let desk = Desk::opened(&rules.account.user_id);
+        let truth = Truth { clock, faults, rules, seen: Seen::default(), desk, limits: Limits::default() };
         World { site, held: Held::new(), truth: Mutex::new(truth) }
+    }
+
+    /// Forgets everything that happened; settings, faults and the clock stay.
+    pub(crate) fn reset(&self) {
+        let mut truth = self.lock();
+        truth.rules.reset();
+        truth.seen.reset();
+        truth.desk = Desk::opened(&truth.rules.account.user_id);
+        truth.limits = Limits::default();
     }
 
     /// The truth; a request that panicked with the lock in its hands must not end the simulation.

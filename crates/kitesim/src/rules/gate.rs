@@ -150,6 +150,7 @@ impl Rules {
         self.ledger.wrong_codes = 0;
         self.remember(step);
         self.ledger.pending.remove(&request_id);
+        self.web_login();
         CodeVerdict::Accepted(self.sign_in(now))
     }
 
@@ -161,6 +162,11 @@ impl Rules {
         });
         let lives = |web: &Web| web.0.as_ref().is_some_and(|(_, since)| !self.settings.flushed(*since, now));
         by_session.is_some_and(lives) || by_token.is_some_and(lives)
+    }
+
+    /// Whether an enctoken opens the website's own API.
+    pub(crate) fn opens_web(&self, enctoken: &str, now: Timestamp) -> bool {
+        self.signed_in(None, Some(enctoken), now) || self.owns_enctoken(enctoken, now)
     }
 
     fn awaited(&self, sent: &Sent<'_>) -> Option<String> {

@@ -3,6 +3,7 @@
 
 mod api;
 mod bad_days;
+mod clients;
 mod clock;
 mod connect;
 mod consent;
