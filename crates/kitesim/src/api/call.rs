@@ -27,6 +27,9 @@ pub(super) const WEBSITE: &str = "/oms";
 
 const NO_PERMISSION: &str = "Insufficient permission for that call.";
 
+/// A refusal before it is put into the envelope.
+pub(super) type Refusal = (Kind, String);
+
 /// A call that passed the door.
 pub(super) struct Call {
     world: Arc<World>,
@@ -45,7 +48,8 @@ impl FromRequest<Arc<World>> for Call {
 
     async fn from_request(request: Request, world: &Arc<World>) -> Result<Call, Response> {
         let (mut parts, body) = request.into_parts();
-        let now = admitted(world, &parts)?;
+        let now = admitted(world, &parts);
+        let now = now.map_err(|(kind, message)| envelope::refusal(kind, &message))?;
         let path = RawPathParams::from_request_parts(&mut parts, world).await;
         let path = path.map_err(|_error| envelope::refusal(Kind::Input, "The path is not text."))?;
         let path = path.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
@@ -105,22 +109,22 @@ pub(super) fn refused(no: No) -> Response {
 }
 
 /// Counts a call; gives the refusal when it is one too many for its second.
-pub(super) fn too_many(truth: &mut Truth, bucket: Bucket, now: Timestamp) -> Option<Response> {
+pub(super) fn too_many(truth: &mut Truth, bucket: Bucket, now: Timestamp) -> Option<Refusal> {
     let takes = !truth.rules.settings.rate_limits || truth.limits.takes(bucket, now);
-    (!takes).then(|| envelope::refusal(Kind::Network, "Too many requests"))
+    (!takes).then(|| (Kind::Network, "Too many requests".to_owned()))
 }
 
 /// Whose token a call carries: `Authorization: token api_key:access_token`.
-pub(super) fn holder(truth: &Truth, headers: &HeaderMap, now: Timestamp) -> Result<String, Response> {
+pub(super) fn holder(truth: &Truth, headers: &HeaderMap, now: Timestamp) -> Result<String, Refusal> {
     let Some(line) = headers.get(header::AUTHORIZATION) else {
-        return Err(envelope::refusal(Kind::Input, "Missing `api_key` or `access_token`."));
+        return Err((Kind::Input, "Missing `api_key` or `access_token`.".to_owned()));
     };
     let pair = line.to_str().ok().and_then(|line| line.strip_prefix("token ")?.split_once(':'));
     let holder = pair.and_then(|(api_key, access_token)| truth.rules.holder(api_key, access_token, now));
-    holder.map(str::to_owned).ok_or_else(|| envelope::refusal(Kind::Token, INCORRECT))
+    holder.map(str::to_owned).ok_or_else(|| (Kind::Token, INCORRECT.to_owned()))
 }
 
-fn admitted(world: &World, parts: &Parts) -> Result<Timestamp, Response> {
+fn admitted(world: &World, parts: &Parts) -> Result<Timestamp, Refusal> {
     let mut truth = world.lock();
     let now = truth.clock.now();
     let path = parts.uri.path();
@@ -130,8 +134,8 @@ fn admitted(world: &World, parts: &Parts) -> Result<Timestamp, Response> {
         return too_many(&mut truth, bucket, now).map_or(Ok(now), Err);
     }
     let bucket = bucket_of(&parts.method, path);
-    if let Some(response) = too_many(&mut truth, bucket, now) {
-        return Err(response);
+    if let Some(refusal) = too_many(&mut truth, bucket, now) {
+        return Err(refusal);
     }
     holder(&truth, &parts.headers, now)?;
     let part = match bucket {
@@ -142,7 +146,7 @@ fn admitted(world: &World, parts: &Parts) -> Result<Timestamp, Response> {
     let line = parts.headers.get(header::AUTHORIZATION).and_then(|line| line.to_str().ok());
     let token = line.and_then(|line| line.rsplit_once(':')).map_or("", |(_, token)| token);
     if part.is_some_and(|part| !truth.rules.opens(token, part, now)) {
-        return Err(envelope::refusal(Kind::Permission, NO_PERMISSION));
+        return Err((Kind::Permission, NO_PERMISSION.to_owned()));
     }
     if bucket == Bucket::Orders {
         let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
@@ -163,22 +167,22 @@ fn bucket_of(method: &Method, path: &str) -> Bucket {
 }
 
 /// Zerodha's forum, March 2026: orders are placed, changed and cancelled from registered addresses only.
-fn registered(settings: &Settings, peer: IpAddr) -> Result<(), Response> {
+fn registered(settings: &Settings, peer: IpAddr) -> Result<(), Refusal> {
     if settings.static_ips.contains(&peer) {
         return Ok(());
     }
     if settings.static_ips.is_empty() {
-        return Err(envelope::refusal(Kind::Permission, "No IPs configured for this app."));
+        return Err((Kind::Permission, "No IPs configured for this app.".to_owned()));
     }
     let message = format!(
         "IP ({peer}) is not allowed to place orders for this app. Update allowed IPs on the Kite developer console. \
          Learn more - https://support.zerodha.com/static-ip"
     );
-    Err(envelope::refusal(Kind::Permission, &message))
+    Err((Kind::Permission, message))
 }
 
 /// The website's own API: `Authorization: enctoken …`, and if the user is named too, it must be this one.
-fn web_user(truth: &Truth, headers: &HeaderMap, now: Timestamp) -> Result<(), Response> {
+fn web_user(truth: &Truth, headers: &HeaderMap, now: Timestamp) -> Result<(), Refusal> {
     let line = headers.get(header::AUTHORIZATION).and_then(|line| line.to_str().ok());
     let enctoken = line.and_then(|line| line.strip_prefix("enctoken "));
     let header = headers.get("x-kite-userid").and_then(|user| user.to_str().ok());
@@ -187,5 +191,5 @@ fn web_user(truth: &Truth, headers: &HeaderMap, now: Timestamp) -> Result<(), Re
     if named && enctoken.is_some_and(|enctoken| truth.rules.opens_web(enctoken, now)) {
         return Ok(());
     }
-    Err(envelope::refusal(Kind::Token, "Incorrect `api_key` or `access_token`."))
+    Err((Kind::Token, "Incorrect `api_key` or `access_token`.".to_owned()))
 }

@@ -20,12 +20,10 @@ pub(super) async fn profile(State(world): State<Arc<World>>, headers: HeaderMap)
     mishap::under(&world, Place::Profile, |_strike| {
         let mut truth = world.lock();
         let now = truth.clock.now();
-        if let Some(response) = too_many(&mut truth, Bucket::Other, now) {
-            return response;
-        }
-        match holder(&truth, &headers, now) {
+        let refusal = too_many(&mut truth, Bucket::Other, now);
+        match refusal.map_or_else(|| holder(&truth, &headers, now), Err) {
             Ok(user_id) => envelope::success(profile_of(&user_id)),
-            Err(response) => response,
+            Err((kind, message)) => envelope::refusal(kind, &message),
         }
     })
     .await

@@ -82,47 +82,16 @@ impl Market {
         let mut list = Vec::new();
         let mut day = range.from.date();
         while india(day.to_datetime(Time::midnight())) <= to {
-            if trades_on(day) {
-                match interval {
-                    Interval::Day => self.whole_day(one, day, (from, to), &mut list),
-                    Interval::Minutes(minutes) => self.parts(one, day, minutes * 60, (from, to), &mut list),
+            let starts = if trades_on(day) { starts(interval, day) } else { Vec::new() };
+            for (label, start, length_s) in starts {
+                if label >= from && start <= to {
+                    list.push(self.candle(one, label, start, length_s));
                 }
             }
             let Ok(next) = day.checked_add(Span::new().days(1)) else { break };
             day = next;
         }
         list
-    }
-
-    fn whole_day(
-        self,
-        one: &Instrument,
-        day: Date,
-        within: (Timestamp, Timestamp),
-        list: &mut Vec<Vec<Value>>,
-    ) {
-        let midnight = india(day.to_datetime(Time::midnight()));
-        let start = day_start(day);
-        if midnight >= within.0 && start <= within.1 {
-            list.push(self.candle(one, midnight, start, DAY_S));
-        }
-    }
-
-    fn parts(
-        self,
-        one: &Instrument,
-        day: Date,
-        length_s: i64,
-        within: (Timestamp, Timestamp),
-        list: &mut Vec<Vec<Value>>,
-    ) {
-        let open = day_start(day);
-        for begin_s in (0..DAY_S).step_by(usize::try_from(length_s).unwrap_or(60)) {
-            let start = open + SignedDuration::from_secs(begin_s);
-            if start >= within.0 && start <= within.1 {
-                list.push(self.candle(one, start, start, length_s.min(DAY_S - begin_s)));
-            }
-        }
     }
 
     /// Time, open, high, low, close, volume and open interest.
@@ -140,6 +109,23 @@ impl Market {
             json!(volume),
             json!(self.interest(one, start)),
         ]
+    }
+}
+
+/// How each candle of a day is labelled, when it starts, and how long it is in seconds.
+fn starts(interval: Interval, day: Date) -> Vec<(Timestamp, Timestamp, i64)> {
+    let open = day_start(day);
+    match interval {
+        Interval::Day => vec![(india(day.to_datetime(Time::midnight())), open, DAY_S)],
+        Interval::Minutes(minutes) => {
+            let length_s = minutes * 60;
+            let begins = (0..DAY_S).step_by(usize::try_from(length_s).unwrap_or(60));
+            let candle = |begin_s| {
+                let start = open + SignedDuration::from_secs(begin_s);
+                (start, start, length_s.min(DAY_S - begin_s))
+            };
+            begins.map(candle).collect()
+        }
     }
 }
 

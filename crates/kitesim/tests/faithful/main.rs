@@ -11,6 +11,7 @@ mod hold;
 mod hostile;
 mod inspect;
 mod locks;
+mod orders;
 mod page;
 mod sign_in;
 mod start;

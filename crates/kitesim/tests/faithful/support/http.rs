@@ -41,6 +41,10 @@ pub(crate) fn post(target: &str) -> Ask {
     Ask { method: "POST".into(), ..get(target) }
 }
 
+pub(crate) fn put(target: &str) -> Ask {
+    Ask { method: "PUT".into(), ..get(target) }
+}
+
 pub(crate) fn delete(target: &str) -> Ask {
     Ask { method: "DELETE".into(), ..get(target) }
 }
