@@ -16,3 +16,4 @@ mod page;
 mod sign_in;
 mod start;
 mod support;
+mod switches;
