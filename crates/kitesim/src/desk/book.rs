@@ -95,8 +95,10 @@ impl Desk {
             changed.market_protection = number(protection, "market_protection")?;
         }
         let known = matches!(changed.order_type.as_str(), "MARKET" | "LIMIT" | "SL" | "SL-M");
+        let one = market::by_token(changed.instrument_token, clock::in_india(now).date());
+        let taken = one.is_some_and(|one| changed.quantity % one.lot == 0 && changed.quantity <= one.freeze);
         let sane = |price: f64| price.is_finite() && price >= 0.0;
-        if changed.quantity <= 0 || !known || !sane(changed.price) || !sane(changed.trigger_price) {
+        if changed.quantity <= 0 || !taken || !known || !sane(changed.price) || !sane(changed.trigger_price) {
             return Err(No::Input(
                 "Invalid `quantity`, `price`, `trigger_price` or `order_type`.".to_owned(),
             ));

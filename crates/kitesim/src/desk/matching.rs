@@ -1,12 +1,12 @@
 //! Waiting orders meet the price: they trigger, fill, expire, and bring forth the legs that hang on them.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::book::reach_exchange;
 use super::{Desk, Order, Wish};
 use crate::clock;
-use crate::market::{self, Instrument, opens_after, stamp};
+use crate::market::{self, Instrument, later, opens_after, stamp};
 
 /// A fill may enter a further leg, which may fill at once; this many rounds cover the longest iceberg.
 const MOST_ROUNDS: usize = 12;
@@ -131,7 +131,7 @@ impl Desk {
 fn expires(order: &mut Order, now: Timestamp) -> bool {
     let over = match order.validity.as_str() {
         "IOC" => true,
-        "TTL" => now >= order.placed + SignedDuration::from_mins(order.validity_ttl),
+        "TTL" => now >= later(order.placed, order.validity_ttl * 60),
         _ => false,
     };
     if over {

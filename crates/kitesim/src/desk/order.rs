@@ -173,13 +173,19 @@ impl Wish {
         if self.variety == "co" && self.trigger_price <= 0.0 {
             return bad("Invalid `trigger_price`.");
         }
-        if self.variety == "iceberg" && !(LEGS.contains(&self.legs) && self.leg_quantity > 0) {
+        if self.variety == "iceberg" && !self.is_iceberg() {
             return bad("Invalid `iceberg_legs` or `iceberg_quantity`.");
         }
         if self.tag.as_ref().is_some_and(|tag| tag.chars().count() > LONGEST_TAG) {
             return bad("Invalid `tag`. It should be maximum 20 characters.");
         }
         self.check_protection(protected)
+    }
+
+    /// Whether its legs are enough for its quantity; more would never end.
+    fn is_iceberg(&self) -> bool {
+        let most = self.leg_quantity.checked_mul(self.legs);
+        LEGS.contains(&self.legs) && self.leg_quantity > 0 && most.is_some_and(|most| self.quantity <= most)
     }
 
     /// Zerodha's forum, March 2026: MARKET and SL-M need a protection that is not 0; -1 leaves it to the system.

@@ -1,14 +1,14 @@
 //! GTT triggers: orders that wait for a price, over days (Kite Connect docs, /gtt).
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Desk, MOST_ENTRIES, No, Wish};
 use crate::clock;
-use crate::market::{self, Instrument, stamp};
+use crate::market::{self, Instrument, later, stamp};
 
 /// Kite Connect docs, /gtt: a trigger lives for a year.
-const LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);
+const LIFE_S: i64 = 365 * 86_400;
 
 /// One trigger with its orders.
 pub(super) struct Trigger {
@@ -88,7 +88,7 @@ impl Desk {
             let reached =
                 |value: &f64| if *value >= own.last_price { last >= *value } else { last <= *value };
             let Some(leg) = own.values.iter().position(reached) else {
-                if now >= own.created + LIFE {
+                if now >= later(own.created, LIFE_S) {
                     self.triggers[index].status = "expired";
                 }
                 continue;
@@ -114,7 +114,7 @@ impl Desk {
         json!({
             "id": own.id, "user_id": self.user_id, "parent_trigger": null,
             "type": if own.two_legs { "two-leg" } else { "single" }, "created_at": stamp(own.created),
-            "updated_at": stamp(own.updated), "expires_at": stamp(own.created + LIFE), "status": own.status,
+            "updated_at": stamp(own.updated), "expires_at": stamp(later(own.created, LIFE_S)), "status": own.status,
             "condition": {
                 "exchange": own.exchange, "last_price": own.last_price, "tradingsymbol": own.symbol,
                 "trigger_values": own.values, "instrument_token": own.token,
@@ -179,7 +179,7 @@ fn read(sent: &[&str; 3], now: Timestamp) -> Result<Trigger, No> {
 fn wish_of(order: &Value, one: &Instrument) -> Option<Wish> {
     let text = |name: &str| order[name].as_str().map(str::to_owned);
     let number = |name: &str| order[name].as_f64().filter(|number| number.is_finite());
-    let quantity = order["quantity"].as_i64().filter(|quantity| *quantity > 0)?;
+    let quantity = order["quantity"].as_i64().filter(|quantity| (1..=one.freeze).contains(quantity))?;
     let fields = [
         ("exchange", one.exchange.to_owned()),
         ("tradingsymbol", one.symbol.clone()),

@@ -4,7 +4,7 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::{Value, json};
 
-use super::hours::{day_start, india, trades_on};
+use super::hours::{day_start, india, later, trades_on};
 use super::{Instrument, Market};
 use crate::clock;
 
@@ -96,7 +96,7 @@ impl Market {
 
     /// Time, open, high, low, close, volume and open interest.
     fn candle(self, one: &Instrument, label: Timestamp, start: Timestamp, length_s: i64) -> Vec<Value> {
-        let end = start + SignedDuration::from_secs(length_s - 1);
+        let end = later(start, length_s - 1);
         let [open, high, low, close] = self.bar(one, start, end);
         let label = clock::in_india(label).strftime("%Y-%m-%dT%H:%M:%S+0530").to_string();
         let volume = self.volume(one, start, length_s);
@@ -121,7 +121,7 @@ fn starts(interval: Interval, day: Date) -> Vec<(Timestamp, Timestamp, i64)> {
             let length_s = minutes * 60;
             let begins = (0..DAY_S).step_by(usize::try_from(length_s).unwrap_or(60));
             let candle = |begin_s| {
-                let start = open + SignedDuration::from_secs(begin_s);
+                let start = later(open, begin_s);
                 (start, start, length_s.min(DAY_S - begin_s))
             };
             begins.map(candle).collect()

@@ -2,7 +2,7 @@
 
 use jiff::civil::{Date, DateTime, Time, Weekday, date};
 use jiff::tz::Offset;
-use jiff::{Span, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp};
 
 use crate::clock;
 
@@ -38,6 +38,11 @@ pub(crate) fn trades_on(day: Date) -> bool {
 pub(crate) fn india(at: DateTime) -> Timestamp {
     let offset = Offset::from_seconds(5 * 3600 + 1800).expect("half past five is an offset");
     offset.to_timestamp(at).unwrap_or(Timestamp::MAX)
+}
+
+/// A moment so many seconds later; the end of all calendars when none reaches so far.
+pub(crate) fn later(moment: Timestamp, seconds: i64) -> Timestamp {
+    moment.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
 
 /// The opening bell of a day.

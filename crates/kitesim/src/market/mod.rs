@@ -6,7 +6,7 @@ mod instruments;
 mod prices;
 
 pub(crate) use candles::{Interval, Range};
-pub(crate) use hours::opens_after;
+pub(crate) use hours::{later, opens_after};
 pub(crate) use instruments::{Instrument, by_name, by_token, csv, everything};
 pub(crate) use prices::{Market, drawn};
 

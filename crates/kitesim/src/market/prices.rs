@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::hours::{close_before, day_start, previous};
+use super::hours::{close_before, day_start, later, previous};
 use super::instruments::Instrument;
 use super::{paise, stamp};
 use crate::clock;
@@ -44,7 +44,7 @@ impl Market {
     pub(crate) fn close_price(self, one: &Instrument, now: Timestamp) -> f64 {
         let shown = clock::in_india(close_before(now)).date();
         let before = previous(shown);
-        self.walk(one, close_before(day_start(before) + jiff::SignedDuration::from_hours(12)))
+        self.walk(one, close_before(later(day_start(before), 12 * 3_600)))
     }
 
     /// Open, high, low and close as quotes have them: the close is that of the day before.
@@ -59,10 +59,7 @@ impl Market {
     pub(super) fn bar(self, one: &Instrument, start: Timestamp, end: Timestamp) -> [f64; 4] {
         let length_s = end.as_second().saturating_sub(start.as_second());
         // Six looks are enough to make a high and a low; nobody can see those that are missed.
-        let looks = (0..=5).map(|look| {
-            let at = start.checked_add(jiff::SignedDuration::from_secs(length_s * look / 5)).unwrap_or(end);
-            self.walk(one, at)
-        });
+        let looks = (0..=5).map(|look| self.walk(one, later(start, length_s * look / 5)));
         let prices: Vec<f64> = looks.collect();
         let high = prices.iter().copied().fold(f64::MIN, f64::max);
         let low = prices.iter().copied().fold(f64::MAX, f64::min);

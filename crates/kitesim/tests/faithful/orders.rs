@@ -264,3 +264,51 @@ fn row_27_alerts_are_kept() {
     assert_eq!(trader.data(get("/alerts")), json!([]));
     refusal(&trader.ask(post("/alerts").form(&fields[1..])), 400, "InputException");
 }
+
+#[test]
+fn row_24_hostile_numbers_get_an_answer() {
+    let trader = unhurried();
+    let most = i64::MAX.to_string();
+    let values = [most.as_str(), "-1", "NaN", "inf", "1e308", "", "\u{1f980}", "0x10", "null", "[]"];
+    let names =
+        ["quantity", "price", "trigger_price", "iceberg_legs", "iceberg_quantity", "validity_ttl", "amount"];
+    let waiting = trader.ordered("regular", &[("price", "1000")]);
+    for year in ["2026", "9999"] {
+        for value in values {
+            for name in names {
+                for variety in ["regular", "amo", "co", "iceberg"] {
+                    trader.order(
+                        variety,
+                        &[(name, value), ("autoslice", "true"), MARKET[1], ("validity", "TTL")],
+                    );
+                    trader.order(variety, &[(name, value), MARKET[0], MARKET[1]]);
+                }
+                let form = [(name, value), ("tradingsymbol", "INF000K01AA1"), ("transaction_type", "BUY")];
+                for call in [
+                    put(&format!("/orders/regular/{waiting}")),
+                    put("/portfolio/positions"),
+                    post("/mf/orders"),
+                    post("/mf/sips"),
+                    post("/gtt/triggers"),
+                    post("/alerts"),
+                ] {
+                    assert!(trader.ask(call.form(&form)).status < 500);
+                }
+            }
+            let path = format!("/instruments/historical/256265/day?from={year}-12-01&to={value}");
+            assert!(trader.ask(get(&path.replace('\u{1f980}', "x"))).status < 500);
+            for path in ["/margins/orders", "/margins/basket", "/charges/orders"] {
+                let body =
+                    json!([{"exchange": "NSE", "tradingsymbol": "INFY", "quantity": value, "price": 1e308}]);
+                assert!(trader.ask(post(path).json(&body)).status < 500);
+                assert!(trader.ask(post(path).body(value.into())).status < 500);
+            }
+        }
+        trader.sim.lever("/clock", &json!({"set": "9999-12-30T21:00:00Z"}));
+        for path in ["/quote?i=NSE:INFY", "/portfolio/holdings", "/orders", "/instruments"] {
+            assert!(trader.ask(get(path)).status < 500, "{path}");
+        }
+    }
+    let trader = Trader::on(trader.sim);
+    assert_eq!(trader.ask(get("/portfolio/positions")).status, 200);
+}
