@@ -74,12 +74,15 @@ pub(crate) fn everything(today: Date) -> Vec<Instrument> {
 
 /// The instrument of an exchange and a symbol.
 pub(crate) fn by_name(exchange: &str, symbol: &str, today: Date) -> Option<Instrument> {
-    everything(today).into_iter().find(|one| one.exchange == exchange && one.symbol == symbol)
+    let expiry = expiry_of(today);
+    let own = TABLE.iter().filter(|row| row.1 == exchange).map(|row| made(row, expiry));
+    own.into_iter().find(|one| one.symbol == symbol)
 }
 
 /// The instrument of a token.
 pub(crate) fn by_token(token: u32, today: Date) -> Option<Instrument> {
-    everything(today).into_iter().find(|one| one.token == token)
+    let expiry = expiry_of(today);
+    TABLE.iter().find(|row| row.0 == token).map(|row| made(row, expiry))
 }
 
 /// The dump of all instruments, or of one exchange (Kite Connect docs, /instruments).
