@@ -26,14 +26,14 @@ const FIRSTBELL: &[&[&str]] = &[
     &["main"],
 ];
 const KITESIM: &[&[&str]] = &[
-    &["chance", "clock", "envelope", "html", "totp"],
+    &["chance", "clock", "envelope", "frames", "html", "totp"],
     &["account", "faults", "fields", "landing", "limits", "market", "settings"],
     &["desk", "held", "scenario", "seen"],
     &["rules"],
     &["world"],
     &["mishap"],
     &["front", "wire"],
-    &["api", "inspect", "site"],
+    &["api", "inspect", "site", "ticker"],
     &["stage"],
     &["main"],
 ];

@@ -20,7 +20,7 @@ use crate::rules::Rules;
 use crate::scenario::Scenario;
 use crate::settings::Settings;
 use crate::world::World;
-use crate::{api, front, inspect, landing, site, wire};
+use crate::{api, front, inspect, landing, site, ticker, wire};
 
 /// Everything that a run needs, read and checked.
 pub(crate) struct Plan {
@@ -125,7 +125,8 @@ fn open(plan: Plan, listeners: Listeners) -> Result<Announcement, Failed> {
     let guard = middleware::from_fn_with_state(Arc::clone(&world), front::guard);
     let stamp = middleware::from_fn_with_state(Arc::clone(&world), front::stamp);
     let kite = api::closed(site::router().merge(api::router(&world)));
-    let kite = kite.layer(guard).with_state(Arc::clone(&world));
+    let ticker = middleware::from_fn_with_state(Arc::clone(&world), ticker::doorway);
+    let kite = kite.layer(ticker).layer(guard).with_state(Arc::clone(&world));
     tokio::spawn(wire::serve(listeners.site, kite));
     tokio::spawn(wire::serve(listeners.inspect, inspect::router(world, inspect_at)));
     tokio::spawn(wire::serve(listeners.landing, landing::router().layer(stamp)));

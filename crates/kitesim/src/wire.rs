@@ -73,7 +73,7 @@ async fn converse(stream: TcpStream, peer: Peer, router: Router) {
     // The date is the simulated one, or none at all.
     http.auto_date_header(false).max_buf_size(LONGEST_HEAD_BYTES);
     // Whatever a client does to its own connection is no business of the others.
-    let _ended = http.serve_connection(line, service).await;
+    let _ended = http.serve_connection(line, service).with_upgrades().await;
 }
 
 /// A connection that is reset on its end when it was marked as cut.

@@ -1,7 +1,9 @@
 //! The one owner of the truth: clock, faults, rules and record behind one lock, and the waiting room beside it.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::desk::Desk;
@@ -17,8 +19,13 @@ pub(crate) struct World {
     pub(crate) site: SocketAddr,
     /// Requests that wait to be released.
     pub(crate) held: Held,
+    /// The ticker connections that may still be opened.
+    pub(crate) tickers: Arc<Semaphore>,
     truth: Mutex<Truth>,
 }
+
+/// Kite Connect docs, WebSocket: three connections for each app.
+const MOST_TICKERS: usize = 3;
 
 /// Everything that changes. The lock around it is never kept while something is awaited.
 pub(crate) struct Truth {
@@ -41,7 +48,8 @@ impl World {
     pub(crate) fn new(site: SocketAddr, clock: Clock, faults: Faults, rules: Rules) -> World {
         let desk = Desk::opened(&rules.account.user_id);
         let truth = Truth { clock, faults, rules, seen: Seen::default(), desk, limits: Limits::default() };
-        World { site, held: Held::new(), truth: Mutex::new(truth) }
+        let tickers = Arc::new(Semaphore::new(MOST_TICKERS));
+        World { site, held: Held::new(), tickers, truth: Mutex::new(truth) }
     }
 
     /// Forgets everything that happened; settings, faults and the clock stay.

@@ -1,5 +1,7 @@
 //! Placing, changing, cancelling and reading orders.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -139,6 +141,23 @@ impl Desk {
         let status = if order.variety == "amo" { "CANCELLED AMO" } else { "CANCELLED" };
         order.step(status);
         Ok(json!({"order_id": order_id}))
+    }
+
+    /// The orders that took a step since somebody last looked; `seen` counts the steps of each.
+    pub(crate) fn changes(&self, seen: &mut BTreeMap<String, usize>) -> Vec<Value> {
+        seen.retain(|order_id, _| self.orders.iter().any(|order| order.order_id == *order_id));
+        let mut list = Vec::new();
+        for order in &self.orders {
+            let steps = seen.entry(order.order_id.clone()).or_default();
+            if *steps < order.history.len() {
+                *steps = order.history.len();
+                let mut fields = json!(order);
+                fields["user_id"] = json!(order.placed_by);
+                fields["unfilled_quantity"] = json!(order.pending_quantity);
+                list.push(fields);
+            }
+        }
+        list
     }
 
     /// The orders of the day, oldest first.

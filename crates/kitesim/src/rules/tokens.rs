@@ -115,6 +115,12 @@ impl Rules {
         self.settings.plan == Plan::Connect && !token.is_some_and(ended)
     }
 
+    /// Whether an access token opens the ticker.
+    pub(crate) fn opens_ticker(&self, api_key: &str, access_token: &str, now: Timestamp) -> bool {
+        let token = self.ledger.tokens.find(access_token);
+        api_key == self.account.api_key && token.is_some_and(|token| token.opens_ticker(&self.settings, now))
+    }
+
     /// Whether this is the enctoken of a live access token's session.
     pub(super) fn owns_enctoken(&self, enctoken: &str, now: Timestamp) -> bool {
         self.ledger

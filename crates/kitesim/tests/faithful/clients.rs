@@ -6,7 +6,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Sim};
+use crate::orders::Trader;
+use crate::support::{Browser, Line, Sim, get, refusal};
 
 /// A client's program that does an errand and tells of it in lines of JSON.
 struct Client {
@@ -16,16 +17,21 @@ struct Client {
 }
 
 impl Client {
-    fn start(mut command: Command, sim: &Sim) -> Client {
+    fn start(command: Command, sim: &Sim) -> Client {
+        let errand = json!({
+            "root": format!("http://{}", sim.site()), "api_key": sim.credential("api_key"),
+            "api_secret": sim.credential("api_secret"), "request_token": Browser::signed_in(sim).grant(),
+        });
+        Client::sent(command, &errand)
+    }
+
+    fn sent(mut command: Command, errand: &Value) -> Client {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the client starts");
         let stdin = child.stdin.take().expect("stdin is piped");
         let told = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut client = Client { child, stdin, told };
-        client.say(&json!({
-            "root": format!("http://{}", sim.site()), "api_key": sim.credential("api_key"),
-            "api_secret": sim.credential("api_secret"), "request_token": Browser::signed_in(sim).grant(),
-        }));
+        client.say(errand);
         client
     }
 
@@ -60,12 +66,12 @@ fn python(sim: &Sim) -> Client {
     Client::start(command, sim)
 }
 
-fn node(sim: &Sim) -> Client {
+fn node(name: &str) -> Command {
     let modules = workspace().join("target/node/node_modules");
     assert!(modules.exists(), "the JavaScript client is missing: run make node (make test does)");
     let mut command = Command::new("node");
-    command.arg(script("every_method.js")).env("NODE_PATH", modules);
-    Client::start(command, sim)
+    command.arg(script(name)).env("NODE_PATH", modules);
+    command
 }
 
 /// A stage on which a client that does not count its calls gets through.
@@ -91,11 +97,70 @@ fn row_22_row_24_row_25_every_method_of_the_official_python_client_and_its_expir
 #[test]
 fn row_22_row_24_row_25_every_method_of_the_official_javascript_client_and_its_expiry_hook() {
     let sim = unhurried();
-    let mut client = node(&sim);
+    let mut client = Client::start(node("every_method.js"), &sim);
     client.hear();
     sim.lever("/flush", &json!({}));
     client.say(&json!("flushed"));
     assert_eq!(client.hear(), json!({"hooks": 1}));
     assert_eq!(client.hear(), json!({"left_out": []}));
     client.end();
+}
+
+#[test]
+fn row_29_the_official_javascript_ticker_receives_ticks_orders_and_the_end() {
+    let trader = Trader::under(&json!({"rate_limits": "off"}));
+    let errand = |access_token: &str| {
+        json!({
+            "root": format!("ws://{}/", trader.sim.site()), "api_key": trader.sim.credential("api_key"),
+            "access_token": access_token, "tokens": [408_065, 256_265],
+        })
+    };
+    let mut client = Client::sent(node("ticker.js"), &errand(trader.access_token()));
+    let ticks = client.hear()["ticks"].clone();
+    let share = ticks.as_array().and_then(|list| list.iter().find(|one| one["instrument_token"] == 408_065));
+    let share = share.expect("the share ticks");
+    assert_eq!((&share["mode"], share["depth"]["buy"].as_array().map(Vec::len)), (&json!("full"), Some(5)));
+    let price = trader.data(get("/quote/ltp?i=NSE:INFY"))["NSE:INFY"]["last_price"].clone();
+    assert_eq!(share["last_price"], price);
+    let index = ticks.as_array().and_then(|list| list.iter().find(|one| one["instrument_token"] == 256_265));
+    assert_eq!(index.map(|index| &index["tradable"]), Some(&json!(false)));
+    trader.ordered("regular", &[("price", "1000")]);
+    assert_eq!(client.hear(), json!({"order": "OPEN"}));
+    trader.sim.lever("/flush", &json!({}));
+    assert_eq!(client.hear(), json!({"closed": true}));
+    client.end();
+    let mut refused = Client::sent(node("ticker.js"), &errand("wrong"));
+    assert!(refused.hear()["error"].as_str().is_some_and(|told| told.contains("403")));
+}
+
+#[test]
+fn row_29_a_handshake_is_refused_as_the_real_one_is() {
+    let trader = Trader::under(&json!({}));
+    let shake = |access_token: &str| {
+        let api_key = trader.sim.credential("api_key");
+        get(&format!("/?access_token={access_token}&uid=1&api_key={api_key}"))
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "websocket")
+            .header("Sec-WebSocket-Version", "13")
+            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+    };
+    assert_eq!(refusal(&trader.sim.ask(shake("wrong")), 403, "TokenException"), "Authentication failed.");
+    let mut open = Vec::new();
+    for _line in 0..3 {
+        let mut line = Line::to(trader.sim.site());
+        let reply = line.ask(&shake(trader.access_token())).expect("Kite replies");
+        // RFC 6455, section 1.3.
+        assert_eq!(
+            (reply.status, reply.header("sec-websocket-accept")),
+            (101, Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
+        );
+        open.push(line);
+    }
+    refusal(&trader.sim.ask(shake(trader.access_token())), 429, "NetworkException");
+    // A quiet connection carries heartbeats of one byte, and ends with the code of a normal end.
+    assert_eq!(open[0].bytes(3).expect("the ticker talks"), [0x82, 1, 0]);
+    let heard = open[0].finish().expect("the ticker says farewell");
+    assert!(heard.ends_with(&[0x88, 2, 0x03, 0xe8]), "{heard:?}");
+    trader.sim.lever("/faults", &json!({"settings": {"plan": "personal"}}));
+    refusal(&trader.sim.ask(shake(trader.access_token())), 403, "TokenException");
 }

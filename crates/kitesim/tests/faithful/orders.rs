@@ -21,6 +21,10 @@ impl Trader {
         Trader { sim, line }
     }
 
+    pub(crate) fn access_token(&self) -> &str {
+        self.line.rsplit_once(':').expect("key and token").1
+    }
+
     pub(crate) fn ask(&self, ask: Ask) -> Reply {
         self.sim.ask(ask.header("Authorization", &self.line))
     }

@@ -107,6 +107,13 @@ impl Line {
         self.stream.get_mut().write_all(bytes)
     }
 
+    /// So many bytes of what comes, whatever they are.
+    pub(crate) fn bytes(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        self.stream.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Says that nothing more will be sent, and reads whatever still comes.
     pub(crate) fn finish(&mut self) -> io::Result<Vec<u8>> {
         self.stream.get_mut().shutdown(Shutdown::Write)?;
