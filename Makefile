@@ -1,5 +1,5 @@
 # The few things people type. `make demo` and `make test` need nothing but Rust and, on Debian or Ubuntu, apt-get.
-.PHONY: demo test bench lint docs deny browser browsers python clean
+.PHONY: demo test bench lint docs deny browser browsers python node clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -8,7 +8,7 @@ demo: browser
 	$(CARGO) build --release --locked --quiet --bin firstbell --bin kitesim
 	target/release/firstbell demo
 
-test: browsers python
+test: browsers python node
 	$(CARGO) build --workspace --locked --all-targets
 	$(CARGO) test --workspace --locked
 
@@ -36,6 +36,11 @@ browsers:
 python: $(VENV)/ready
 $(VENV)/ready: crates/firstbell/tests/requirements.txt
 	packaging/python.sh $(VENV) crates/firstbell/tests/requirements.txt
+
+# The official JavaScript client, for the tests that use it.
+node: target/node/ready
+target/node/ready: crates/kitesim/tests/node/package-lock.json
+	packaging/node.sh target/node crates/kitesim/tests/node
 
 clean:
 	$(CARGO) clean

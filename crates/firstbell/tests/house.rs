@@ -26,15 +26,15 @@ const FIRSTBELL: &[&[&str]] = &[
     &["main"],
 ];
 const KITESIM: &[&[&str]] = &[
-    &["chance", "clock", "envelope", "habits", "html", "names", "totp"],
-    &["account", "fields", "landing", "settings", "when"],
+    &["chance", "clock", "envelope", "frames", "habits", "html", "names", "totp"],
+    &["account", "fields", "landing", "limits", "market", "settings", "when"],
     &["faults"],
-    &["held", "scenario", "seen"],
+    &["desk", "held", "scenario", "seen"],
     &["rules"],
     &["world"],
     &["mishap"],
     &["front", "wire"],
-    &["api", "hosts", "inspect", "site", "tls"],
+    &["api", "hosts", "inspect", "site", "ticker", "tls"],
     &["stage"],
     &["main"],
 ];

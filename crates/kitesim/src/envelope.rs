@@ -16,7 +16,13 @@ pub(crate) enum Kind {
     TwoFa,
     /// Parameters are missing or bad.
     Input,
-    /// The caller must slow down, or the network behind is out of order.
+    /// The app or its address may not do this.
+    Permission,
+    /// An order cannot be placed, changed or found.
+    Order,
+    /// The money does not suffice.
+    Margin,
+    /// Too many calls.
     Network,
     /// Anything else.
     General,
@@ -29,6 +35,9 @@ impl Kind {
             Kind::User => "UserException",
             Kind::TwoFa => "TwoFAException",
             Kind::Input => "InputException",
+            Kind::Permission => "PermissionException",
+            Kind::Order => "OrderException",
+            Kind::Margin => "MarginException",
             Kind::Network => "NetworkException",
             Kind::General => "GeneralException",
         }
@@ -36,9 +45,9 @@ impl Kind {
 
     fn status(self) -> StatusCode {
         match self {
-            Kind::Token | Kind::User | Kind::TwoFa => StatusCode::FORBIDDEN,
-            Kind::Input => StatusCode::BAD_REQUEST,
-            Kind::Network => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::Token | Kind::User | Kind::TwoFa | Kind::Permission => StatusCode::FORBIDDEN,
+            Kind::Input | Kind::Order | Kind::Margin => StatusCode::BAD_REQUEST,
+            Kind::Network => StatusCode::TOO_MANY_REQUESTS,
             Kind::General => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -32,6 +32,11 @@ impl Fields {
         self.first(name).filter(|value| !value.is_empty())
     }
 
+    /// Every value of a field, in order.
+    pub(crate) fn every<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// All pairs.
     pub(crate) fn into_pairs(self) -> Vec<(String, String)> {
         self.0

@@ -98,7 +98,7 @@ fn stamped(world: &World, mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert("x-simulated-by", HeaderValue::from_static("kitesim"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if !truth.rules.settings.keep_alive {
+    if !truth.rules.settings.keep_alive && !headers.contains_key(header::UPGRADE) {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if let Ok(date) = date {

@@ -39,6 +39,7 @@ pub(crate) fn router(world: Arc<World>, own: SocketAddr) -> Router {
         .route("/faults", post(set_faults).delete(clear_faults))
         .route("/reset", post(reset))
         .route("/flush", post(flush))
+        .route("/event", post(event))
         .route("/release", post(release))
         .route("/held", get(held))
         .fallback(|| async {
@@ -74,6 +75,7 @@ fn snapshot(world: &World) -> Value {
     let now = truth.clock.now();
     let mut seen = serde_json::to_value(&truth.seen).unwrap_or_default();
     seen["live_tokens"] = json!(truth.rules.live_tokens(now));
+    seen["live_tickers"] = json!(truth.rules.live_tickers(now));
     seen["blocked"] = json!(truth.rules.blocked());
     seen["now"] = json!(now);
     (seen["wrong_passwords"], seen["wrong_codes"]) = {
@@ -137,14 +139,41 @@ async fn clear_faults(State(world): Shared) -> Response {
 }
 
 async fn reset(State(world): Shared) -> Response {
-    let mut truth = world.lock();
-    truth.rules.reset();
-    truth.seen.reset();
+    world.reset();
     done()
 }
 
 async fn flush(State(world): Shared) -> Response {
     world.lock().rules.flush();
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventOrder {
+    event: String,
+    password: Option<String>,
+    api_secret: Option<String>,
+}
+
+/// Something that the user does elsewhere.
+async fn event(State(world): Shared, request: Request) -> Response {
+    let order: EventOrder = match read(request).await {
+        Ok(order) => order,
+        Err(response) => return response,
+    };
+    let rules = &mut world.lock().rules;
+    match (order.event.as_str(), order.password, order.api_secret) {
+        ("master-logout", None, None) => rules.flush(),
+        ("web-login", None, None) => rules.web_login(),
+        ("password-reset", Some(password), None) => rules.reset_password(password),
+        ("new-secret", None, Some(api_secret)) => rules.renew_secret(api_secret),
+        _ => {
+            let complaint = "event: must be master-logout, web-login, password-reset (with `password`) or \
+                             new-secret (with `api_secret`)";
+            return refusal(StatusCode::BAD_REQUEST, &[complaint.to_owned()]);
+        }
+    }
     done()
 }
 

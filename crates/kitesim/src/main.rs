@@ -4,9 +4,11 @@ mod account;
 mod api;
 mod chance;
 mod clock;
+mod desk;
 mod envelope;
 mod faults;
 mod fields;
+mod frames;
 mod front;
 mod habits;
 mod held;
@@ -14,6 +16,8 @@ mod hosts;
 mod html;
 mod inspect;
 mod landing;
+mod limits;
+mod market;
 mod mishap;
 mod names;
 mod rules;
@@ -22,6 +26,7 @@ mod seen;
 mod settings;
 mod site;
 mod stage;
+mod ticker;
 mod tls;
 mod totp;
 mod when;
@@ -86,6 +91,9 @@ struct Serve {
     /// The registered redirect URL [default: the landing page].
     #[arg(long, value_name = "URL")]
     redirect: Option<Url>,
+    /// Answer every API call with a sample, without a token and without any state: for the suites of client libraries.
+    #[arg(long)]
+    replay: bool,
     /// End when stdin closes, that is when whoever started this program has ended.
     #[arg(long)]
     with_parent: bool,
@@ -150,6 +158,7 @@ fn plan(serve: Serve) -> Result<Plan, Vec<String>> {
         account,
         page: page.and_then(Result::ok).map(|(_, page)| *page),
         redirect: serve.redirect,
+        replay: serve.replay,
         with_parent: serve.with_parent,
     })
 }

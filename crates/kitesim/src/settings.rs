@@ -1,6 +1,8 @@
 //! How the pretended Kite behaves where the real one varies or where sources disagree.
 
-use jiff::civil::Time;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use jiff::civil::{Date, Time};
 use jiff::{Span, Timestamp};
 use url::Url;
 
@@ -31,6 +33,81 @@ pub(crate) struct Settings {
     pub(crate) redirect: Option<Url>,
     /// How the website varies.
     pub(crate) habits: Habits,
+    /// What all prices follow from.
+    pub(crate) seed: u64,
+    /// What the app may ask for.
+    pub(crate) plan: Plan,
+    /// From which addresses orders are taken.
+    pub(crate) static_ips: Vec<IpAddr>,
+    /// Whether too many calls in a second are refused.
+    pub(crate) rate_limits: bool,
+    /// How the morning ends tokens.
+    pub(crate) flush_mode: FlushMode,
+    /// What a plain login on the website does to access tokens.
+    pub(crate) web_login: WebLogin,
+    /// Whether a new password ends access tokens.
+    pub(crate) password_reset_kills: bool,
+    /// Whether a new secret ends access tokens.
+    pub(crate) new_secret_kills: bool,
+    /// How far one request for candles may reach.
+    pub(crate) candle_limits: CandleLimits,
+    /// Whether market orders need market protection.
+    pub(crate) market_protection: bool,
+    /// Whether the API answers samples, to anybody and without any state.
+    pub(crate) replay: bool,
+}
+
+/// What an app may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// Everything.
+    Connect,
+    /// No quotes, candles or ticks.
+    Personal,
+}
+
+/// How the morning ends tokens; sources disagree, and a robust client lives with each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FlushMode {
+    /// At once, at the time of the setting `flush`.
+    Hard,
+    /// At some moment from 07:00 to 07:30, and once more at the end of it.
+    Window,
+    /// Part after part, from quotes at 05:20 to everything at 07:50.
+    Progressive,
+    /// At midnight.
+    Midnight,
+}
+
+/// A part of the API; a progressive morning ends them one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// `/quote` and what is below it.
+    Quotes,
+    /// Historical candles.
+    Candles,
+    /// Everything else.
+    Rest,
+}
+
+/// What a plain login on the website does to access tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WebLogin {
+    /// Nothing.
+    None,
+    /// They lose the ticker and keep the rest.
+    TickerOnly,
+    /// They die.
+    Kill,
+}
+
+/// How many days one request for candles may reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CandleLimits {
+    /// As Zerodha's staff says.
+    Staff,
+    /// As the integration suite of the official Python client expects.
+    Suite,
 }
 
 /// A second factor.
@@ -74,6 +151,19 @@ impl Default for Settings {
             keep_alive: true,
             redirect: None,
             habits: Habits::default(),
+            seed: 1,
+            plan: Plan::Connect,
+            static_ips: vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
+            rate_limits: true,
+            flush_mode: FlushMode::Hard,
+            web_login: WebLogin::None,
+            // Zerodha's support pages: a reset "logs out all active sessions".
+            password_reset_kills: true,
+            // Zerodha's forum, 2026: a new secret leaves the present token alone.
+            new_secret_kills: false,
+            candle_limits: CandleLimits::Staff,
+            market_protection: true,
+            replay: false,
         }
     }
 }
@@ -90,10 +180,54 @@ impl Settings {
 
     /// Whether a token or session that began at `start` has met a flush moment by `now`.
     pub(crate) fn flushed(&self, start: Timestamp, now: Timestamp) -> bool {
+        self.ended(Part::Rest, start, now)
+    }
+
+    /// Whether this part of what a token opens has met a flush moment since it began.
+    pub(crate) fn ended(&self, part: Part, start: Timestamp, now: Timestamp) -> bool {
         let start = clock::in_india(start);
-        let day = start.date();
-        let day = if start.time() < self.flush { Ok(day) } else { day.checked_add(Span::new().days(1)) };
-        day.is_ok_and(|day| clock::in_india(now) >= day.to_datetime(self.flush))
+        let now = clock::in_india(now);
+        let met = |day: Date| {
+            let moments = self.moments(part, day).into_iter().flatten();
+            moments.map(|time| day.to_datetime(time)).any(|moment| start < moment && moment <= now)
+        };
+        let next = start.date().checked_add(Span::new().days(1));
+        met(start.date()) || next.is_ok_and(met)
+    }
+
+    /// The flush moments of a day for a part: operators' logs of 2026 saw the progressive ones.
+    fn moments(&self, part: Part, day: Date) -> [Option<Time>; 3] {
+        let at = |hour, minute| Some(Time::constant(hour, minute, 0, 0));
+        match (self.flush_mode, part) {
+            (FlushMode::Hard, _) => [Some(self.flush), None, None],
+            (FlushMode::Midnight, _) => [at(0, 0), None, None],
+            (FlushMode::Window, _) => {
+                let spread =
+                    (self.seed ^ u64::from(day.day_of_year().unsigned_abs())).wrapping_mul(0x9e37_79b9);
+                [at(7, i8::try_from(spread % 30).unwrap_or(0)), at(7, 30), None]
+            }
+            (FlushMode::Progressive, Part::Quotes) => [at(5, 20), at(6, 35), at(7, 50)],
+            (FlushMode::Progressive, Part::Candles) => [at(5, 33), at(6, 35), at(7, 50)],
+            (FlushMode::Progressive, Part::Rest) => [at(6, 35), at(7, 50), None],
+        }
+    }
+}
+
+impl CandleLimits {
+    /// How many days one request may reach for candles of so many minutes; nothing means whole days.
+    pub(crate) fn days(self, minutes: Option<i64>) -> i64 {
+        // Zerodha's forum, May 2020, and the integration suite of pykiteconnect.
+        let [short, middle, long, longest] = match self {
+            CandleLimits::Staff => [60, 100, 200, 400],
+            CandleLimits::Suite => [30, 90, 180, 365],
+        };
+        match minutes {
+            None => 2_000,
+            Some(1) => short,
+            Some(..=10) => middle,
+            Some(..=30) => long,
+            Some(_) => longest,
+        }
     }
 }
 
@@ -145,5 +279,25 @@ mod tests {
         for (start, now, dead) in cases {
             assert_eq!(settings.flushed(at(start), at(now)), dead, "{start} {now}");
         }
+    }
+
+    #[test]
+    fn what_is_minted_inside_a_window_dies_in_it() {
+        let at = |text: &str| format!("2026-10-06T{text}:00+05:30").parse::<Timestamp>().unwrap();
+        for (flush_mode, minted, alive, dead) in [
+            (FlushMode::Window, "07:29", "07:29", "07:30"),
+            (FlushMode::Progressive, "06:40", "07:49", "07:50"),
+            (FlushMode::Progressive, "04:00", "06:34", "06:35"),
+            (FlushMode::Midnight, "00:00", "23:59", "24:00"),
+        ] {
+            let settings = Settings { flush_mode, ..Settings::default() };
+            assert!(!settings.flushed(at(minted), at(alive)), "{flush_mode:?}");
+            let dead = if dead == "24:00" { "2026-10-07T00:00:00+05:30".parse().unwrap() } else { at(dead) };
+            assert!(settings.flushed(at(minted), dead), "{flush_mode:?}");
+        }
+        let settings = Settings { flush_mode: FlushMode::Progressive, ..Settings::default() };
+        assert!(settings.ended(Part::Quotes, at("04:00"), at("05:20")));
+        assert!(!settings.ended(Part::Candles, at("04:00"), at("05:20")));
+        assert!(!settings.ended(Part::Quotes, at("07:50"), at("23:59")));
     }
 }

@@ -25,7 +25,7 @@ use crate::scenario::Scenario;
 use crate::settings::Settings;
 use crate::tls::Authority;
 use crate::world::World;
-use crate::{api, front, hosts, inspect, landing, site, tls, wire};
+use crate::{api, front, hosts, inspect, landing, site, ticker, tls, wire};
 
 /// Everything that a run needs, read and checked.
 pub(crate) struct Plan {
@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) page: Option<Page>,
     /// The registered redirect URL from the command line; it outranks the scenario's.
     pub(crate) redirect: Option<Url>,
+    /// Whether the API answers samples; the scenario may also say so.
+    pub(crate) replay: bool,
     /// Whether the run ends with stdin.
     pub(crate) with_parent: bool,
 }
@@ -130,6 +132,7 @@ fn open(plan: Plan, listeners: Listeners) -> Result<Announcement, Failed> {
     plan.scenario.apply(&mut settings);
     settings.redirect = plan.redirect.or(settings.redirect);
     settings.habits.page = plan.page.unwrap_or(settings.habits.page);
+    settings.replay |= plan.replay;
     let mut faults = Faults::default();
     faults.replace(plan.scenario.faults.unwrap_or_default());
     let made = plan.account.is_none().then(Account::made);
@@ -143,15 +146,16 @@ fn open(plan: Plan, listeners: Listeners) -> Result<Announcement, Failed> {
     let secure = plan.tls.as_deref().map(|folder| secure(folder, &world)).transpose()?;
     let guard = middleware::from_fn_with_state(Arc::clone(&world), front::guard);
     let stamp = middleware::from_fn_with_state(Arc::clone(&world), front::stamp);
-    let whole = api::closed(site::router().merge(api::router())).with_state(Arc::clone(&world));
+    let door = middleware::from_fn_with_state(Arc::clone(&world), ticker::doorway);
+    let whole = api::closed(site::router().merge(api::router(&world))).with_state(Arc::clone(&world));
     let kite = if secure.is_some() {
         let site = api::closed(site::router()).with_state(Arc::clone(&world));
-        hosts::split(site, api::closed(api::router()).with_state(Arc::clone(&world)), whole)
+        hosts::split(site, api::closed(api::router(&world)).with_state(Arc::clone(&world)), whole)
     } else {
         whole
     };
     let (acceptor, authority) = secure.unzip();
-    tokio::spawn(wire::serve(listeners.site, kite.layer(guard), acceptor));
+    tokio::spawn(wire::serve(listeners.site, kite.layer(door).layer(guard), acceptor));
     tokio::spawn(wire::serve(listeners.inspect, inspect::router(world, inspect_at), None));
     tokio::spawn(wire::serve(listeners.landing, landing::router().layer(stamp), None));
     let base = |name: &str| match &authority {

@@ -1,6 +1,7 @@
 //! Accepts connections and speaks HTTP/1.1 on them; can reset a connection instead of replying.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +32,10 @@ const LONGEST_HEAD_BYTES: usize = 64 * 1024;
 /// A client that does not finish its handshake must not keep a seat.
 const LONGEST_HANDSHAKE: Duration = Duration::from_secs(10);
 
+/// Whose connection a request came by; the API asks for it where only registered addresses may order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// Serves a router on a listener for ever, behind TLS when there is something to accept it.
 pub(crate) async fn serve(listener: TcpListener, router: Router, tls: Option<TlsAcceptor>) {
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
@@ -38,14 +43,14 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, tls: Option<Tls
         let Ok(seat) = Arc::clone(&room).acquire_owned().await else {
             return;
         };
-        let Ok((stream, _peer)) = listener.accept().await else {
+        let Ok((stream, peer)) = listener.accept().await else {
             // Out of file descriptors, or a peer that left at once: breathe, then go on.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
         let (router, tls) = (router.clone(), tls.clone());
         tokio::spawn(async move {
-            welcome(stream, router, tls).await;
+            welcome(stream, router.layer(Extension(Peer(peer.ip()))), tls).await;
             drop(seat);
         });
     }
@@ -87,7 +92,7 @@ where
     // The date is the simulated one, or none at all.
     http.auto_date_header(false).max_buf_size(LONGEST_HEAD_BYTES);
     // Whatever a client does to its own connection is no business of the others.
-    let _ended = http.serve_connection(line, service).await;
+    let _ended = http.serve_connection(line, service).with_upgrades().await;
 }
 
 /// A connection that is reset on its end when it was marked as cut.

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use super::call::INCORRECT;
 use super::user;
 use crate::clock;
 use crate::envelope::{self, Kind};
@@ -44,7 +45,7 @@ pub(super) async fn end(State(world): State<Arc<World>>, Query(query): Query) ->
     let mut truth = world.lock();
     let now = truth.clock.now();
     if !truth.rules.end_token(api_key, access_token, now) {
-        return envelope::refusal(Kind::Token, user::INCORRECT);
+        return envelope::refusal(Kind::Token, INCORRECT);
     }
     truth.seen.logouts += 1;
     envelope::success(Value::Bool(true))

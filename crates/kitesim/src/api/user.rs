@@ -1,51 +1,54 @@
-//! `/user/profile` and `/user/margins`: the cheap calls that show whether a token works.
+//! `/user/profile`: the cheap call that shows whether a token works.
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
+use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::envelope::{self, Kind};
+use super::call::{Call, holder, too_many};
+use crate::envelope;
 use crate::faults::Place;
+use crate::limits::Bucket;
 use crate::mishap;
 use crate::world::World;
-
-/// The refusal of a token that is wrong, expired, flushed or logged out.
-pub(super) const INCORRECT: &str = "Incorrect `api_key` or `access_token`.";
-
-type Refusal = (Kind, &'static str);
 
 /// `GET /user/profile`.
 pub(super) async fn profile(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
     world.lock().seen.profile_calls += 1;
-    mishap::under(&world, Place::Profile, |_strike| match holder(&world, &headers) {
-        Ok(user_id) => envelope::success(profile_of(&user_id)),
-        Err((kind, message)) => envelope::refusal(kind, message),
+    mishap::under(&world, Place::Profile, |_strike| {
+        let mut truth = world.lock();
+        let now = truth.clock.now();
+        let refusal = too_many(&mut truth, Bucket::Other, now);
+        match refusal.map_or_else(|| holder(&truth, &headers, now), Err) {
+            Ok(user_id) => envelope::success(profile_of(&user_id)),
+            Err((kind, message)) => envelope::refusal(kind, &message),
+        }
     })
     .await
 }
 
-/// `GET /user/margins`.
-pub(super) async fn margins(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
-    match holder(&world, &headers) {
-        Ok(_) => envelope::success(json!({"equity": segment(), "commodity": segment()})),
-        Err((kind, message)) => envelope::refusal(kind, message),
-    }
+/// `GET /oms/user/profile`.
+pub(super) async fn web_profile(call: Call) -> Response {
+    call.desk(|desk| Ok(profile_of(desk.user_id())))
 }
 
-/// `GET /user/margins/{segment}`.
-pub(super) async fn segment_margins(
-    State(world): State<Arc<World>>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    match holder(&world, &headers) {
-        Ok(_) if matches!(name.as_str(), "equity" | "commodity") => envelope::success(segment()),
-        Ok(_) => envelope::refusal(Kind::Input, "Invalid `segment`."),
-        Err((kind, message)) => envelope::refusal(kind, message),
-    }
+/// `GET /user/profile/full`.
+pub(super) async fn full_profile(call: Call) -> Response {
+    call.desk(|desk| {
+        let mut data = profile_of(desk.user_id());
+        let more = json!({
+            "twofa_type": "totp", "phone": "*0000", "pan": "*000A", "dp_ids": ["0000000000000000"], "tags": [],
+            "bank_accounts": [{"name": "SIMULATED BANK", "branch": "", "account": "*0000"}],
+            "password_timestamp": "1970-01-01 00:00:00", "twofa_timestamp": "1970-01-01 00:00:00",
+            "meta": {"poa": "physical", "silo": "", "account_blocks": []},
+        });
+        if let (Value::Object(data), Value::Object(more)) = (&mut data, more) {
+            data.extend(more);
+        }
+        Ok(data)
+    })
 }
 
 /// The fields of a profile (Kite Connect docs, /user).
@@ -62,33 +65,5 @@ pub(super) fn profile_of(user_id: &str) -> Value {
         "order_types": ["MARKET", "LIMIT", "SL", "SL-M"],
         "avatar_url": null,
         "meta": {"demat_consent": "physical"},
-    })
-}
-
-/// Whose token a call carries: `Authorization: token api_key:access_token`.
-fn holder(world: &World, headers: &HeaderMap) -> Result<String, Refusal> {
-    let Some(line) = headers.get(header::AUTHORIZATION) else {
-        return Err((Kind::Input, "Missing `api_key` or `access_token`."));
-    };
-    let pair = line.to_str().ok().and_then(|line| line.strip_prefix("token ")?.split_once(':'));
-    let truth = world.lock();
-    let now = truth.clock.now();
-    let holder = pair.and_then(|(api_key, access_token)| truth.rules.holder(api_key, access_token, now));
-    holder.map(str::to_owned).ok_or((Kind::Token, INCORRECT))
-}
-
-fn segment() -> Value {
-    json!({
-        "enabled": true,
-        "net": 100000.5,
-        "available": {
-            "adhoc_margin": 0, "cash": 100000.5, "opening_balance": 100000.5, "live_balance": 100000.5,
-            "collateral": 0, "intraday_payin": 0,
-        },
-        "utilised": {
-            "debits": 0, "exposure": 0, "m2m_realised": 0, "m2m_unrealised": 0, "option_premium": 0,
-            "payout": 0, "span": 0, "holding_sales": 0, "turnover": 0, "liquid_collateral": 0,
-            "stock_collateral": 0, "delivery": 0,
-        },
     })
 }

@@ -165,6 +165,7 @@ impl Rules {
         }
         self.ledger.wrong_codes = 0;
         self.ledger.pending.remove(&request_id);
+        self.web_login();
         CodeVerdict::Accepted(self.sign_in(now))
     }
 
@@ -210,6 +211,11 @@ impl Rules {
             ends: Life::end(now, |at| !self.settings.flushed(since, at)),
         };
         live.map(life).collect()
+    }
+
+    /// Whether an enctoken opens the website's own API.
+    pub(crate) fn opens_web(&self, enctoken: &str, now: Timestamp) -> bool {
+        self.signed_in(None, Some(enctoken), now) || self.owns_enctoken(enctoken, now)
     }
 
     fn awaited(&self, sent: &Sent<'_>) -> Option<String> {

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use crate::account::Account;
-use crate::settings::Settings;
+use crate::settings::{Settings, WebLogin};
 use crate::totp::Seed;
 use connect::{Grant, Visit};
 use gate::{Pending, Web};
@@ -78,6 +78,34 @@ impl Rules {
         self.ledger.web = Recent::default();
     }
 
+    /// A login on the website, which may end access tokens or bar them from the ticker.
+    pub(crate) fn web_login(&mut self) {
+        match self.settings.web_login {
+            WebLogin::None => {}
+            WebLogin::TickerOnly => self.ledger.tokens.values_mut().for_each(Token::bar_from_ticker),
+            WebLogin::Kill => self.ledger.tokens = Recent::default(),
+        }
+    }
+
+    /// A new password: the block and every browser session end, and perhaps the access tokens.
+    pub(crate) fn reset_password(&mut self, password: String) {
+        self.account.password = password;
+        self.ledger.blocked = false;
+        (self.ledger.wrong_passwords, self.ledger.wrong_codes) = (0, 0);
+        self.ledger.web = Recent::default();
+        if self.settings.password_reset_kills {
+            self.ledger.tokens = Recent::default();
+        }
+    }
+
+    /// A new secret of the app; the next exchange needs it.
+    pub(crate) fn renew_secret(&mut self, api_secret: String) {
+        self.account.api_secret = api_secret;
+        if self.settings.new_secret_kills {
+            self.ledger.tokens = Recent::default();
+        }
+    }
+
     /// Whether the account is blocked.
     pub(crate) fn blocked(&self) -> bool {
         self.ledger.blocked
@@ -86,6 +114,11 @@ impl Rules {
     /// How many access tokens would be accepted now.
     pub(crate) fn live_tokens(&self, now: Timestamp) -> usize {
         self.ledger.tokens.values().filter(|token| token.lives(&self.settings, now)).count()
+    }
+
+    /// How many access tokens would open the ticker now.
+    pub(crate) fn live_tickers(&self, now: Timestamp) -> usize {
+        self.ledger.tokens.values().filter(|token| token.opens_ticker(&self.settings, now)).count()
     }
 
     /// The registered redirect URL.

@@ -7,12 +7,13 @@ use sha2::{Digest, Sha256};
 use super::{Life, Rules};
 use crate::chance;
 use crate::faults::{Deed, Strike};
-use crate::settings::{SecondSession, Settings};
+use crate::settings::{Part, Plan, SecondSession, Settings};
 
 /// An access token that was given out.
 pub(super) struct Token {
     session: Session,
     dead: bool,
+    no_ticker: bool,
 }
 
 /// What an exchange gives.
@@ -59,6 +60,17 @@ pub(crate) enum ExchangeVerdict {
 impl Token {
     pub(super) fn lives(&self, settings: &Settings, now: Timestamp) -> bool {
         !self.dead && !settings.flushed(self.session.since, now)
+    }
+
+    /// A login elsewhere took its ticker.
+    pub(super) fn bar_from_ticker(&mut self) {
+        self.no_ticker = true;
+    }
+
+    pub(super) fn opens_ticker(&self, settings: &Settings, now: Timestamp) -> bool {
+        let allowed =
+            settings.plan == Plan::Connect && !settings.ended(Part::Candles, self.session.since, now);
+        self.lives(settings, now) && allowed && !self.no_ticker
     }
 }
 
@@ -107,6 +119,27 @@ impl Rules {
         good.then_some(token.session.user_id.as_str())
     }
 
+    /// Whether a live access token may ask for this part: the plan may lack it, or the morning has taken it already.
+    pub(crate) fn opens(&self, access_token: &str, part: Part, now: Timestamp) -> bool {
+        let token = self.ledger.tokens.find(access_token);
+        let ended = |token: &Token| self.settings.ended(part, token.session.since, now);
+        self.settings.plan == Plan::Connect && !token.is_some_and(ended)
+    }
+
+    /// Whether an access token opens the ticker.
+    pub(crate) fn opens_ticker(&self, api_key: &str, access_token: &str, now: Timestamp) -> bool {
+        let token = self.ledger.tokens.find(access_token);
+        api_key == self.account.api_key && token.is_some_and(|token| token.opens_ticker(&self.settings, now))
+    }
+
+    /// Whether this is the enctoken of a live access token's session.
+    pub(super) fn owns_enctoken(&self, enctoken: &str, now: Timestamp) -> bool {
+        self.ledger
+            .tokens
+            .values()
+            .any(|own| own.session.enctoken == enctoken && own.lives(&self.settings, now))
+    }
+
     /// Ends a live access token; false when it is none.
     #[must_use]
     pub(crate) fn end_token(&mut self, api_key: &str, access_token: &str, now: Timestamp) -> bool {
@@ -145,7 +178,8 @@ impl Rules {
             enctoken: chance::enctoken(),
             since: now,
         };
-        let token = Token { session: session.clone(), dead: strike.has(&Deed::DeadOnArrival) };
+        let token =
+            Token { session: session.clone(), dead: strike.has(&Deed::DeadOnArrival), no_ticker: false };
         self.ledger.tokens.put(session.access_token.clone(), token);
         session
     }

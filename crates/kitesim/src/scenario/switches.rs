@@ -1,11 +1,15 @@
 //! Reads the `settings` table of a scenario.
 
+use std::net::IpAddr;
+
 use jiff::civil::Time;
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::named;
-use crate::settings::{Factor, SecondSession, Settings, may_be_redirect};
+use crate::settings::{
+    CandleLimits, Factor, FlushMode, Plan, SecondSession, Settings, WebLogin, may_be_redirect,
+};
 
 const FACTORS: [(&str, Factor); 3] =
     [("totp", Factor::Totp), ("app_code", Factor::AppCode), ("sms", Factor::Sms)];
@@ -14,6 +18,20 @@ const SESSIONS: [(&str, SecondSession); 3] = [
     ("keep_both", SecondSession::KeepBoth),
     ("same_token", SecondSession::SameToken),
 ];
+const PLANS: [(&str, Plan); 2] = [("connect", Plan::Connect), ("personal", Plan::Personal)];
+const FLUSHES: [(&str, FlushMode); 4] = [
+    ("hard", FlushMode::Hard),
+    ("window", FlushMode::Window),
+    ("progressive", FlushMode::Progressive),
+    ("midnight", FlushMode::Midnight),
+];
+const WEB_LOGINS: [(&str, WebLogin); 3] =
+    [("none", WebLogin::None), ("ws_only_403", WebLogin::TickerOnly), ("kill", WebLogin::Kill)];
+const CANDLES: [(&str, CandleLimits); 2] = [("staff", CandleLimits::Staff), ("suite", CandleLimits::Suite)];
+const EFFECTS: [(&str, bool); 2] = [("kill", true), ("none", false)];
+const SWITCH: [(&str, bool); 2] = [("on", true), ("off", false)];
+/// Zerodha's forum, March 2026: two addresses; a rehearsal may want one for each of 127.0.0.1, ::1 and a third.
+const MOST_ADDRESSES: usize = 8;
 const LONGEST_GRANT_S: i64 = 86_400;
 /// Ten steps are five minutes either way; more would accept any stale code.
 const WIDEST_WINDOW: i64 = 10;
@@ -56,6 +74,44 @@ fn read_one(key: &str, value: &Value, settings: &mut Settings) -> Result<(), &'s
             let url = value.as_str().and_then(|text| Url::parse(text).ok()).filter(may_be_redirect);
             settings.redirect = Some(url.ok_or("must be an http or https URL with a host")?);
         }
+        _ => return read_api(key, value, settings),
+    }
+    Ok(())
+}
+
+/// The switches of the API.
+fn read_api(key: &str, value: &Value, settings: &mut Settings) -> Result<(), &'static str> {
+    match key {
+        "seed" => settings.seed = value.as_u64().ok_or("must be a number from 0")?,
+        "plan" => settings.plan = named(Some(value), &PLANS).ok_or("must be connect or personal")?,
+        "static_ips" => {
+            let addresses = value.as_array().filter(|list| list.len() <= MOST_ADDRESSES);
+            let read = |one: &Value| one.as_str().and_then(|text| text.parse::<IpAddr>().ok());
+            let addresses = addresses.and_then(|list| list.iter().map(read).collect());
+            settings.static_ips = addresses.ok_or("must be a list of at most 8 IP addresses")?;
+        }
+        "rate_limits" => settings.rate_limits = named(Some(value), &SWITCH).ok_or("must be on or off")?,
+        "flush_mode" => {
+            let mode = named(Some(value), &FLUSHES);
+            settings.flush_mode = mode.ok_or("must be hard, window, progressive or midnight")?;
+        }
+        "web_login" => {
+            settings.web_login =
+                named(Some(value), &WEB_LOGINS).ok_or("must be none, ws_only_403 or kill")?;
+        }
+        "password_reset" => {
+            settings.password_reset_kills = named(Some(value), &EFFECTS).ok_or("must be kill or none")?;
+        }
+        "new_secret" => {
+            settings.new_secret_kills = named(Some(value), &EFFECTS).ok_or("must be kill or none")?;
+        }
+        "candle_limits" => {
+            settings.candle_limits = named(Some(value), &CANDLES).ok_or("must be staff or suite")?;
+        }
+        "market_protection" => {
+            settings.market_protection = named(Some(value), &SWITCH).ok_or("must be on or off")?;
+        }
+        "replay" => settings.replay = value.as_bool().ok_or("must be true or false")?,
         _ => return super::habits::read_one(key, value, &mut settings.habits).unwrap_or(Err("unknown")),
     }
     Ok(())

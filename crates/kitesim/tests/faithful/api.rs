@@ -148,6 +148,6 @@ fn row_31_what_a_second_session_does_is_a_setting() {
 #[test]
 fn row_24_unknown_routes_have_the_envelope_too() {
     let sim = Sim::start();
-    refusal(&sim.ask(get("/orders")), 404, "GeneralException");
+    refusal(&sim.ask(get("/nowhere")), 404, "GeneralException");
     refusal(&sim.ask(post("/user/profile")), 405, "GeneralException");
 }

@@ -3,6 +3,7 @@
 
 mod api;
 mod bad_days;
+mod clients;
 mod clock;
 mod connect;
 mod consent;
@@ -14,9 +15,11 @@ mod inspect;
 mod interstitials;
 mod json_flows;
 mod locks;
+mod orders;
 mod page;
 mod sign_in;
 mod start;
 mod support;
+mod switches;
 mod tls;
 mod wire_faults;

@@ -41,6 +41,10 @@ pub(crate) fn post(target: &str) -> Ask {
     Ask { method: "POST".into(), ..get(target) }
 }
 
+pub(crate) fn put(target: &str) -> Ask {
+    Ask { method: "PUT".into(), ..get(target) }
+}
+
 pub(crate) fn delete(target: &str) -> Ask {
     Ask { method: "DELETE".into(), ..get(target) }
 }
@@ -101,6 +105,13 @@ impl Line {
 
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.get_mut().write_all(bytes)
+    }
+
+    /// So many bytes of what comes, whatever they are.
+    pub(crate) fn bytes(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        self.stream.read_exact(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// Says that nothing more will be sent, and reads whatever still comes.

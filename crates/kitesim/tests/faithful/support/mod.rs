@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 pub(crate) use browser::Browser;
-pub(crate) use http::{Ask, Line, Reply, delete, get, post};
+pub(crate) use http::{Ask, Line, Reply, delete, get, post, put};
 
 /// Monday, 5 October 2026, half past eight in India.
 pub(crate) const MORNING: &str = "2026-10-05T08:30:00+05:30";
