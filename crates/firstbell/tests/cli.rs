@@ -221,10 +221,9 @@ fn status_says_what_is_and_what_to_do_next() {
     home.store_secrets(&sim.account);
     home.login("http");
     let text = home.run(&["status"]).stdout;
-    assert!(
-        text.contains("generation 1") && text.contains("next       nothing: the token is good"),
-        "{text}"
-    );
+    // Between 05:00 and 08:00 in India even a fresh token is proven again at each use.
+    let next = ["next       nothing: the token is good", "next       the token is proven again"];
+    assert!(text.contains("generation 1") && next.iter().any(|next| text.contains(next)), "{text}");
 }
 
 #[test]
