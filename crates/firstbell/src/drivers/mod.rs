@@ -2,6 +2,8 @@
 
 mod chrome;
 mod http;
+mod observer;
+mod private;
 
 use std::path::PathBuf;
 

@@ -3,7 +3,6 @@
 mod intercept;
 mod page;
 mod pipe;
-mod private;
 mod process;
 mod program;
 mod typing;

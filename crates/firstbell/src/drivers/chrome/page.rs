@@ -12,6 +12,7 @@ use firstbell_core::plan::{Plan, Step};
 use firstbell_core::secret::Secret;
 use firstbell_core::sight::{Answer, Rest, Seen, Sight};
 
+use super::super::observer;
 use super::intercept::Awaited;
 use super::pipe::{Incoming, Pipe};
 
@@ -105,9 +106,7 @@ impl<'a> Page<'a> {
     }
 
     async fn watch(&mut self) -> io::Result<()> {
-        let marks: Vec<_> = self.plan.marks.iter().map(|mark| &mark.css).collect();
-        let marks = serde_json::to_string(&marks)?;
-        let script = include_str!("observer.js").replace("__MARKS__", &marks).replace("__BINDING__", BINDING);
+        let script = observer::script(self.plan, BINDING);
         let mut sent = Vec::new();
         let attach = json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true });
         // Pages that this one opens do not belong to its session: the browser itself must stop them at their first step.

@@ -13,15 +13,12 @@ use tokio::process::{Child, Command};
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::plan::Plan;
 
-use super::private::{PrivateFolder, User};
+use super::super::private::{PrivateFolder, User, browser_user};
 use super::program::{self, ChromeConfig};
 
 /// The browser's descriptors for reading and writing DevTools messages; the number is Chromium's.
 const READS: i32 = 3;
 const WRITES: i32 = 4;
-
-/// Users that a browser started by root runs as, the packaged one first.
-const USERS: [&str; 2] = ["firstbell-browser", "nobody"];
 
 /// Chromium's switches, each with what it keeps away. None turns the sandbox off and none opens a port.
 const SWITCHES: [&str; 22] = [
@@ -176,33 +173,6 @@ fn resolver_rules(plan: &Plan) -> String {
     rules
 }
 
-/// Chromium refuses its sandbox to root, so a browser that root starts runs as somebody without rights.
-fn browser_user(named: Option<&str>) -> Result<Option<User>, Failure> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(None);
-    }
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let named: Vec<&str> = named.map_or_else(|| USERS.to_vec(), |name| vec![name]);
-    let found = named.iter().find_map(|name| find_user(&passwd, name)).filter(|user| user.uid != 0);
-    found.map(Some).ok_or_else(|| Failure::Broken {
-        part: Part::Browser,
-        why: format!(
-            "firstbell runs as root, and there is no user {} to run the browser as",
-            named.join(" or ")
-        ),
-        cure: "Run firstbell as an ordinary user, or name one under [browser] user.".into(),
-    })
-}
-
-fn find_user(passwd: &str, name: &str) -> Option<User> {
-    passwd.lines().find_map(|line| {
-        let mut parts = line.split(':');
-        let is_it = parts.next() == Some(name);
-        let mut numbers = parts.skip(1).map_while(|part| part.parse().ok());
-        is_it.then(|| Some(User { uid: numbers.next()?, gid: numbers.next()? })).flatten()
-    })
-}
-
 /// What a browser that ended by itself said, as a failure with a cure.
 pub(super) fn died(mut errors: io::PipeReader) -> Failure {
     let mut text = Vec::new();
@@ -233,15 +203,6 @@ fn cannot_start(binary: &Path, why: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_user_is_found_by_its_whole_name() {
-        let passwd =
-            "root:x:0:0:root:/root:/bin/sh\nnobody2:x:7:8::/:\nnobody:x:65534:65533:n:/:/bin/false\n";
-        let user = find_user(passwd, "nobody").unwrap();
-        assert_eq!((user.uid, user.gid), (65534, 65533));
-        assert!(find_user(passwd, "bod").is_none());
-    }
 
     #[test]
     fn no_switch_opens_a_port_or_weakens_the_sandbox() {

@@ -15,7 +15,7 @@
   let told = '';
   const tell = () => {
     const text = JSON.stringify({ origin: location.origin, counts: marks.map((m) => find(m).length) });
-    if (text !== told) { told = text; __BINDING__(text); }
+    if (text !== told) { told = text; __TELL__(text); }
   };
   new MutationObserver(tell).observe(document, { subtree: true, childList: true, attributes: true });
   for (const event of ['readystatechange', 'load', 'transitionend', 'animationend']) addEventListener(event, tell, true);
