@@ -54,7 +54,7 @@ const CORE_DEPENDENCIES: [(&str, &str); 10] = [
 ];
 
 /// The only files that may open a secret, each with where it goes.
-const EXPOSE: [(&str, &str); 16] = [
+const EXPOSE: [(&str, &str); 17] = [
     (
         "crates/firstbell-core/src/brokers/kite/calls.rs",
         "into the exchange's form and the Authorization header",
@@ -68,6 +68,7 @@ const EXPOSE: [(&str, &str); 16] = [
     ("crates/firstbell/src/cli/say.rs", "to standard output, for firstbell token"),
     ("crates/firstbell/src/drivers/chrome/typing.rs", "as key events into the proven page"),
     ("crates/firstbell/src/drivers/http.rs", "into the login's own forms"),
+    ("crates/firstbell/src/drivers/view.rs", "the last character of a field that sends itself"),
     ("crates/firstbell/src/http.rs", "into the request"),
     ("crates/firstbell/src/secrets/file.rs", "a test of what was read"),
     ("crates/firstbell/src/shape.rs", "into the forms that programs read"),

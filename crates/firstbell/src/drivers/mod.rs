@@ -1,9 +1,11 @@
 //! The engines that walk a login: the shelf of drivers.
 
 mod chrome;
+mod group;
 mod http;
 mod observer;
 mod private;
+mod view;
 
 use std::path::PathBuf;
 

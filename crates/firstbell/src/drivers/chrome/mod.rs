@@ -15,8 +15,8 @@ use firstbell_core::sight::{Action, Seen};
 
 use self::page::Page;
 use self::pipe::Pipe;
-use self::process::Process;
 pub use self::program::ChromeConfig;
+use super::group::Group;
 use crate::ports::{Driver, Soon};
 
 /// A browser that has not answered within this does not start.
@@ -27,12 +27,12 @@ const TYPE: Duration = Duration::from_secs(20);
 /// One browser for one login.
 pub(super) struct ChromeDriver<'a> {
     page: Page<'a>,
-    process: Process,
+    process: Group,
 }
 
 impl<'a> ChromeDriver<'a> {
     pub(super) async fn start(plan: &'a Plan, config: &ChromeConfig) -> Result<ChromeDriver<'a>, Failure> {
-        let (process, ends) = Process::start(plan, config)?;
+        let (process, ends) = process::start(plan, config)?;
         let broken = |why: String| Failure::Broken {
             part: Part::Browser,
             why,
@@ -63,20 +63,20 @@ impl<'a> ChromeDriver<'a> {
         let wait_ms = match action {
             Action::Open { url, wait_ms } => match self.page.navigate(&url).await {
                 Ok(()) => wait_ms,
-                Err(_) => return self.page.gone("the browser ended"),
+                Err(_) => return self.page.view.gone("the browser ended"),
             },
             Action::Fill(fill) => match tokio::time::timeout(TYPE, self.page.fill(&fill)).await {
                 Ok(Ok(None)) => fill.wait_ms,
                 Ok(Ok(Some(seen))) => return Ok(seen),
-                Ok(Err(_)) => return self.page.gone("the browser ended"),
-                Err(_) => return self.page.gone("the page hung"),
+                Ok(Err(_)) => return self.page.view.gone("the browser ended"),
+                Err(_) => return self.page.view.gone("the page hung"),
             },
             Action::Look { wait_ms } => wait_ms,
         };
         match tokio::time::timeout(Duration::from_millis(wait_ms), self.page.news()).await {
             Ok(Ok(seen)) => Ok(seen),
-            Ok(Err(_)) => self.page.gone("the browser ended"),
-            Err(_) if self.page.never_sent() => {
+            Ok(Err(_)) => self.page.view.gone("the browser ended"),
+            Err(_) if self.page.view.never_sent() => {
                 let why = "the page sent nothing to the address that the plan knows";
                 Ok(Seen::Untyped { why: why.into() })
             }

@@ -7,12 +7,12 @@ use std::process::Stdio;
 
 use command_fds::{CommandFdExt, FdMapping};
 
-use rustix::process::{Pid, Signal, WaitOptions};
 use tokio::process::{Child, Command};
 
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::plan::Plan;
 
+use super::super::group::{self, Group};
 use super::super::private::{PrivateFolder, User, browser_user};
 use super::program::{self, ChromeConfig};
 
@@ -52,15 +52,6 @@ const SWITCHES: [&str; 22] = [
     "--no-proxy-server",
 ];
 
-/// A running browser, its folder, and our ends of its pipes.
-#[derive(Debug)]
-pub(super) struct Process {
-    child: Child,
-    group: Pid,
-    folder: PrivateFolder,
-    ended: bool,
-}
-
 /// Our ends of the two pipes.
 pub(super) struct Ends {
     pub(super) write: OwnedFd,
@@ -68,50 +59,14 @@ pub(super) struct Ends {
     pub(super) errors: io::PipeReader,
 }
 
-impl Process {
-    pub(super) fn start(plan: &Plan, config: &ChromeConfig) -> Result<(Process, Ends), Failure> {
-        let binary = program::find(config.binary.as_deref(), config.headful)?;
-        let user = browser_user(config.user.as_deref())?;
-        let folder = PrivateFolder::make(user)?;
-        let started = spawn(plan, config, &binary, &folder, user);
-        let (child, ends) = started.map_err(|e| cannot_start(&binary, &e.to_string()))?;
-        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        let group = pid.expect("a child that was not waited for has a number");
-        Ok((Process { child, group, folder, ended: false }, ends))
-    }
-
-    /// Kills the whole process group, waits until the last of it is gone, and wipes the folder.
-    pub(super) async fn end(mut self) -> Result<(), Failure> {
-        self.kill();
-        let _ = self.child.wait().await;
-        let group = self.group;
-        // Orphans of the group come to us, because we are the subreaper; no child of the group left means that no
-        // process of it is left, and only then does the wiped folder stay empty.
-        let _ = tokio::task::spawn_blocking(move || reap(group)).await;
-        self.ended = true;
-        self.folder.wipe().map_err(|e| Failure::Broken {
-            part: Part::Browser,
-            why: format!("the browser's folder could not be removed: {e}"),
-            cure: "It is swept at the next start; look for a full or failing disk.".into(),
-        })
-    }
-
-    fn kill(&self) {
-        let _ = rustix::process::kill_process_group(self.group, Signal::KILL);
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.kill();
-            reap(self.group);
-        }
-    }
-}
-
-fn reap(group: Pid) {
-    while rustix::process::waitpgid(group, WaitOptions::empty()).is_ok() {}
+/// Starts the browser.
+pub(super) fn start(plan: &Plan, config: &ChromeConfig) -> Result<(Group, Ends), Failure> {
+    let binary = program::find(config.binary.as_deref(), config.headful)?;
+    let user = browser_user(config.user.as_deref())?;
+    let folder = PrivateFolder::make(user)?;
+    let started = spawn(plan, config, &binary, &folder, user);
+    let (child, ends) = started.map_err(|e| cannot_start(&binary, &e.to_string()))?;
+    Ok((Group::of(child, folder), ends))
 }
 
 fn spawn(
@@ -121,11 +76,7 @@ fn spawn(
     folder: &PrivateFolder,
     user: Option<User>,
 ) -> io::Result<(Child, Ends)> {
-    // Children of a killed browser become ours instead of nobody's, so that we can wait for each.
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    // A core file of the browser would hold the password many times over.
-    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
-    rustix::process::setrlimit(rustix::process::Resource::Core, none)?;
+    group::prepare()?;
     let (their_read, our_write) = pipe()?;
     let (our_read, their_write) = pipe()?;
     let (errors, their_errors) = pipe()?;

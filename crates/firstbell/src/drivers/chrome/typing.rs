@@ -2,19 +2,18 @@
 
 use std::io;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use firstbell_core::origin::Origin;
 use firstbell_core::plan::Submit;
-use firstbell_core::secret::Secret;
 use firstbell_core::sight::{Fill, Seen};
 
-use super::page::{Page, Submission};
+use super::super::view::{Submission, split_last};
+use super::page::Page;
 
 impl Page<'_> {
     /// Types all fields and has the page send them. Returns what stopped it, if something did.
     pub(super) async fn fill(&mut self, fill: &Fill) -> io::Result<Option<Seen>> {
-        self.submission = Submission::Typing;
+        self.view.submission = Submission::Typing;
         let last = fill.fields.len().saturating_sub(1);
         for (i, (_, mark, text)) in fill.fields.iter().enumerate() {
             if let Some(seen) = self.focus(*mark).await? {
@@ -30,8 +29,8 @@ impl Page<'_> {
             }
             if i == last {
                 // From here on one request of this step may leave.
-                self.submission = Submission::Armed(fill.step);
-                self.changed = false;
+                self.view.submission = Submission::Armed(fill.step);
+                self.view.changed = false;
                 match sends {
                     Some(character) => self.press(character).await?,
                     None => self.press_enter().await?,
@@ -44,37 +43,14 @@ impl Page<'_> {
     /// Puts the focus into the one field of a mark, if page, field and form are as they must be for a secret.
     async fn focus(&mut self, mark: usize) -> io::Result<Option<Seen>> {
         let state = self.evaluate(format!("firstbell.focus({mark})")).await?;
-        Ok(self.refuse(&state, 0))
+        Ok(self.view.refuse(&state, 0))
     }
 
     /// Sees that the focus is still there and that as many characters arrived as were typed; the characters
     /// themselves are not read.
     async fn check(&mut self, length: usize) -> io::Result<Option<Seen>> {
         let state = self.evaluate("firstbell.state()".into()).await?;
-        Ok(self.refuse(&state, length))
-    }
-
-    fn refuse(&self, state: &Value, length: usize) -> Option<Seen> {
-        let is_ours = |key: &str| {
-            let origin = state[key].as_str().and_then(|text| Origin::parse(text).ok());
-            origin.as_ref() == Some(&self.plan.origin)
-        };
-        let why = if state.is_null() {
-            "the page was replaced while it was looked at"
-        } else if !is_ours("origin") {
-            "the page is not of the plan's origin any more"
-        } else if state["count"].as_u64().is_some_and(|n| n != 1) {
-            "a field is not there exactly once"
-        } else if !is_ours("target") {
-            "the form would send to another origin"
-        } else if state["focused"] != true {
-            "a field does not keep the focus"
-        } else if length > 0 && state["length"].as_u64() != u64::try_from(length).ok() {
-            "a field did not take what was typed"
-        } else {
-            return None;
-        };
-        Some(Seen::Untyped { why: why.into() })
+        Ok(self.view.refuse(&state, length))
     }
 
     async fn type_text(&mut self, text: &str) -> io::Result<()> {
@@ -100,14 +76,5 @@ impl Page<'_> {
         let key = |kind: &str| json!({ "type": kind, "key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13 });
         self.send("Input.dispatchKeyEvent", key("keyDown")).await?;
         self.send("Input.dispatchKeyEvent", key("keyUp")).await
-    }
-}
-
-/// All but the last character, and the last one: the one that makes a self-sending field send.
-fn split_last(text: &Secret) -> (&str, Option<char>) {
-    let text = text.expose();
-    match text.char_indices().next_back() {
-        Some((at, character)) => (&text[..at], Some(character)),
-        None => (text, None),
     }
 }
