@@ -97,7 +97,7 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
             ));
         }
     }
-    root.end(&["account", "browser", "driver", "rehearsal", "state_dir"]);
+    root.end(&["accept", "account", "browser", "driver", "firefox", "rehearsal", "state_dir", "webdriver"]);
 
     let mut lines = faults.lines();
     let sources: Vec<&str> =

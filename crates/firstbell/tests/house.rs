@@ -54,7 +54,7 @@ const CORE_DEPENDENCIES: [(&str, &str); 10] = [
 ];
 
 /// The only files that may open a secret, each with where it goes.
-const EXPOSE: [(&str, &str); 17] = [
+const EXPOSE: [(&str, &str); 18] = [
     (
         "crates/firstbell-core/src/brokers/kite/calls.rs",
         "into the exchange's form and the Authorization header",
@@ -66,6 +66,7 @@ const EXPOSE: [(&str, &str); 17] = [
     ("crates/firstbell-core/src/walk.rs", "reading the host of an address that is not the broker's"),
     ("crates/firstbell/src/cli/exec.rs", "into the environment of the program that asked for it"),
     ("crates/firstbell/src/cli/say.rs", "to standard output, for firstbell token"),
+    ("crates/firstbell/src/drivers/bidi/typing.rs", "as key events into the proven page"),
     ("crates/firstbell/src/drivers/chrome/typing.rs", "as key events into the proven page"),
     ("crates/firstbell/src/drivers/http.rs", "into the login's own forms"),
     ("crates/firstbell/src/drivers/view.rs", "the last character of a field that sends itself"),
