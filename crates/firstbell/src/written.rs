@@ -94,6 +94,28 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// A list of texts, each of which `read` understands.
+    pub fn texts<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
+        let value = self.take(key)?;
+        let span = value.span();
+        let DeValue::Array(items) = value.into_inner() else {
+            return self.refuse(&span, key, "must be a list of texts, such as [\"a\", \"b\"]");
+        };
+        let mut whole = Vec::new();
+        for item in items {
+            let span = item.span();
+            let read = match item.into_inner() {
+                DeValue::String(text) => read(&text),
+                _ => Err("must be a text in quotes".into()),
+            };
+            match read {
+                Ok(value) => whole.push(value),
+                Err(why) => self.refuse(&span, key, &why)?,
+            }
+        }
+        Some(whole)
+    }
+
     /// A table below this one.
     pub fn section(&mut self, key: &str) -> Option<Section<'t>> {
         let value = self.take(key)?;

@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use firstbell::drivers::{ChromeConfig, DriverConfig, DriverName};
+use firstbell::drivers::{DriverConfig, DriverName};
 use firstbell::http::HyperHttp;
 use firstbell::ports::{Delivery, Driver, Engines, Sink, Store, TokenChange, Vault};
 use firstbell::shape::Format;
@@ -172,7 +172,7 @@ fn the_file_sink_keeps_the_sink_s_contract() {
 }
 
 fn driver_config(name: DriverName) -> DriverConfig {
-    DriverConfig { driver: name, chrome: ChromeConfig::default() }
+    DriverConfig::only(name)
 }
 
 /// The next page that the plan knows, with the answer that came on the way.
@@ -216,7 +216,7 @@ async fn driver_contract(name: DriverName) {
         redirect: sim.redirect.parse().unwrap(),
     };
     let (config, http) = (driver_config(name), HyperHttp::unconnected());
-    let mut driver = config.open(kite.plan(), &app, &http).await.unwrap();
+    let mut driver = config.open(config.names()[0], kite.plan(), &app, &http).await.unwrap();
     let open = Action::Open { url: kite.entry(&app), wait_ms: 20_000 };
     page(driver.as_mut(), &kite, open, PageKind::Credentials).await;
     assert_eq!(sim.passwords(), 0, "opening submits nothing");
@@ -286,7 +286,7 @@ async fn a_driver_lets_one_submission_leave_whatever_the_page_tries() {
     for name in [DriverName::Chrome, DriverName::Http] {
         let before = sim.passwords();
         let (config, http) = (driver_config(name), HyperHttp::unconnected());
-        let mut driver = config.open(kite.plan(), &app, &http).await.unwrap();
+        let mut driver = config.open(config.names()[0], kite.plan(), &app, &http).await.unwrap();
         let open = Action::Open { url: kite.entry(&app), wait_ms: 20_000 };
         page(driver.as_mut(), &kite, open, PageKind::Credentials).await;
         let typed = [(Role::UserId, "AB1234"), (Role::Password, "x")];

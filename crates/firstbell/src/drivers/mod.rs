@@ -5,6 +5,7 @@ mod group;
 mod http;
 mod observer;
 mod private;
+mod typing;
 mod view;
 
 use std::path::PathBuf;
@@ -49,42 +50,68 @@ impl DriverName {
     }
 }
 
+/// The engines that are tried where nothing else is written: each a different pair of eyes, the last without any.
+const LADDER: [DriverName; 2] = [DriverName::Chrome, DriverName::Http];
+
 /// How the engines are to be started.
 #[derive(Clone, Debug)]
 pub struct DriverConfig {
-    /// The engine to use.
-    pub driver: DriverName,
+    /// The engines to be tried, the first one first.
+    pub ladder: Vec<DriverName>,
     /// What the browser needs to know.
     pub chrome: ChromeConfig,
 }
 
 impl DriverConfig {
-    /// Reads `driver` and `[browser]`.
+    /// This engine and no other.
+    pub fn only(name: DriverName) -> DriverConfig {
+        DriverConfig { ladder: vec![name], chrome: ChromeConfig::default() }
+    }
+
+    /// Reads `drivers` (or `driver`, for one alone) and `[browser]`.
     pub fn read(root: &mut Section<'_>) -> DriverConfig {
-        let driver = root.parsed("driver", DriverName::parse).unwrap_or(DriverName::Chrome);
+        let one = root.parsed("driver", DriverName::parse);
+        let several = root.texts("drivers", DriverName::parse);
+        if root.asked("driver") && root.asked("drivers") {
+            root.fault("driver and drivers are two ways to say one thing: write one of them");
+        }
+        let given = one.map(|name| vec![name]).or(several);
+        if given.as_ref().is_some_and(Vec::is_empty) {
+            root.fault("drivers is empty: no engine would be tried");
+        }
+        let mut ladder: Vec<DriverName> = Vec::new();
+        for name in given.unwrap_or_else(|| LADDER.to_vec()) {
+            if ladder.contains(&name) {
+                root.fault(&format!("drivers has {} twice", name.as_str()));
+            } else {
+                ladder.push(name);
+            }
+        }
         let mut chrome = ChromeConfig::default();
         if let Some(mut browser) = root.section("browser") {
             chrome.binary = browser.text("binary").map(PathBuf::from);
             chrome.user = browser.text("user");
             browser.end(&["binary", "user"]);
         }
-        DriverConfig { driver, chrome }
+        DriverConfig { ladder, chrome }
     }
 }
 
 impl Engines for DriverConfig {
-    fn name(&self) -> &'static str {
-        self.driver.as_str()
+    fn names(&self) -> Vec<&'static str> {
+        self.ladder.iter().map(|name| name.as_str()).collect()
     }
 
     fn open<'a>(
         &'a self,
+        name: &'static str,
         plan: &'a Plan,
         app: &'a App,
         http: &'a dyn Http,
     ) -> Soon<'a, Result<Box<dyn Driver + 'a>, Failure>> {
         Box::pin(async move {
-            Ok(match self.driver {
+            let name = DriverName::parse(name).expect("names come from the ladder");
+            Ok(match name {
                 DriverName::Chrome => {
                     Box::new(chrome::ChromeDriver::start(plan, &self.chrome).await?) as Box<dyn Driver>
                 }
