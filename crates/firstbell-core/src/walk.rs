@@ -5,7 +5,8 @@ use url::Url;
 
 use crate::answer::read_answer;
 use crate::budget::{Cause, Verdict};
-use crate::failure::{Failure, Stage};
+use crate::failure::{Failure, Part, Stage};
+use crate::obstacle::Obstacle;
 use crate::plan::{Entry, Page, PageKind, Plan, Role, Step};
 use crate::secret::Secret;
 use crate::sight::{Action, Answer, Fill, Rest, Seen, Sight};
@@ -13,8 +14,6 @@ use crate::totp::Seed;
 
 /// A code is not submitted in the last moments of its time step: it might arrive in the next one.
 const CODE_LIFE_MIN_MS: u64 = 5_000;
-/// The login page must be there within this.
-const OPEN_MS: u64 = 30_000;
 /// Added when the next time step is awaited, so that no rounding wakes us before it.
 const STEP_MARGIN_MS: u64 = 50;
 /// Difference between our clock and the broker's above which no code is made.
@@ -25,6 +24,10 @@ const REMAINING_MIN: u8 = 2;
 const REFUSED_MS: u64 = 1_000;
 /// Codes that one walk submits at most.
 const CODES_MAX: u8 = 2;
+/// Times that a code is asked for before one comes within its own time step.
+const ASKS_MAX: u8 = 3;
+/// The time step of codes that somebody else makes: what Kite's external TOTP has.
+const STEP_MS: u64 = 30_000;
 
 /// A moment on both clocks: the calendar's, for codes, and one that only runs forward, for deadlines.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +45,17 @@ pub struct Credentials {
     pub user_id: Secret,
     /// The password.
     pub password: Secret,
-    /// The seed of the external TOTP.
-    pub seed: Seed,
+    /// Where the six digits come from.
+    pub codes: Codes,
+}
+
+/// Where the six digits of the external TOTP come from.
+#[derive(Debug)]
+pub enum Codes {
+    /// They are made here.
+    Seed(Seed),
+    /// Somebody else makes them, and is asked at the last moment.
+    Asked,
 }
 
 /// What follows from what was seen.
@@ -60,6 +72,8 @@ pub struct Turn {
 pub enum Next {
     /// Have the driver do this.
     Do(Action),
+    /// Ask for a code, and tell the walk by [`Walk::code`].
+    NeedCode,
     /// The walk is over: the page leaves for this address.
     Left(Secret),
     /// The walk is over.
@@ -84,6 +98,12 @@ pub struct Walk<'a> {
     last_step: Option<u64>,
     skew_s: Option<i64>,
     counts: Vec<u32>,
+    url: String,
+    reloaded: bool,
+    /// The time step in which a code was asked for, and how often that was.
+    asked: Option<(u64, u8)>,
+    /// The code that was last taken from somebody else.
+    given: Option<Secret>,
 }
 
 impl<'a> Walk<'a> {
@@ -104,13 +124,18 @@ impl<'a> Walk<'a> {
             last_step,
             skew_s: None,
             counts: Vec::new(),
+            url: String::new(),
+            reloaded: false,
+            asked: None,
+            given: None,
         }
     }
 
     /// The first thing to do.
     pub fn first(&mut self, url: String, now: Moment) -> Action {
         self.end_ms += now.run_ms;
-        self.until_ms = now.run_ms + OPEN_MS;
+        self.until_ms = now.run_ms + u64::from(self.plan.open_s) * 1000;
+        self.url.clone_from(&url);
         Action::Open { url, wait_ms: self.wait_ms(now) }
     }
 
@@ -125,6 +150,10 @@ impl<'a> Walk<'a> {
             Seen::Page(sight) => self.page(sight, now),
             Seen::Away(url) => self.away(url),
             Seen::Lost { left, why } => self.lost(left, why),
+            Seen::Insecure(fault) => {
+                let failure = Failure::Insecure { stage: self.stage(), fault };
+                Turn { verdict: self.judge(Verdict::NeverLeft), next: Next::Fail(failure) }
+            }
             Seen::Untyped { why } => {
                 let failure = Failure::UnknownPage { stage: self.stage(), seen: why };
                 Turn { verdict: self.judge(Verdict::NeverLeft), next: Next::Fail(failure) }
@@ -193,48 +222,100 @@ impl<'a> Walk<'a> {
     fn next(&mut self, settled: bool, now: Moment) -> Next {
         let page = self.plan.recognise(&self.counts);
         let fresh = self.codes == 0 || self.code_due;
-        match (page.map(|p| p.kind), self.at) {
+        let kind = page.map(|p| p.kind);
+        if let Some(obstacle) = kind.and_then(PageKind::obstacle) {
+            return Next::Fail(Failure::Barred(obstacle));
+        }
+        if let (Some(factor), true) = (kind.and_then(PageKind::other_factor), self.at == Step::Credentials) {
+            return Next::Fail(Failure::OtherFactor { factor });
+        }
+        match (kind, self.at) {
             (Some(PageKind::Credentials), Step::Open) => self.enter(page, now),
             (Some(PageKind::Totp), Step::Credentials | Step::Code) if fresh => self.enter_code(page, now),
-            (Some(PageKind::AppCode), Step::Credentials) => other_factor("a code of the Kite phone app"),
-            (Some(PageKind::SmsCode), Step::Credentials) => other_factor("a code sent by SMS"),
             (Some(PageKind::Consent), _) => Next::Fail(Failure::ConsentWanted),
-            (Some(PageKind::Totp | PageKind::AppCode | PageKind::SmsCode), Step::Open) => self.unknown(),
+            (Some(_), Step::Open) => self.unknown(),
             (None, _) if settled => self.unknown(),
             _ => self.look(now),
         }
     }
 
     fn enter(&mut self, page: Option<&Page>, now: Moment) -> Next {
+        // Half a login would be an attempt for nothing: with this clock no code will be made.
+        if let Some(failure) = self.clock_fault() {
+            return Next::Fail(failure);
+        }
         match page.and_then(|p| p.entry.as_ref()) {
             Some(entry) => self.fill(entry, None, now),
             None => self.unknown(),
         }
     }
 
-    /// The code is made here, at the last moment, when its field is there.
+    fn clock_fault(&self) -> Option<Failure> {
+        let off_s = self.skew_s.filter(|s| s.abs() > SKEW_MAX_S)?;
+        Some(Failure::ClockWrong { off_s })
+    }
+
+    /// The code is made or asked for here, at the last moment, when its field is there.
     fn enter_code(&mut self, page: Option<&Page>, now: Moment) -> Next {
-        if let Some(off_s) = self.skew_s.filter(|s| s.abs() > SKEW_MAX_S) {
-            return Next::Fail(Failure::ClockWrong { off_s });
+        if let Some(failure) = self.clock_fault() {
+            return Next::Fail(failure);
         }
         if now.run_ms < self.not_before_ms {
             return Next::Do(Action::Look { wait_ms: self.not_before_ms - now.run_ms });
         }
-        let code = self.who.seed.code(now.wall);
-        let used = self.last_step.is_some_and(|last| last >= code.step);
-        if self.last_step.is_some_and(|last| last > code.step + 1) {
-            let behind = self.last_step.unwrap_or(code.step) - code.step;
+        let code = match &self.who.codes {
+            Codes::Seed(seed) => Some(seed.code(now.wall)),
+            Codes::Asked => None,
+        };
+        let (step, life_ms) = code.as_ref().map_or_else(|| step_of(now), |code| (code.step, code.life_ms));
+        let used = self.last_step.is_some_and(|last| last >= step);
+        if self.last_step.is_some_and(|last| last > step + 1) {
+            let behind = self.last_step.unwrap_or(step) - step;
             return Next::Fail(Failure::ClockWrong {
                 off_s: -30 * i64::try_from(behind).unwrap_or(i64::MAX / 30),
             });
         }
-        self.code_awaited = used || code.life_ms < CODE_LIFE_MIN_MS;
+        self.code_awaited = used || life_ms < CODE_LIFE_MIN_MS;
         if self.code_awaited {
-            self.until_ms = self.until_ms.max(now.run_ms + code.life_ms + 10_000);
-            return Next::Do(Action::Look { wait_ms: code.life_ms + STEP_MARGIN_MS });
+            self.until_ms = self.until_ms.max(now.run_ms + life_ms + 10_000);
+            return Next::Do(Action::Look { wait_ms: life_ms + STEP_MARGIN_MS });
         }
+        let Some(code) = code else {
+            let times = self.asked.map_or(0, |(_, times)| times);
+            self.asked = Some((step, times.saturating_add(1)));
+            return Next::NeedCode;
+        };
         match page.and_then(|p| p.entry.as_ref()) {
             Some(entry) => self.fill(entry, Some((code.step, code.digits)), now),
+            None => self.unknown(),
+        }
+    }
+
+    /// What follows from the code that was asked for. One that took longer than its time step is asked for anew, unless
+    /// a person gave it (`typed`): a person looks at the authenticator when the code is written.
+    pub fn code(&mut self, digits: Secret, typed: bool, now: Moment) -> Next {
+        let (step, _) = step_of(now);
+        let (asked, times) = self.asked.unwrap_or((step, ASKS_MAX));
+        // The code of another time step that is the same is far more likely an old one.
+        let again = self.given.as_ref().is_some_and(|last| last.expose() == digits.expose());
+        let used = again || self.last_step.is_some_and(|last| last >= step);
+        // The wait is ours: a page does not go stale because somebody was asked.
+        self.until_ms = self.until_ms.max(now.run_ms + 10_000);
+        if used || (asked != step && !typed) {
+            if times >= ASKS_MAX {
+                let why = "the source of codes is too slow, or gives the same code again".to_owned();
+                let cure =
+                    "See why it is slow, or store the TOTP key itself: firstbell secrets set totp_seed.";
+                return Next::Fail(Failure::Broken { part: Part::Secret, why, cure: cure.into() });
+            }
+            return self.next(false, now);
+        }
+        let page = self.plan.recognise(&self.counts).filter(|page| page.kind == PageKind::Totp);
+        match page.and_then(|p| p.entry.as_ref()) {
+            Some(entry) => {
+                self.given = Some(digits.clone());
+                self.fill(entry, Some((step, digits)), now)
+            }
             None => self.unknown(),
         }
     }
@@ -253,6 +334,7 @@ impl<'a> Walk<'a> {
         self.at = entry.step;
         self.answered = false;
         self.code_due = false;
+        self.asked = None;
         self.codes += u8::from(time_step.is_some());
         self.last_step = self.last_step.max(time_step);
         self.until_ms = now.run_ms + u64::from(entry.deadline_s) * 1000;
@@ -270,7 +352,12 @@ impl<'a> Walk<'a> {
 
     fn away(&mut self, url: Secret) -> Turn {
         if self.at == Step::Open {
-            let origin = Url::parse(url.expose()).ok().and_then(|u| u.host_str().map(str::to_owned));
+            let url = Url::parse(url.expose()).ok();
+            // Only what sits between us and the broker leads from an encrypted page to an open one.
+            if self.plan.origin.is_https() && url.as_ref().is_some_and(|url| url.scheme() == "http") {
+                return self.fail(Failure::Barred(Obstacle::NetworkSignIn));
+            }
+            let origin = url.and_then(|u| u.host_str().map(str::to_owned));
             return self.fail(Failure::WrongOrigin {
                 origin: origin.unwrap_or_else(|| "an unreadable address".into()),
             });
@@ -293,6 +380,15 @@ impl<'a> Walk<'a> {
     fn unchanged(&mut self, now: Moment) -> Turn {
         let patient_ms = u64::from(self.plan.patience_s) * 1000;
         if self.quiet_since_ms.is_some_and(|since| now.run_ms >= since + patient_ms) {
+            // A page of which nothing came may be one whose script was lost on the way.
+            if self.at == Step::Open && !self.reloaded && self.counts.iter().all(|n| *n == 0) {
+                self.reloaded = true;
+                self.quiet_since_ms = None;
+                return Turn {
+                    verdict: None,
+                    next: Next::Do(Action::Open { url: self.url.clone(), wait_ms: self.wait_ms(now) }),
+                };
+            }
             let next = self.unknown();
             let verdict = self.judge(Verdict::Unknown);
             return Turn { verdict, next };
@@ -351,6 +447,8 @@ fn cause_of(step: Step) -> Cause {
     if step == Step::Credentials { Cause::Password } else { Cause::Code }
 }
 
-fn other_factor(factor: &str) -> Next {
-    Next::Fail(Failure::OtherFactor { factor: factor.into() })
+/// The time step that a moment falls into, and the milliseconds that it still lasts.
+fn step_of(now: Moment) -> (u64, u64) {
+    let now_ms = u64::try_from(now.wall.as_millisecond()).unwrap_or(0);
+    (now_ms / STEP_MS, STEP_MS - now_ms % STEP_MS)
 }

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use firstbell::drivers::{ChromeConfig, DriverConfig, DriverName};
+use firstbell::drivers::{DriverConfig, DriverName};
 use firstbell::http::HyperHttp;
 use firstbell::ports::{Driver, Engines};
 use firstbell_core::broker::{App, Broker};
@@ -83,11 +83,8 @@ async fn walk(site: &str) -> Seen {
         user_id: "AB1234".into(),
         redirect: "https://example.org/".parse().unwrap(),
     };
-    let (config, http) = (
-        DriverConfig { driver: DriverName::Chrome, chrome: ChromeConfig::default() },
-        HyperHttp::unconnected(),
-    );
-    let mut driver = config.open(kite.plan(), &app, &http).await.unwrap();
+    let (config, http) = (DriverConfig::only(DriverName::Chrome), HyperHttp::unconnected());
+    let mut driver = config.open(config.names()[0], kite.plan(), &app, &http).await.unwrap();
     let mut action = Action::Open { url: kite.entry(&app), wait_ms: 20_000 };
     loop {
         match driver.perform(action).await.unwrap() {

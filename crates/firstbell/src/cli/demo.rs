@@ -19,6 +19,7 @@ use super::exit::Exit;
 use super::login::{self, Began, interruptible};
 use super::say::{self, Ticks};
 use crate::clock::MachineClock;
+use crate::codes::CodeConfig;
 use crate::config::Account;
 use crate::drivers::DriverConfig;
 use crate::http::HyperHttp;
@@ -79,7 +80,7 @@ async fn rehearse(drivers: &DriverConfig, ticks: &Ticks) -> Result<(Account, Tok
         stage.redirect.parse().map_err(|_| broken("kitesim's redirect address cannot be read".into()))?;
     let app = App { api_key: stage.account.api_key, user_id: stage.account.user_id, redirect };
     let secrets = Name::ALL.map(|name| (name, Source::Vault)).to_vec();
-    let account = Account { name: "demo".into(), app, secrets, sinks: Vec::new() };
+    let account = Account { name: "demo".into(), app, secrets, codes: CodeConfig::Seed, sinks: Vec::new() };
 
     ticks.begin("sealing throw-away credentials");
     let state = tempfile::tempdir().map_err(|e| broken(format!("no folder for the demo's store: {e}")))?;
@@ -105,6 +106,7 @@ async fn rehearse(drivers: &DriverConfig, ticks: &Ticks) -> Result<(Account, Tok
         engines: drivers,
         http: &http,
         clock: &clock,
+        codes: None,
         progress: ticks,
     };
     login.probe(&token.access).await?;

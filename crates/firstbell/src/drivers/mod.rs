@@ -11,6 +11,7 @@ mod observer;
 mod private;
 mod sandbox;
 mod switches;
+mod typing;
 mod view;
 mod webdriver;
 
@@ -68,11 +69,16 @@ impl DriverName {
     }
 }
 
+/// The engines that are tried where nothing else is written: each a different pair of eyes, the last without any.
+const LADDER: [DriverName; 3] = [DriverName::Chrome, DriverName::Firefox, DriverName::Http];
+/// Ourselves, also where our own path is not open to the user that an engine runs as.
+const WARDEN: &str = "/proc/self/exe";
+
 /// How the engines are to be started.
 #[derive(Clone, Debug)]
 pub struct DriverConfig {
-    /// The engine to use.
-    pub driver: DriverName,
+    /// The engines to be tried, the first one first.
+    pub ladder: Vec<DriverName>,
     /// What the browser needs to know.
     pub chrome: ChromeConfig,
     /// What Firefox needs to know.
@@ -81,6 +87,8 @@ pub struct DriverConfig {
     pub webdriver: WebDriverConfig,
     /// Risks that the owner accepts by name.
     pub accept: Vec<Risk>,
+    /// The program whose hidden command keeps a cage: this one, unless a test is.
+    pub warden: PathBuf,
 }
 
 /// A risk that is taken only where the owner names it.
@@ -105,28 +113,45 @@ impl Risk {
 }
 
 impl DriverConfig {
-    /// Reads `driver` and `[browser]`.
+    /// Reads `drivers` (or `driver`, for one alone) and `[browser]`.
     pub fn read(root: &mut Section<'_>) -> DriverConfig {
-        let driver = root.parsed("driver", DriverName::parse).unwrap_or(DriverName::Chrome);
+        let one = root.parsed("driver", DriverName::parse);
+        let several = root.texts("drivers", DriverName::parse);
+        if root.asked("driver") && root.asked("drivers") {
+            root.fault("driver and drivers are two ways to say one thing: write one of them");
+        }
+        let given = one.map(|name| vec![name]).or(several);
+        if given.as_ref().is_some_and(Vec::is_empty) {
+            root.fault("drivers is empty: no engine would be tried");
+        }
+        let mut ladder: Vec<DriverName> = Vec::new();
+        for name in given.unwrap_or_else(|| LADDER.to_vec()) {
+            if ladder.contains(&name) {
+                root.fault(&format!("drivers has {} twice", name.as_str()));
+            } else {
+                ladder.push(name);
+            }
+        }
         let mut chrome = ChromeConfig::default();
         if let Some(mut browser) = root.section("browser") {
             chrome.binary = browser.text("binary").map(PathBuf::from);
             chrome.user = browser.text("user");
-            chrome.arguments = browser.texts("arguments", arguments::accept);
+            chrome.arguments = browser.texts("arguments", arguments::accept).unwrap_or_default();
             browser.end(&["arguments", "binary", "user"]);
         }
-        let accept = root.texts("accept", Risk::parse);
+        let accept = root.texts("accept", Risk::parse).unwrap_or_default();
         let firefox = FirefoxConfig::read(root);
         let webdriver = WebDriverConfig::read(root, accept.contains(&Risk::RemoteWebDriver));
-        DriverConfig { driver, chrome, firefox, webdriver, accept }
+        DriverConfig { ladder, chrome, firefox, webdriver, accept, warden: WARDEN.into() }
     }
 }
 
 impl DriverConfig {
-    /// One engine, as this machine has it.
-    pub fn only(driver: DriverName) -> DriverConfig {
+    /// This engine and no other, as this machine has it.
+    pub fn only(name: DriverName) -> DriverConfig {
         let (chrome, firefox, webdriver) = Default::default();
-        DriverConfig { driver, chrome, firefox, webdriver, accept: Vec::new() }
+        let ladder = vec![name];
+        DriverConfig { ladder, chrome, firefox, webdriver, accept: Vec::new(), warden: WARDEN.into() }
     }
 
     /// Has every engine show its window, or none.
@@ -138,7 +163,7 @@ impl DriverConfig {
 
     fn cage(&self) -> CageConfig<'_> {
         let accept_open = self.accept.contains(&Risk::OpenControlPort);
-        CageConfig { user: self.chrome.user.as_deref(), accept_open }
+        CageConfig { warden: &self.warden, user: self.chrome.user.as_deref(), accept_open }
     }
 }
 
@@ -148,18 +173,20 @@ pub fn cage(stage: &str) -> std::process::ExitCode {
 }
 
 impl Engines for DriverConfig {
-    fn name(&self) -> &'static str {
-        self.driver.as_str()
+    fn names(&self) -> Vec<&'static str> {
+        self.ladder.iter().map(|name| name.as_str()).collect()
     }
 
     fn open<'a>(
         &'a self,
+        name: &'static str,
         plan: &'a Plan,
         app: &'a App,
         http: &'a dyn Http,
     ) -> Soon<'a, Result<Box<dyn Driver + 'a>, Failure>> {
         Box::pin(async move {
-            Ok(match self.driver {
+            let name = DriverName::parse(name).expect("names come from the ladder");
+            Ok(match name {
                 DriverName::Chrome => {
                     Box::new(chrome::ChromeDriver::start(plan, &self.chrome).await?) as Box<dyn Driver>
                 }

@@ -1,6 +1,7 @@
 //! What is known of a browser's page, whichever engine shows it, and what may pass between that page and the world.
 
 use firstbell_core::failure::{Failure, Part};
+use firstbell_core::obstacle::TlsFault;
 use firstbell_core::origin::Origin;
 use firstbell_core::plan::{Plan, Step};
 use firstbell_core::secret::Secret;
@@ -59,12 +60,15 @@ pub(super) struct View<'a> {
     pub(super) plan: &'a Plan,
     pub(super) origin: Option<Origin>,
     counts: Vec<u32>,
+    /// What the replies to the login's own requests showed of the marks that no page shows.
+    wired: Vec<u32>,
     pub(super) rest: Rest,
     pub(super) changed: bool,
     pub(super) answer: Option<Answer>,
     pub(super) date: Option<Timestamp>,
     pub(super) away: Option<Secret>,
     pub(super) lost: Option<(bool, String)>,
+    pub(super) insecure: Option<TlsFault>,
     pub(super) submission: Submission,
     /// The answer to the submission has begun to arrive, and only its body is still to be read.
     pub(super) answering: bool,
@@ -76,12 +80,14 @@ impl<'a> View<'a> {
             plan,
             origin: None,
             counts: vec![0; plan.marks.len()],
+            wired: vec![0; plan.marks.len()],
             rest: Rest::Loading,
             changed: false,
             answer: None,
             date: None,
             away: None,
             lost: None,
+            insecure: None,
             submission: Submission::None,
             answering: false,
         }
@@ -95,6 +101,9 @@ impl<'a> View<'a> {
         if let Some(url) = self.away.take() {
             return Some(Seen::Away(url));
         }
+        if let Some(fault) = self.insecure.take() {
+            return Some(Seen::Insecure(fault));
+        }
         if let Some((left, why)) = self.lost.take() {
             return Some(Seen::Lost { left, why });
         }
@@ -105,11 +114,17 @@ impl<'a> View<'a> {
         self.changed = false;
         Sight {
             origin: self.origin.clone(),
-            counts: self.counts.clone(),
+            counts: self.all_counts(),
             answer: self.answer.take(),
             date: self.date.take(),
             rest: self.rest,
         }
+    }
+
+    /// Marks that have no way to be found in a page are there as the wire last said.
+    fn all_counts(&self) -> Vec<u32> {
+        let seen = self.counts.iter().zip(&self.wired).zip(&self.plan.marks);
+        seen.map(|((seen, wired), mark)| if mark.find.is_empty() { *wired } else { *seen }).collect()
     }
 
     /// What our script tells. The page cannot speak here: the way to us exists in our script's world only.
@@ -200,10 +215,24 @@ impl<'a> View<'a> {
     }
 
     /// An answer whose body is still to be read: of a submission, or of the document in its place.
-    pub(super) fn answer_of(&self, step: Option<Step>, status: u16, retry_after_s: Option<u32>) -> Answer {
+    pub(super) fn answer_of(
+        &self,
+        step: Option<Step>,
+        (status, media): (u16, &str),
+        retry_after_s: Option<u32>,
+    ) -> Answer {
         let after_code = self.submission == Submission::Answered(Step::Code);
         let after = step.unwrap_or(if after_code { Step::Finish } else { Step::Open });
-        Answer { after, status, good: false, error: None, message: None, retry_after_s }
+        let page = media == "text/html";
+        Answer { after, status, page, good: false, error: None, message: None, retry_after_s }
+    }
+
+    /// Takes the body of an answer in, and with it what the reply says of marks that no page shows.
+    pub(super) fn read(&mut self, answer: &mut Answer, json: bool, bytes: &[u8]) {
+        let body = answer.read(json, bytes);
+        if answer.good {
+            self.wired = self.plan.shown_by(answer.after, &body);
+        }
     }
 
     pub(super) fn tell(&mut self, answer: Answer) {
@@ -213,46 +242,5 @@ impl<'a> View<'a> {
         self.answering = false;
         self.answer = Some(answer);
         self.changed = true;
-    }
-
-    /// Why nothing may be typed, if something is not as it must be. The characters themselves are never read.
-    pub(super) fn refuse(&self, state: &Value, length: usize) -> Option<Seen> {
-        let is_ours = |key: &str| {
-            let origin = state[key].as_str().and_then(|text| Origin::parse(text).ok());
-            origin.as_ref() == Some(&self.plan.origin)
-        };
-        let why = if state.is_null() {
-            "the page was replaced while it was looked at"
-        } else if !is_ours("origin") {
-            "the page is not of the plan's origin any more"
-        } else if state["count"].as_u64().is_some_and(|n| n != 1) {
-            "a field is not there exactly once"
-        } else if !is_ours("target") {
-            "the form would send to another origin"
-        } else if state["focused"] != true {
-            "a field does not keep the focus"
-        } else if length > 0 && state["length"].as_u64() != u64::try_from(length).ok() {
-            "a field did not take what was typed"
-        } else {
-            return None;
-        };
-        Some(Seen::Untyped { why: why.into() })
-    }
-}
-
-/// Takes the body of an answer in: whether it says success, and its error type and text.
-pub(super) fn read_body(answer: &mut Answer, json: bool, bytes: &[u8]) {
-    let body: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
-    answer.good = json && body["status"] == "success";
-    answer.error = body["error_type"].as_str().map(str::to_owned);
-    answer.message = body["message"].as_str().map(str::to_owned);
-}
-
-/// All but the last character, and the last one: the one that makes a self-sending field send.
-pub(super) fn split_last(text: &Secret) -> (&str, Option<char>) {
-    let text = text.expose();
-    match text.char_indices().next_back() {
-        Some((at, character)) => (&text[..at], Some(character)),
-        None => (text, None),
     }
 }

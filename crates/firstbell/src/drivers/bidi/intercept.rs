@@ -5,10 +5,11 @@ use std::io;
 use serde_json::{Value, json};
 use url::Url;
 
+use firstbell_core::obstacle::TlsFault;
 use firstbell_core::plan::Step;
 use firstbell_core::sight::Rest;
 
-use super::super::view::{Purpose, Ruling, Submission, read_body};
+use super::super::view::{Purpose, Ruling, Submission};
 use super::page::{Awaited, BODY_BYTES, Page};
 use crate::http::read_date;
 
@@ -94,10 +95,10 @@ impl Page<'_> {
             }
         }
         let retry_after_s = headers.find("retry-after").and_then(|text| text.parse().ok());
-        let answer = self.view.answer_of(step, status, retry_after_s);
+        let answer = self.view.answer_of(step, (status, &media), retry_after_s);
         let small =
             headers.find("content-length").and_then(|n| n.parse().ok()).is_none_or(|n: u64| n <= BODY_BYTES);
-        if media == "application/json" && small {
+        if ["application/json", "text/html"].contains(&media.as_str()) && small {
             self.view.answering = step.is_some();
             let awaited = Awaited { answer, json: step.is_some() && status == 200 };
             self.awaited.insert(text(&params["request"]["request"]).to_owned(), awaited);
@@ -125,7 +126,7 @@ impl Page<'_> {
         let value = text(&bytes["value"]);
         let decoded = (bytes["type"] == "base64")
             .then(|| data_encoding::BASE64.decode(value.as_bytes()).unwrap_or_default());
-        read_body(&mut answer, json, decoded.as_deref().unwrap_or(value.as_bytes()));
+        self.view.read(&mut answer, json, decoded.as_deref().unwrap_or(value.as_bytes()));
         self.view.tell(answer);
     }
 
@@ -141,6 +142,10 @@ impl Page<'_> {
             return;
         }
         let reason = text(&params["errorText"]);
+        if let Some(fault) = TlsFault::from_browser(reason) {
+            self.view.insecure = Some(fault);
+            return;
+        }
         if !matches!(reason, "NS_BINDING_ABORTED" | "net::ERR_ABORTED") {
             self.view.broke(step, NEVER_LEFT.contains(&reason), words(reason));
         }

@@ -15,6 +15,7 @@ use firstbell_core::sight::{Action, Seen};
 use self::page::Page;
 pub(super) use self::socket::Link;
 use self::socket::Socket;
+use super::typing as hands;
 
 /// Typing into a page is over within this; a page that hangs is given up.
 const TYPE: Duration = Duration::from_secs(20);
@@ -43,12 +44,14 @@ impl<'a> Session<'a> {
                 Ok(()) => wait_ms,
                 Err(_) => return self.page.view.gone(gone),
             },
-            Action::Fill(fill) => match tokio::time::timeout(TYPE, self.page.fill(&fill)).await {
-                Ok(Ok(None)) => fill.wait_ms,
-                Ok(Ok(Some(seen))) => return Ok(seen),
-                Ok(Err(_)) => return self.page.view.gone(gone),
-                Err(_) => return self.page.view.gone("the page hung"),
-            },
+            Action::Fill(fill) => {
+                match tokio::time::timeout(TYPE, hands::fill(&mut self.page, &fill)).await {
+                    Ok(Ok(None)) => fill.wait_ms,
+                    Ok(Ok(Some(seen))) => return Ok(seen),
+                    Ok(Err(_)) => return self.page.view.gone(gone),
+                    Err(_) => return self.page.view.gone("the page hung"),
+                }
+            }
             Action::Look { wait_ms } => wait_ms,
         };
         match tokio::time::timeout(Duration::from_millis(wait_ms), self.page.news()).await {

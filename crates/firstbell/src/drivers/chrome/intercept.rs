@@ -5,9 +5,10 @@ use std::io;
 use serde_json::{Value, json};
 use url::Url;
 
+use firstbell_core::obstacle::TlsFault;
 use firstbell_core::sight::{Answer, Rest};
 
-use super::super::view::{Purpose, Ruling, Submission, read_body};
+use super::super::view::{Purpose, Ruling, Submission};
 use super::page::Page;
 use crate::http::read_date;
 
@@ -76,7 +77,10 @@ impl Page<'_> {
             return self.pass(params).await;
         }
         if let Some(reason) = params["responseErrorReason"].as_str() {
-            if self.view.away.is_none() && reason != "Aborted" {
+            if document && reason == "Failed" {
+                // The kind of this failure is told a moment later, with the end of the request.
+                self.failing = params["networkId"].as_str().map(str::to_owned);
+            } else if self.view.away.is_none() && reason != "Aborted" {
                 self.view.broke(step, NEVER_LEFT.contains(&reason), words(reason));
             }
             return self.pass(params).await;
@@ -95,17 +99,29 @@ impl Page<'_> {
             }
         }
         let retry_after_s = headers.find("retry-after").and_then(|text| text.parse().ok());
-        let answer = self.view.answer_of(step, status, retry_after_s);
+        let answer = self.view.answer_of(step, (status, &media), retry_after_s);
         let small =
             headers.find("content-length").and_then(|n| n.parse().ok()).is_none_or(|n: u64| n <= BODY_BYTES);
         let request = params["requestId"].as_str().unwrap_or_default().to_owned();
-        if media == "application/json" && small {
+        if ["application/json", "text/html"].contains(&media.as_str()) && small {
             let id = self.send("Fetch.getResponseBody", json!({ "requestId": request })).await?;
             self.awaited.insert(id, Awaited { request, answer, json: step.is_some() && status == 200 });
             return Ok(());
         }
         self.view.tell(answer);
         self.pass(params).await
+    }
+
+    /// The end of a request whose failure had no name yet: a certificate, or the connection.
+    pub(super) fn failed(&mut self, params: &Value) {
+        if self.failing.is_none() || params["requestId"].as_str() != self.failing.as_deref() {
+            return;
+        }
+        self.failing = None;
+        match TlsFault::from_browser(params["errorText"].as_str().unwrap_or_default()) {
+            Some(fault) => self.view.insecure = Some(fault),
+            None => self.view.broke(None, false, words("Failed")),
+        }
     }
 
     /// Takes in the body of an answer that was asked for, and lets the page have it.
@@ -116,7 +132,7 @@ impl Page<'_> {
         let decoded = (result["base64Encoded"] == true)
             .then(|| data_encoding::BASE64.decode(text.as_bytes()).unwrap_or_default());
         let bytes = decoded.as_deref().unwrap_or(text.as_bytes());
-        read_body(&mut answer, json, bytes);
+        self.view.read(&mut answer, json, bytes);
         self.view.tell(answer);
         self.send("Fetch.continueRequest", json!({ "requestId": request })).await.map(drop)
     }

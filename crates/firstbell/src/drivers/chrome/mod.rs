@@ -19,6 +19,7 @@ pub use self::program::ChromeConfig;
 pub(super) use self::program::find;
 use super::group::Group;
 use super::sandbox;
+use super::typing as hands;
 use crate::ports::{Driver, Soon};
 
 /// A browser that has not answered within this does not start.
@@ -73,7 +74,7 @@ impl<'a> ChromeDriver<'a> {
                     sandbox::prove(self.process.pid())?;
                     self.proven = true;
                 }
-                match tokio::time::timeout(TYPE, self.page.fill(&fill)).await {
+                match tokio::time::timeout(TYPE, hands::fill(&mut self.page, &fill)).await {
                     Ok(Ok(None)) => fill.wait_ms,
                     Ok(Ok(Some(seen))) => return Ok(seen),
                     Ok(Err(_)) => return self.page.view.gone("the browser ended"),

@@ -26,6 +26,8 @@ pub(super) struct Page<'a> {
     world: Option<u64>,
     /// The document that the page shows; what is told of an earlier one does not count.
     pub(super) loader: Option<String>,
+    /// The request for the page itself that failed, while it is not known yet how.
+    pub(super) failing: Option<String>,
     /// Bodies that were asked for, by the number of the command.
     pub(super) awaited: HashMap<u64, Awaited>,
 }
@@ -51,6 +53,7 @@ impl<'a> Page<'a> {
             frame,
             world: None,
             loader: None,
+            failing: None,
             awaited: HashMap::new(),
         };
         page.watch().await?;
@@ -103,9 +106,14 @@ impl<'a> Page<'a> {
             if let Some(seen) = self.view.news() {
                 return Ok(seen);
             }
-            let incoming = self.pipe.next().await?;
-            self.take(incoming).await?;
+            self.take_next().await?;
         }
+    }
+
+    /// Takes in what happens next.
+    pub(super) async fn take_next(&mut self) -> io::Result<()> {
+        let incoming = self.pipe.next().await?;
+        self.take(incoming).await
     }
 
     /// Sends a command to the page.
@@ -132,7 +140,7 @@ impl<'a> Page<'a> {
     }
 
     /// Evaluates an expression of our own script in its own world.
-    pub(super) async fn evaluate(&mut self, expression: String) -> io::Result<Value> {
+    pub(super) async fn ask_script(&mut self, expression: String) -> io::Result<Value> {
         let Some(world) = self.world else { return Ok(Value::Null) };
         let params = json!({ "expression": expression, "contextId": world, "returnByValue": true });
         let mut reply = self.call("Runtime.evaluate", params).await?;
@@ -177,6 +185,7 @@ impl<'a> Page<'a> {
                     _ => {}
                 }
             }
+            "Network.loadingFailed" => self.failed(&params),
             "Page.javascriptDialogOpening" => {
                 self.send("Page.handleJavaScriptDialog", json!({ "accept": false })).await?;
             }
