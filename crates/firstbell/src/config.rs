@@ -104,7 +104,19 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         }
     }
     let plan = read_plan(&mut root);
-    root.end(&["account", "browser", "driver", "drivers", "plan", "plan_key", "rehearsal", "state_dir"]);
+    root.end(&[
+        "accept",
+        "account",
+        "browser",
+        "driver",
+        "drivers",
+        "firefox",
+        "plan",
+        "plan_key",
+        "rehearsal",
+        "state_dir",
+        "webdriver",
+    ]);
 
     let mut lines = faults.lines();
     let sources: Vec<&str> =

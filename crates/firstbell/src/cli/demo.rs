@@ -21,7 +21,7 @@ use super::say::{self, Ticks};
 use crate::clock::MachineClock;
 use crate::codes::CodeConfig;
 use crate::config::Account;
-use crate::drivers::{ChromeConfig, DriverConfig};
+use crate::drivers::DriverConfig;
 use crate::http::HyperHttp;
 use crate::login::{Login, Progress};
 use crate::secrets::{Name, Source};
@@ -52,9 +52,9 @@ pub(super) async fn run(args: DemoArgs) -> Exit {
         "A morning against kitesim, a simulation on this machine. No real account, nothing leaves it.",
     );
     let ticks = Ticks::start();
-    let binary = std::env::var_os("FIRSTBELL_BROWSER").map(PathBuf::from);
-    let chrome = ChromeConfig { binary, user: None, headful: args.headful };
-    let drivers = DriverConfig { ladder: vec![args.driver], chrome };
+    let mut drivers = DriverConfig::only(args.driver);
+    drivers.chrome.binary = std::env::var_os("FIRSTBELL_BROWSER").map(PathBuf::from);
+    drivers.show(args.headful);
     let outcome = interruptible(rehearse(&drivers, &ticks)).await;
     ticks.end(outcome.is_ok());
     let times = json!({ "driver": args.driver.as_str(), "ms": ticks.total_ms(), "steps": ticks.steps() });

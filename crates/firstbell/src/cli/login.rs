@@ -25,7 +25,7 @@ pub(super) async fn run(mut context: Context, args: LoginArgs) -> Exit {
     if let Some(driver) = args.driver {
         context.config.drivers.ladder = vec![driver];
     }
-    context.config.drivers.chrome.headful = args.headful;
+    context.config.drivers.show(args.headful);
     let account = match context.account(args.account.account.as_deref()) {
         Ok(account) => account,
         Err(exit) => return exit,

@@ -1,21 +1,120 @@
 //! What is decided while a page is typed into, for every browser engine alike: go on, type once more, or stop.
 
+use std::io;
 use std::time::Duration;
 
 use firstbell_core::origin::Origin;
 use firstbell_core::plan::Submit;
 use firstbell_core::secret::Secret;
+use firstbell_core::sight::{Fill, Seen};
 use serde_json::Value;
+
+use super::view::{Submission, View};
 
 /// A field that sends by itself does so within this of its last character; after it the Enter key is pressed, where the
 /// plan allows that. One request leaves in either case: the engine lets no second one out.
-pub(super) const SENDS_ITSELF: Duration = Duration::from_millis(400);
+const SENDS_ITSELF: Duration = Duration::from_millis(400);
 /// A page that redraws itself while it is typed into is typed into once more, and then not again.
-pub(super) const ATTEMPTS: u8 = 2;
+const ATTEMPTS: u8 = 2;
+
+/// What is pressed.
+#[derive(Clone, Copy)]
+pub(super) enum Keys<'t> {
+    /// These characters, one after the other, all taken in when this is over.
+    Text(&'t str),
+    /// One character, of which nobody waits to see what becomes of it.
+    One(char),
+    /// The Enter key, likewise.
+    Enter,
+}
+
+/// A keyboard, and eyes for what it does, as each browser engine has them.
+pub(super) trait Hands<'p> {
+    /// What is known of the page.
+    fn view(&mut self) -> &mut View<'p>;
+    /// Evaluates an expression of our own script in its own world.
+    async fn ask(&mut self, expression: &str) -> io::Result<Value>;
+    /// Presses and releases keys.
+    async fn press(&mut self, keys: Keys<'_>) -> io::Result<()>;
+    /// Takes in what happens next.
+    async fn turn(&mut self) -> io::Result<()>;
+}
+
+/// Types all fields and has the page send them, once. Returns what stopped it, if something did.
+pub(super) async fn fill<'p>(hands: &mut impl Hands<'p>, fill: &Fill) -> io::Result<Option<Seen>> {
+    hands.view().submission = Submission::Typing;
+    for attempt in 1..=ATTEMPTS {
+        match type_fields(hands, fill).await? {
+            Finding::Ready => break,
+            Finding::Again(_) if attempt < ATTEMPTS => {
+                // What draws itself anew is given the chance to be done with it.
+                let _ = tokio::time::timeout(SENDS_ITSELF, hands.turn()).await;
+            }
+            Finding::Again(why) | Finding::Stop(why) => return Ok(Some(Seen::Untyped { why: why.into() })),
+        }
+    }
+    // From here on one request of this step may leave.
+    hands.view().submission = Submission::Armed(fill.step);
+    hands.view().changed = false;
+    let sends =
+        fill.fields.last().and_then(|(_, mark, text)| Some((*mark, text, split(text, fill.submit).1?)));
+    let Some((mark, text, character)) = sends else {
+        hands.press(Keys::Enter).await?;
+        return Ok(None);
+    };
+    hands.press(Keys::One(character)).await?;
+    if fill.submit == Submit::ItselfOrEnter {
+        let sent = tokio::time::timeout(SENDS_ITSELF, departure(hands)).await;
+        if sent.is_err() && hands.view().never_sent() {
+            let state = hands.ask(&format!("firstbell.state({mark})")).await?;
+            let ready = judge(&hands.view().plan.origin, &state, text.expose().chars().count());
+            if ready == Finding::Ready && hands.view().never_sent() {
+                hands.press(Keys::Enter).await?;
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Types each field but for the character that sends, and sees in the end that all of them still hold it: a page may draw
+/// an earlier one anew while a later one is typed.
+async fn type_fields<'p>(hands: &mut impl Hands<'p>, fill: &Fill) -> io::Result<Finding> {
+    let last = fill.fields.len().saturating_sub(1);
+    let part = |i: usize, text| if i == last { split(text, fill.submit).0 } else { Secret::expose(text) };
+    for (i, (_, mark, text)) in fill.fields.iter().enumerate() {
+        let text = part(i, text);
+        let state = hands.ask(&format!("firstbell.focus({mark})")).await?;
+        match judge(&hands.view().plan.origin, &state, 0) {
+            Finding::Ready => {}
+            other => return Ok(other),
+        }
+        hands.press(Keys::Text(text)).await?;
+        let state = hands.ask(&format!("firstbell.state({mark})")).await?;
+        match judge(&hands.view().plan.origin, &state, text.chars().count()) {
+            Finding::Ready => {}
+            other => return Ok(other),
+        }
+    }
+    for (i, (_, mark, text)) in fill.fields.iter().enumerate() {
+        let held = hands.ask(&format!("firstbell.held({mark})")).await?;
+        if held.as_u64() != u64::try_from(part(i, text).chars().count()).ok() {
+            return Ok(Finding::Again("a field lost what was typed into it"));
+        }
+    }
+    Ok(Finding::Ready)
+}
+
+/// Waits until the armed request has left.
+async fn departure<'p>(hands: &mut impl Hands<'p>) -> io::Result<()> {
+    while hands.view().never_sent() {
+        hands.turn().await?;
+    }
+    Ok(())
+}
 
 /// What our script's word of a field comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Finding {
+enum Finding {
     /// All is as it must be.
     Ready,
     /// The page drew itself anew, or lost characters: nothing is armed, so the fields may be emptied and typed again.
@@ -26,7 +125,7 @@ pub(super) enum Finding {
 
 /// Judges the field that has the focus: page, form and field must be as a secret needs them, and hold as many characters
 /// as were typed. The characters themselves are never read.
-pub(super) fn judge(own: &Origin, state: &Value, length: usize) -> Finding {
+fn judge(own: &Origin, state: &Value, length: usize) -> Finding {
     let is_ours = |key: &str| {
         let origin = state[key].as_str().and_then(|text| Origin::parse(text).ok());
         origin.as_ref() == Some(own)
@@ -53,7 +152,7 @@ pub(super) fn judge(own: &Origin, state: &Value, length: usize) -> Finding {
 }
 
 /// What is typed before a request may leave, and the character that makes a field send, where it sends by itself.
-pub(super) fn split(text: &Secret, submit: Submit) -> (&str, Option<char>) {
+fn split(text: &Secret, submit: Submit) -> (&str, Option<char>) {
     let text = text.expose();
     match (submit, text.char_indices().next_back()) {
         (Submit::Itself | Submit::ItselfOrEnter, Some((at, character))) => (&text[..at], Some(character)),

@@ -26,11 +26,6 @@ pub(super) enum Submission {
 }
 
 impl Submission {
-    /// Whether a secret is in the page that is not answered yet: nothing but the armed request may carry anything away.
-    pub(super) fn is_guarded(self) -> bool {
-        matches!(self, Submission::Typing | Submission::Armed(_) | Submission::Sent(_))
-    }
-
     /// Whether it left and nobody knows what became of it. An armed request waits for our word, so that it has not.
     pub(super) fn in_flight(self) -> bool {
         matches!(self, Submission::Sent(_))
@@ -75,6 +70,8 @@ pub(super) struct View<'a> {
     pub(super) lost: Option<(bool, String)>,
     pub(super) insecure: Option<TlsFault>,
     pub(super) submission: Submission,
+    /// The answer to the submission has begun to arrive, and only its body is still to be read.
+    pub(super) answering: bool,
 }
 
 impl<'a> View<'a> {
@@ -92,6 +89,7 @@ impl<'a> View<'a> {
             lost: None,
             insecure: None,
             submission: Submission::None,
+            answering: false,
         }
     }
 
@@ -169,7 +167,7 @@ impl<'a> View<'a> {
                 self.away = Some(Secret::new(text.to_owned()));
                 return Ruling::Away;
             }
-            if self.submission.is_guarded() {
+            if self.is_guarded() {
                 // A form without its script would put what was typed into an address.
                 let left = self.submission.in_flight();
                 self.lost = Some((left, "the page left instead of sending the form".into()));
@@ -182,9 +180,10 @@ impl<'a> View<'a> {
                 return Ruling::Stop;
             }
             self.submission = Submission::Sent(step);
+            self.answering = false;
             return Ruling::Pass;
         }
-        if self.submission.is_guarded() && (method != "GET" || purpose == Purpose::Active) {
+        if self.is_guarded() && (method != "GET" || purpose == Purpose::Active) {
             return Ruling::Stop;
         }
         let listed = url.as_ref().is_some_and(|url| {
@@ -192,6 +191,12 @@ impl<'a> View<'a> {
                 && url.host_str().is_some_and(|host| self.plan.hosts.iter().any(|h| h == host))
         });
         if own || listed { Ruling::Pass } else { Ruling::Stop }
+    }
+
+    /// Whether a secret is in the page that is not answered yet: nothing but the armed request may carry anything away.
+    fn is_guarded(&self) -> bool {
+        !self.answering
+            && matches!(self.submission, Submission::Typing | Submission::Armed(_) | Submission::Sent(_))
     }
 
     /// The step whose request goes to this address.
@@ -234,6 +239,7 @@ impl<'a> View<'a> {
         if self.submission == Submission::Sent(answer.after) {
             self.submission = Submission::Answered(answer.after);
         }
+        self.answering = false;
         self.answer = Some(answer);
         self.changed = true;
     }

@@ -16,7 +16,10 @@ use firstbell_core::sight::{Action, Seen};
 use self::page::Page;
 use self::pipe::Pipe;
 pub use self::program::ChromeConfig;
+pub(super) use self::program::find;
 use super::group::Group;
+use super::sandbox;
+use super::typing as hands;
 use crate::ports::{Driver, Soon};
 
 /// A browser that has not answered within this does not start.
@@ -28,6 +31,7 @@ const TYPE: Duration = Duration::from_secs(20);
 pub(super) struct ChromeDriver<'a> {
     page: Page<'a>,
     process: Group,
+    proven: bool,
 }
 
 impl<'a> ChromeDriver<'a> {
@@ -43,7 +47,7 @@ impl<'a> ChromeDriver<'a> {
         match tokio::time::timeout(START, Page::open(plan, pipe)).await {
             Ok(Ok(page)) => {
                 page::drain(ends.errors);
-                Ok(ChromeDriver { page, process })
+                Ok(ChromeDriver { page, process, proven: false })
             }
             Ok(Err(_)) => {
                 let failure = {
@@ -65,12 +69,18 @@ impl<'a> ChromeDriver<'a> {
                 Ok(()) => wait_ms,
                 Err(_) => return self.page.view.gone("the browser ended"),
             },
-            Action::Fill(fill) => match tokio::time::timeout(TYPE, self.page.fill(&fill)).await {
-                Ok(Ok(None)) => fill.wait_ms,
-                Ok(Ok(Some(seen))) => return Ok(seen),
-                Ok(Err(_)) => return self.page.view.gone("the browser ended"),
-                Err(_) => return self.page.view.gone("the page hung"),
-            },
+            Action::Fill(fill) => {
+                if !self.proven {
+                    sandbox::prove(self.process.pid())?;
+                    self.proven = true;
+                }
+                match tokio::time::timeout(TYPE, hands::fill(&mut self.page, &fill)).await {
+                    Ok(Ok(None)) => fill.wait_ms,
+                    Ok(Ok(Some(seen))) => return Ok(seen),
+                    Ok(Err(_)) => return self.page.view.gone("the browser ended"),
+                    Err(_) => return self.page.view.gone("the page hung"),
+                }
+            }
             Action::Look { wait_ms } => wait_ms,
         };
         match tokio::time::timeout(Duration::from_millis(wait_ms), self.page.news()).await {

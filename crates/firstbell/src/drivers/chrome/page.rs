@@ -106,12 +106,12 @@ impl<'a> Page<'a> {
             if let Some(seen) = self.view.news() {
                 return Ok(seen);
             }
-            self.turn().await?;
+            self.take_next().await?;
         }
     }
 
     /// Takes in what happens next.
-    pub(super) async fn turn(&mut self) -> io::Result<()> {
+    pub(super) async fn take_next(&mut self) -> io::Result<()> {
         let incoming = self.pipe.next().await?;
         self.take(incoming).await
     }
