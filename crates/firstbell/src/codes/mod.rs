@@ -34,7 +34,8 @@ impl CodeConfig {
             true => Err("cannot hold a zero byte".to_owned()),
             false => Ok(text.to_owned()),
         };
-        let command = table.texts("command", word).map(CodeConfig::Command);
+        let words = table.texts("command", word);
+        let command = table.asked("command").then_some(CodeConfig::Command(words.unwrap_or_default()));
         if let Some(CodeConfig::Command(words)) = &command
             && words.first().is_none_or(String::is_empty)
         {
