@@ -107,6 +107,7 @@ async fn rehearse(drivers: &DriverConfig, ticks: &Ticks) -> Result<(Account, Tok
         http: &http,
         clock: &clock,
         codes: None,
+        album: None,
         progress: ticks,
     };
     login.probe(&token.access).await?;
