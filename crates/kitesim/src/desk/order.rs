@@ -56,6 +56,9 @@ pub(crate) struct Order {
     pub(crate) guid: String,
     #[serde(skip)]
     pub(super) placed: Timestamp,
+    /// The second of its last fill, in which there is no other.
+    #[serde(skip)]
+    pub(super) filled_in: Option<i64>,
     #[serde(skip)]
     pub(super) modifications: u32,
     #[serde(skip)]

@@ -62,6 +62,7 @@ pub(super) async fn page(State(world): Shared) -> Response {
     content += &faults_part(&world, &seen);
     content += &table("Last submissions", &["at", "kind", "user_id", "verdict"], &seen["submissions"]);
     content += &table("Last exchanges", &["at", "verdict"], &seen["exchanges"]);
+    content += &table("Last postbacks", &["at", "order_id", "status", "answer"], &seen["postbacks"]);
     content += &table("Last requests", &["method", "path", "status"], &seen["requests"]);
     let mut response = html::page(StatusCode::OK, "kitesim: control page", &content);
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
@@ -88,6 +89,10 @@ fn pull(world: &Arc<World>, form: &Fields) -> Result<(), Vec<String>> {
             if !truth.clock.advance(seconds) {
                 return Err(vec!["with: no calendar reaches that far".to_owned()]);
             }
+        }
+        "speed" => {
+            let speed = with.parse().map_err(|_error| vec!["with: must be a number".to_owned()])?;
+            truth.clock.hurry(speed);
         }
         "morning" => to_next_morning(&mut truth.clock),
         "set" => {
@@ -127,13 +132,19 @@ fn to_next_morning(clock: &mut Clock) {
 fn clock_part(seen: &Value) -> String {
     let now = shown(&seen["now"]);
     let state = if seen["frozen"] == true { "stands still" } else { "runs" };
-    let mut part = format!("<h2>Clock</h2><p><b>{now}</b> in India; it {state}.</p>");
+    let speed = &seen["speed"];
+    let mut part = format!("<h2>Clock</h2><p><b>{now}</b> in India; it {state} ({speed} s a second).</p>");
     part += &button("freeze", "", "Freeze");
     part += &button("run", "", "Run");
     for (seconds, label) in [("30", "+30 s"), ("300", "+5 min"), ("3600", "+1 h"), ("86400", "+1 day")] {
         part += &button("advance", seconds, label);
     }
     part += &button("morning", "", "To the next 06:01");
+    for (speed, label) in
+        [("1", "Real time"), ("60", "A minute a second"), ("22500", "A trading day a second")]
+    {
+        part += &button("speed", speed, label);
+    }
     part += "<form method=\"post\" action=\"/control\"><input type=\"hidden\" name=\"do\" value=\"set\">\
         <input name=\"with\" size=\"28\" placeholder=\"2026-10-05T08:30:00+05:30\" aria-label=\"Moment\"> \
         <button>Set</button></form>";

@@ -4,12 +4,9 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::{Value, json};
 
-use super::hours::{day_start, india, later, trades_on};
+use super::hours::{DAY_S, day_start, india, later};
 use super::{Instrument, Market};
 use crate::clock;
-
-/// The trading day from 09:15 to 15:30.
-const DAY_S: i64 = 22_500;
 
 /// How long one candle is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +69,7 @@ fn civil(text: &str) -> Option<DateTime> {
 impl Market {
     /// The candles of a range that have begun by now, oldest first.
     pub(crate) fn candles(
-        self,
+        &self,
         one: &Instrument,
         interval: Interval,
         range: Range,
@@ -82,7 +79,7 @@ impl Market {
         let mut list = Vec::new();
         let mut day = range.from.date();
         while india(day.to_datetime(Time::midnight())) <= to {
-            let starts = if trades_on(day) { starts(interval, day) } else { Vec::new() };
+            let starts = if self.calendar.trades_on(day) { starts(interval, day) } else { Vec::new() };
             for (label, start, length_s) in starts {
                 if label >= from && start <= to {
                     list.push(self.candle(one, label, start, length_s));
@@ -95,7 +92,7 @@ impl Market {
     }
 
     /// Time, open, high, low, close, volume and open interest.
-    fn candle(self, one: &Instrument, label: Timestamp, start: Timestamp, length_s: i64) -> Vec<Value> {
+    fn candle(&self, one: &Instrument, label: Timestamp, start: Timestamp, length_s: i64) -> Vec<Value> {
         let end = later(start, length_s - 1);
         let [open, high, low, close] = self.bar(one, start, end);
         let label = clock::in_india(label).strftime("%Y-%m-%dT%H:%M:%S+0530").to_string();
@@ -134,12 +131,12 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::market::by_token;
+    use crate::market::{Calendar, by_token};
 
     #[test]
     fn a_trading_day_has_its_candles() {
         let one = by_token(256_265, date(2026, 10, 5)).unwrap();
-        let market = Market { seed: 1 };
+        let market = Market::new(1, Calendar::default());
         let range = Range::read("2026-10-01", "2026-10-05").unwrap();
         let now: Timestamp = "2026-10-06T12:00:00+05:30".parse().unwrap();
         // Friday is a holiday.

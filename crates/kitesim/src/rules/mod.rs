@@ -78,6 +78,11 @@ impl Rules {
         self.ledger.web = Recent::default();
     }
 
+    /// Ends every access token, as a login elsewhere may.
+    pub(crate) fn end_all_tokens(&mut self) {
+        self.ledger.tokens = Recent::default();
+    }
+
     /// A login on the website, which may end access tokens or bar them from the ticker.
     pub(crate) fn web_login(&mut self) {
         match self.settings.web_login {

@@ -7,6 +7,7 @@ mod when;
 
 use serde_json::{Map, Value};
 
+use crate::clock::ClockOrder;
 use crate::faults::Fault;
 use crate::settings::Settings;
 
@@ -17,6 +18,8 @@ const MOST_FAULTS: usize = 100;
 #[derive(Debug, Default)]
 pub(crate) struct Scenario {
     switches: Map<String, Value>,
+    /// What is asked of the clock.
+    pub(crate) clock: ClockOrder,
     /// The faults, when the scenario speaks of faults at all.
     pub(crate) faults: Option<Vec<Fault>>,
 }
@@ -38,7 +41,7 @@ pub(crate) fn from_toml(text: &str) -> Result<Scenario, Vec<String>> {
 /// Reads a scenario of the same shape in JSON.
 pub(crate) fn from_json(value: &Value) -> Result<Scenario, Vec<String>> {
     let Value::Object(given) = value else {
-        return Err(vec!["a scenario is one object with `settings` and `fault`".to_owned()]);
+        return Err(vec!["a scenario is one object with `settings`, `clock` and `fault`".to_owned()]);
     };
     let mut complaints = Vec::new();
     let mut scenario = Scenario::default();
@@ -48,6 +51,13 @@ pub(crate) fn from_json(value: &Value) -> Result<Scenario, Vec<String>> {
                 switches::read(given, &mut Settings::default(), &mut complaints);
                 scenario.switches = given.clone();
             }
+            ("clock", value) => match serde_json::from_value::<ClockOrder>(value.clone()) {
+                Ok(order) => {
+                    complaints.extend(order.complaints().into_iter().map(|one| format!("clock.{one}")));
+                    scenario.clock = order;
+                }
+                Err(error) => complaints.push(format!("clock: {error}")),
+            },
             ("settings", _) => complaints.push("settings: must be a table".to_owned()),
             ("fault", Value::Array(list)) if list.len() <= MOST_FAULTS => {
                 let read = list.iter().enumerate();
@@ -55,7 +65,7 @@ pub(crate) fn from_json(value: &Value) -> Result<Scenario, Vec<String>> {
                 scenario.faults = Some(faults.collect());
             }
             ("fault", _) => complaints.push(format!("fault: must be a list of at most {MOST_FAULTS} tables")),
-            _ => complaints.push(format!("{key}: unknown; a scenario has `settings` and `fault`")),
+            _ => complaints.push(format!("{key}: unknown; a scenario has `settings`, `clock` and `fault`")),
         }
     }
     if complaints.is_empty() { Ok(scenario) } else { Err(complaints) }

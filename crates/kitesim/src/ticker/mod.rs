@@ -1,5 +1,9 @@
 //! The ticker: prices in Kite's binary form and order updates as text, over a WebSocket (Kite Connect docs, /websocket).
 
+mod board;
+
+pub(crate) use board::Board;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,59 +14,88 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-use crate::clock;
 use crate::envelope::{self, Kind};
+use crate::faults::Place;
 use crate::fields::Fields;
 use crate::frames::{self, Kind as Frame};
-use crate::market::{Instrument, Market, everything};
+use crate::mishap;
 use crate::world::World;
+use board::Mode;
 
-/// How often a connection looks for order updates and for the death of its token.
-const LOOK: Duration = Duration::from_millis(200);
-/// Every so many looks, that is once a second, ticks or a heartbeat are sent.
+/// How often a connection looks for order updates and for the death of its token, while the clock runs as usual.
+const LOOK_MS: u64 = 200;
+/// A clock that is faster brings more looks, until this often.
+const SHORTEST_LOOK_MS: u64 = 4;
+/// Every so many looks, that is once a simulated second or as often as can be, ticks or a heartbeat are sent.
 const LOOKS_A_TICK: u32 = 5;
 /// Kite Connect docs, WebSocket: how many instruments one connection takes.
 const MOST_INSTRUMENTS: usize = 3_000;
 /// A client that talks faster than it is heard waits.
 const MOST_UNHEARD: usize = 16;
 
-/// How much is told of an instrument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Ltp,
-    Quote,
-    Full,
-}
-
 /// One open connection.
 struct Line {
     world: Arc<World>,
+    board: Board,
+    cuts: watch::Receiver<u64>,
     api_key: String,
     access_token: String,
     wanted: BTreeMap<u32, Mode>,
     steps: BTreeMap<String, usize>,
 }
 
+/// A seat among the connections that the app may have.
+struct Seat(Arc<World>);
+
+impl Seat {
+    fn take(world: &Arc<World>) -> Option<Seat> {
+        let mut truth = world.lock();
+        let free = truth.tickers < truth.rules.settings.ticker_connections;
+        truth.tickers += u32::from(free);
+        free.then(|| Seat(Arc::clone(world)))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut truth = self.0.lock();
+        truth.tickers = truth.tickers.saturating_sub(1);
+    }
+}
+
 /// Takes requests for a WebSocket at the root, where the real ticker stands; everything else goes on.
-pub(crate) async fn doorway(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
+pub(crate) async fn doorway(
+    State((world, board)): State<(Arc<World>, Board)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let upgrade = request.headers().get(header::UPGRADE);
     let asks = upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
     if !asks || request.uri().path() != "/" {
         return next.run(request).await;
     }
+    mishap::under(&world, Place::Ticker, |_strike| open(&world, board, request)).await
+}
+
+fn open(world: &Arc<World>, board: Board, request: Request) -> Response {
     let query = Fields::decode(request.uri().query().unwrap_or_default().as_bytes());
     let field = |name: &str| query.first(name).unwrap_or_default().to_owned();
-    let (wanted, steps) = (BTreeMap::new(), BTreeMap::new());
-    let (api_key, access_token) = (field("api_key"), field("access_token"));
-    let mut line = Line { world, api_key, access_token, wanted, steps };
+    let mut line = Line {
+        world: Arc::clone(world),
+        board,
+        cuts: world.cuts.subscribe(),
+        api_key: field("api_key"),
+        access_token: field("access_token"),
+        wanted: BTreeMap::new(),
+        steps: BTreeMap::new(),
+    };
     if !line.lives() {
         return envelope::refusal(Kind::Token, "Authentication failed.");
     }
-    let Ok(seat) = Arc::clone(&line.world.tickers).try_acquire_owned() else {
+    let Some(seat) = Seat::take(world) else {
         return envelope::refusal_with(StatusCode::TOO_MANY_REQUESTS, Kind::Network, "Too many requests");
     };
     let Some(accept) = frames::accept(request.headers()) else {
@@ -98,20 +131,22 @@ impl Line {
                 }
             }
         });
-        let mut look = tokio::time::interval(LOOK);
+        let mut look = Box::pin(tokio::time::sleep(Duration::ZERO));
         let mut looks = 0_u32;
-        'open: loop {
+        let polite = 'open: loop {
             let messages = tokio::select! {
                 message = hears.recv() => match message {
                     Some((Frame::Text, text)) => self.obey(&text).into_iter().collect(),
                     Some((Frame::Ping, bytes)) => vec![(Frame::Pong, bytes)],
-                    Some((Frame::Close, _)) | None => break 'open,
+                    Some((Frame::Close, _)) | None => break 'open true,
                     Some(_) => Vec::new(),
                 },
-                _ = look.tick() => {
+                _ = self.cuts.changed() => break 'open false,
+                () = look.as_mut() => {
                     if !self.lives() {
-                        break 'open;
+                        break 'open true;
                     }
+                    look.set(tokio::time::sleep(self.pause()));
                     let tick = looks.is_multiple_of(LOOKS_A_TICK);
                     looks = looks.wrapping_add(1);
                     let news = self.news().into_iter().map(|order| told("order", &order));
@@ -120,13 +155,15 @@ impl Line {
             };
             for (kind, bytes) in messages {
                 if frames::write(&mut to, kind, &bytes).await.is_err() {
-                    break 'open;
+                    break 'open true;
                 }
             }
-        }
+        };
         reader.abort();
-        // 1000, a normal end; whether the farewell arrives does not matter.
-        let _gone = frames::write(&mut to, Frame::Close, &1_000_u16.to_be_bytes()).await;
+        if polite {
+            // 1000, a normal end; whether the farewell arrives does not matter.
+            let _gone = frames::write(&mut to, Frame::Close, &1_000_u16.to_be_bytes()).await;
+        }
     }
 
     fn lives(&self) -> bool {
@@ -135,12 +172,17 @@ impl Line {
         truth.rules.opens_ticker(&self.api_key, &self.access_token, now)
     }
 
+    /// How long until the next look.
+    fn pause(&self) -> Duration {
+        let speed = u64::from(self.world.lock().clock.speed()).max(1);
+        Duration::from_millis((LOOK_MS / speed).max(SHORTEST_LOOK_MS))
+    }
+
     /// The orders that changed since the last look.
     fn news(&mut self) -> Vec<Value> {
         let mut truth = self.world.lock();
-        let (now, market) = (truth.clock.now(), Market { seed: truth.rules.settings.seed });
-        truth.desk.settle(market, now);
-        truth.desk.changes(&mut self.steps)
+        let now = truth.clock.now();
+        truth.settled_desk(now).changes(&mut self.steps)
     }
 
     /// Does what a text message asks for; gives a complaint when it cannot.
@@ -180,94 +222,16 @@ impl Line {
         None
     }
 
-    /// One frame with a packet for each instrument, or the heartbeat of one byte when there is none.
     fn ticks(&self) -> Vec<u8> {
-        let truth = self.world.lock();
-        let (now, market) = (truth.clock.now(), Market { seed: truth.rules.settings.seed });
-        drop(truth);
-        let all = everything(clock::in_india(now).date());
-        let known = all.iter().filter_map(|one| Some((one, *self.wanted.get(&one.token)?)));
-        let packets: Vec<Vec<u8>> = known.map(|(one, mode)| packet(market, one, mode, now)).collect();
-        if packets.is_empty() {
-            return vec![0];
-        }
-        let mut frame = short(packets.len()).to_vec();
-        for packet in packets {
-            frame.extend(short(packet.len()));
-            frame.extend(packet);
-        }
-        frame
+        let (market, now) = {
+            let truth = self.world.lock();
+            (truth.market(), truth.clock.now())
+        };
+        self.board.frame(&market, &self.wanted, now)
     }
 }
 
 /// A text message of a type.
 fn told(kind: &str, data: &Value) -> (Frame, Vec<u8>) {
     (Frame::Text, json!({"type": kind, "data": data}).to_string().into_bytes())
-}
-
-/// One instrument; all numbers are big-endian, prices in parts of a rupee.
-fn packet(market: Market, one: &Instrument, mode: Mode, now: Timestamp) -> Vec<u8> {
-    let quote = market.quote(one, now);
-    let parts = match one.exchange {
-        "CDS" => 10_000_000.0,
-        "BCD" => 10_000.0,
-        _ => 100.0,
-    };
-    let price = |value: &Value| (value.as_f64().unwrap_or(0.0) * parts).round() as i32;
-    let count = |value: &Value| i32::try_from(value.as_i64().unwrap_or(0)).unwrap_or(i32::MAX);
-    let bar = &quote["ohlc"];
-    let [open, high, low, close] = ["open", "high", "low", "close"].map(|name| price(&bar[name]));
-    let last = price(&quote["last_price"]);
-    let moment = i32::try_from(now.as_second()).unwrap_or(i32::MAX);
-    let mut words = vec![one.token.cast_signed(), last];
-    if mode != Mode::Ltp && !one.tradable() {
-        words.extend([high, low, open, close, last.saturating_sub(close)]);
-        if mode == Mode::Full {
-            words.push(moment);
-        }
-    } else if mode != Mode::Ltp {
-        words.push(count(&quote["last_quantity"]));
-        words.push(price(&quote["average_price"]));
-        words.extend(["volume", "buy_quantity", "sell_quantity"].map(|name| count(&quote[name])));
-        words.extend([open, high, low, close]);
-    }
-    let deep = mode == Mode::Full && one.tradable();
-    if deep {
-        words.push(moment);
-        words.extend(["oi", "oi_day_high", "oi_day_low"].map(|name| count(&quote[name])));
-        words.push(moment);
-    }
-    let mut bytes: Vec<u8> = words.into_iter().flat_map(i32::to_be_bytes).collect();
-    let sides = ["buy", "sell"].map(|side| quote["depth"][side].as_array().cloned().unwrap_or_default());
-    for row in sides.iter().flatten().filter(|_| deep) {
-        bytes.extend(count(&row["quantity"]).to_be_bytes());
-        bytes.extend(price(&row["price"]).to_be_bytes());
-        bytes.extend(short(usize::try_from(count(&row["orders"])).unwrap_or(0)));
-        bytes.extend([0, 0]);
-    }
-    bytes
-}
-
-fn short(number: usize) -> [u8; 2] {
-    u16::try_from(number).unwrap_or(u16::MAX).to_be_bytes()
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::civil::date;
-
-    use super::*;
-
-    #[test]
-    fn packets_have_the_lengths_that_clients_tell_them_by() {
-        let now: Timestamp = "2026-10-05T12:00:00+05:30".parse().unwrap();
-        let all = everything(date(2026, 10, 5));
-        let length = |token: u32, mode: Mode| {
-            let one = all.iter().find(|one| one.token == token).unwrap();
-            packet(Market { seed: 1 }, one, mode, now).len()
-        };
-        for (mode, share, index) in [(Mode::Ltp, 8, 8), (Mode::Quote, 44, 28), (Mode::Full, 184, 32)] {
-            assert_eq!((length(408_065, mode), length(256_265, mode)), (share, index));
-        }
-    }
 }
