@@ -23,7 +23,7 @@ fn under(fault: &Value) -> Sim {
 fn raw(sim: &Sim, ask: Ask) -> Vec<u8> {
     let mut line = Line::to(sim.site());
     line.send(&ask.header("Connection", "close")).expect("it is sent");
-    line.finish().expect("it is read to its end")
+    line.rest().expect("it is read to its end")
 }
 
 fn head_and_body(bytes: &[u8]) -> (String, &[u8]) {
