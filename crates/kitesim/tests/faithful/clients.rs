@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::orders::Trader;
-use crate::support::{Browser, Line, Sim, get, refusal};
+use crate::support::{Browser, Line, MORNING, Sim, get, refusal};
 
 /// A client's program that does an errand and tells of it in lines of JSON.
 struct Client {
@@ -112,6 +112,37 @@ fn row_22_row_24_row_25_every_method_of_the_official_javascript_client_and_its_e
     assert_eq!(client.hear(), json!({"hooks": 1}));
     assert_eq!(client.hear(), json!({"left_out": []}));
     client.end();
+}
+
+/// Both clients' unit suites send no token and look at the kind of what comes back.
+#[test]
+fn row_26_row_27_every_method_of_both_official_clients_against_replay() {
+    let sim = Sim::with(&["--replay", "--clock", MORNING], None);
+    let root = json!({"root": format!("http://{}", sim.site())});
+    let mut client = Client::sent(python("replay.py"), &root);
+    let told = client.hear();
+    assert_eq!(told["left_out"], json!([]));
+    assert_eq!(told["rest"], json!(["dict", "dict", "dict", "list"]));
+    let kind = |name: &str| told["kinds"][name].as_str().expect("it was called").to_owned();
+    for name in
+        ["orders", "trades", "holdings", "instruments", "mf_instruments", "historical_data", "get_gtts"]
+    {
+        assert_eq!(kind(name), "list", "{name}");
+    }
+    for name in ["profile", "margins", "positions", "quote", "place_gtt", "basket_order_margins"] {
+        assert_eq!(kind(name), "dict", "{name}");
+    }
+    assert_eq!((kind("place_order"), kind("invalidate_access_token")), ("str".to_owned(), "bool".to_owned()));
+    client.end();
+    let mut client = Client::sent(node("replay.js"), &root);
+    let told = client.hear();
+    assert_eq!((&told["left_out"], &told["child"].is_string()), (&json!([]), &true));
+    assert_eq!(
+        (&told["kinds"]["getInstruments"], &told["kinds"]["getQuote"]),
+        (&json!("list"), &json!("object"))
+    );
+    client.end();
+    assert_eq!(sim.seen()["live_tokens"], 0);
 }
 
 /// What a ticker of an official client is told to do.
