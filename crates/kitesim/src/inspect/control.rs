@@ -32,22 +32,22 @@ const SHOWN: usize = 20;
 
 /// The ready scenarios that have a button.
 const BUTTONS: [(&str, &str); 16] = [
-    ("wrong-password", include_str!("../../scenarios/wrong-password.toml")),
-    ("wrong-code", include_str!("../../scenarios/wrong-code.toml")),
-    ("blocked", include_str!("../../scenarios/blocked.toml")),
-    ("slow", include_str!("../../scenarios/slow.toml")),
-    ("drip", include_str!("../../scenarios/drip.toml")),
-    ("reset-before", include_str!("../../scenarios/reset-before.toml")),
-    ("reset-after", include_str!("../../scenarios/reset-after.toml")),
-    ("unknown-page", include_str!("../../scenarios/unknown-page.toml")),
-    ("html-instead-of-json", include_str!("../../scenarios/html-instead-of-json.toml")),
-    ("too-many-requests", include_str!("../../scenarios/too-many-requests.toml")),
-    ("renamed-ids", include_str!("../../scenarios/renamed-ids.toml")),
-    ("decoy-fields", include_str!("../../scenarios/decoy-fields.toml")),
-    ("late-rendering", include_str!("../../scenarios/late-rendering.toml")),
-    ("half-loaded", include_str!("../../scenarios/half-loaded.toml")),
-    ("truncated", include_str!("../../scenarios/truncated.toml")),
-    ("dead-on-arrival", include_str!("../../scenarios/dead-on-arrival.toml")),
+    ("wrong-password", include_str!("../../scenarios/f48-wrong-password.toml")),
+    ("wrong-code", include_str!("../../scenarios/f51-wrong-code.toml")),
+    ("blocked", include_str!("../../scenarios/f49-blocked.toml")),
+    ("slow", include_str!("../../scenarios/f05-slow.toml")),
+    ("drip", include_str!("../../scenarios/f14-drip.toml")),
+    ("reset-before", include_str!("../../scenarios/f04-reset-before.toml")),
+    ("reset-after", include_str!("../../scenarios/f05-reset-after.toml")),
+    ("unknown-page", include_str!("../../scenarios/f20-unknown-page.toml")),
+    ("html-instead-of-json", include_str!("../../scenarios/f13-html-instead-of-json.toml")),
+    ("too-many-requests", include_str!("../../scenarios/f12-too-many-requests.toml")),
+    ("renamed-ids", include_str!("../../scenarios/f20-renamed-ids.toml")),
+    ("decoy-fields", include_str!("../../scenarios/f21-decoy-fields.toml")),
+    ("late-rendering", include_str!("../../scenarios/f18-late-rendering.toml")),
+    ("half-loaded", include_str!("../../scenarios/f19-half-loaded.toml")),
+    ("truncated", include_str!("../../scenarios/f15-truncated.toml")),
+    ("dead-on-arrival", include_str!("../../scenarios/f68-dead-on-arrival.toml")),
 ];
 
 /// `GET /`.
