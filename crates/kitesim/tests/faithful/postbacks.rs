@@ -1,7 +1,10 @@
 //! Postbacks to a URL on this machine, with the checksum that clients verify, and orders that fill in parts.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
@@ -10,37 +13,53 @@ use sha2::{Digest, Sha256};
 use crate::orders::Trader;
 use crate::support::{Line, delete, get, post, put};
 
+/// A test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A program that waits for postbacks, and says yes to each.
-struct Receiver(TcpListener);
+struct Receiver {
+    url: String,
+    letters: mpsc::Receiver<Value>,
+}
 
 impl Receiver {
     fn open() -> Receiver {
-        Receiver(TcpListener::bind("127.0.0.1:0").expect("a free port"))
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}/postback?app=mine", self.0.local_addr().expect("it has an address"))
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}/postback?app=mine", listener.local_addr().expect("it has an address"));
+        let (tell, letters) = mpsc::channel();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if tell.send(taken(stream.expect("a postback comes"))).is_err() {
+                    return;
+                }
+            }
+        });
+        Receiver { url, letters }
     }
 
     /// The next postback.
     fn hear(&self) -> Value {
-        let (stream, _) = self.0.accept().expect("a postback comes");
-        let mut reader = BufReader::new(stream);
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            assert!(reader.read_line(&mut head).expect("a line") > 0, "{head}");
-        }
-        let head = head.to_ascii_lowercase();
-        assert!(head.starts_with("post /postback?app=mine http/1.1\r\n"), "{head}");
-        assert!(head.contains("content-type: application/json"), "{head}");
-        let length =
-            head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()).expect("a length");
-        let mut body = vec![0; length.parse().expect("a number")];
-        reader.read_exact(&mut body).expect("the body is whole");
-        let reply = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n";
-        reader.get_mut().write_all(reply).expect("it is answered");
-        serde_json::from_slice(&body).expect("it is JSON")
+        self.letters.recv_timeout(PATIENCE).expect("a postback comes")
     }
+}
+
+/// Reads one postback, and answers it.
+fn taken(stream: TcpStream) -> Value {
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(reader.read_line(&mut head).expect("a line") > 0, "{head}");
+    }
+    let head = head.to_ascii_lowercase();
+    assert!(head.starts_with("post /postback?app=mine http/1.1\r\n"), "{head}");
+    assert!(head.contains("content-type: application/json"), "{head}");
+    let length =
+        head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()).expect("a length");
+    let mut body = vec![0; length.parse().expect("a number")];
+    reader.read_exact(&mut body).expect("the body is whole");
+    let reply = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n";
+    reader.get_mut().write_all(reply).expect("it is answered");
+    serde_json::from_slice(&body).expect("it is JSON")
 }
 
 fn quantities(letter: &Value) -> [i64; 3] {
@@ -51,7 +70,7 @@ fn quantities(letter: &Value) -> [i64; 3] {
 #[test]
 fn postbacks_tell_what_becomes_of_an_order() {
     let receiver = Receiver::open();
-    let trader = Trader::under(&json!({"rate_limits": "off", "postback": receiver.url()}));
+    let trader = Trader::under(&json!({"rate_limits": "off", "postback": receiver.url}));
     let order_id = trader.ordered("regular", &[("price", "1000"), ("tag", "mine")]);
     trader.data(put(&format!("/orders/regular/{order_id}")).form(&[("quantity", "2")]));
     let changed = receiver.hear();
@@ -109,8 +128,7 @@ fn postbacks_never_leave_the_machine() {
 #[test]
 fn row_27_orders_may_fill_in_parts() {
     let receiver = Receiver::open();
-    let trader =
-        Trader::under(&json!({"rate_limits": "off", "fills": "partial", "postback": receiver.url()}));
+    let trader = Trader::under(&json!({"rate_limits": "off", "fills": "partial", "postback": receiver.url}));
     let fields = [("order_type", "MARKET"), ("market_protection", "-1"), ("quantity", "8")];
     let order_id = trader.ordered("regular", &fields);
     let of = |order_id: &str| {

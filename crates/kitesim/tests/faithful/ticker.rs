@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::orders::Trader;
-use crate::support::{Ask, Line, Reply, get, refusal};
+use crate::support::{Ask, Line, Reply, get, refusal, started};
 
 /// One open connection of somebody with a token.
 pub(crate) struct Socket(Line);
@@ -206,9 +206,4 @@ fn row_20_a_trading_day_passes_in_a_second() {
     for moment in filled {
         assert!(("2026-10-05 09:15:00".."2026-10-05 15:30:01").contains(&moment.as_str()), "{moment}");
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the host's time is what this test is about")]
-fn started() -> std::time::Instant {
-    std::time::Instant::now()
 }

@@ -161,17 +161,27 @@ fn the_authority_is_kept_private_and_bound() {
 }
 
 #[test]
-fn row_34_certificates_may_be_expired_or_for_another_name() {
+fn row_34_certificates_may_be_expired_early_or_of_others_and_handshakes_refused() {
     let folder = folder("bad");
     let sim = start(&folder);
     // curl's code 60: the certificate cannot be verified.
-    for (deed, reason) in [("certificate-expired", "expired"), ("certificate-other-name", "name")] {
+    let deeds = [
+        ("certificate-expired", "expired"),
+        ("certificate-other-name", "name"),
+        ("certificate-early", "not yet valid"),
+        ("certificate-stranger", "certificate"),
+    ];
+    for (deed, reason) in deeds {
         sim.lever("/faults", &json!({"fault": [{"at": "handshake", "do": deed, "call": 1}]}));
         let (code, told) = curl(&sim, &folder, &["https://kite.zerodha.com/"]);
         assert_eq!(code, Some(60), "{told}");
         assert!(told.contains(reason), "{deed}: {told}");
         assert_eq!(curl(&sim, &folder, &["-o", "/dev/null", "https://kite.zerodha.com/"]).0, Some(0));
     }
+    sim.lever("/faults", &json!({"fault": [{"at": "handshake", "do": "handshake-refused", "call": 1}]}));
+    // curl's code 35: the handshake failed.
+    let (code, told) = curl(&sim, &folder, &["https://kite.zerodha.com/"]);
+    assert_eq!(code, Some(35), "{told}");
     sim.lever("/faults", &json!({"fault": [{"at": "login", "do": "reset-before"}]}));
     let (code, _) = curl(&sim, &folder, &["-d", "user_id=AB1234", "https://kite.zerodha.com/api/login"]);
     assert!(matches!(code, Some(52 | 56)), "{code:?}");
