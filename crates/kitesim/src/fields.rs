@@ -91,6 +91,8 @@ pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::*;
 
@@ -112,5 +114,35 @@ mod tests {
         assert_eq!(cookie(&headers, "enctoken"), Some("x/+=="));
         assert_eq!(cookie(&headers, "kf_session"), Some("s"));
         assert_eq!(cookie(&headers, "b"), None);
+    }
+
+    fn steady(cases: u32) -> ProptestConfig {
+        ProptestConfig {
+            cases,
+            rng_seed: RngSeed::Fixed(1),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(steady(2_000))]
+
+        /// Whatever was encoded comes back, and whatever else there is ends in some list of pairs.
+        #[test]
+        fn no_form_ends_its_reader(pairs in prop::collection::vec((".{0,8}", ".{0,8}"), 0..6), bytes: Vec<u8>) {
+            let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            prop_assert_eq!(Fields::decode(text.as_bytes()).into_pairs(), pairs);
+            let ends = bytes.split(|byte| *byte == b'&').count();
+            prop_assert!(Fields::decode(&bytes).into_pairs().len() <= ends);
+        }
+
+        #[test]
+        fn no_cookie_ends_its_reader(line in "[ -~]{0,40}", name in "[a-z_]{1,4}") {
+            let mut headers = HeaderMap::new();
+            headers.append(header::COOKIE, HeaderValue::from_str(&line).unwrap());
+            headers.append(header::COOKIE, HeaderValue::from_str(&format!("{name}=value")).unwrap());
+            prop_assert!(cookie(&headers, &name).is_some_and(|value| !value.is_empty()));
+        }
     }
 }

@@ -129,6 +129,8 @@ fn starts(interval: Interval, day: Date) -> Vec<(Timestamp, Timestamp, i64)> {
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::*;
     use crate::market::{Calendar, by_token};
@@ -156,5 +158,28 @@ mod tests {
         assert!(!range("2026-03-02 00:00:00").exceeds(60));
         assert!(range("2026-03-03 00:00:00").exceeds(60));
         assert!(Range::read("yesterday", "2026-01-01").is_none());
+    }
+
+    fn steady(cases: u32) -> ProptestConfig {
+        ProptestConfig {
+            cases,
+            rng_seed: RngSeed::Fixed(1),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(steady(2_000))]
+
+        /// Whatever can be read as a range is measured without overflow.
+        #[test]
+        fn no_range_ends_its_reader(from in "[0-9 :T+-]{0,20}", to in "-?[0-9]{1,4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2})?") {
+            for (from, to) in [(&from, &to), (&to, &from), (&to, &to)] {
+                if let Some(range) = Range::read(from, to) {
+                    prop_assert!(!range.exceeds(2_000) || range.exceeds(60));
+                }
+            }
+        }
     }
 }

@@ -23,7 +23,7 @@ impl Socket {
         trader.sim.ask(Socket::handshake(trader))
     }
 
-    fn open(trader: &Trader) -> Socket {
+    pub(crate) fn open(trader: &Trader) -> Socket {
         let mut line = Line::to(trader.sim.site());
         let reply = line.ask(&Socket::handshake(trader)).expect("Kite replies");
         assert_eq!(reply.status, 101, "{}", reply.text());
@@ -31,7 +31,7 @@ impl Socket {
     }
 
     /// Sends a text message with a mask of zeros (RFC 6455, section 5.2).
-    fn say(&mut self, order: &Value) {
+    pub(crate) fn say(&mut self, order: &Value) {
         let text = order.to_string();
         let mut frame = vec![0x81, 0x80 | 127];
         frame.extend((text.len() as u64).to_be_bytes());
@@ -67,8 +67,8 @@ impl Socket {
     }
 
     /// The packets of the first frame that meets a condition.
-    fn packets(&mut self, good: impl Fn(&[Vec<u8>]) -> bool) -> Vec<Vec<u8>> {
-        for _frame in 0..100 {
+    pub(crate) fn packets(&mut self, good: impl Fn(&[Vec<u8>]) -> bool) -> Vec<Vec<u8>> {
+        for _frame in 0..1_000 {
             let (kind, bytes) = self.hear();
             let packets = if kind == 2 { split(&bytes) } else { Vec::new() };
             if good(&packets) {

@@ -1,8 +1,6 @@
 //! Replies that are slow, long, of another type or packed to burst; pages that are drawn otherwise; and when they are.
 
-use std::fs;
 use std::io::{Read, Write};
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};

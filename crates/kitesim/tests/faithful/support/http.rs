@@ -11,7 +11,7 @@ use url::form_urlencoded::Serializer;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One request.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ask {
     method: String,
     target: String,
