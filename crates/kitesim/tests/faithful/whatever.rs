@@ -64,7 +64,7 @@ fn value() -> impl Strategy<Value = String> {
     prop_oneof![4 => usual.prop_map(str::to_owned), 1 => ".{0,30}"]
 }
 
-fn fields() -> impl Strategy<Value = Vec<(String, String)>> {
+fn fields() -> impl Strategy<Value = Pairs> {
     let name = prop::sample::select(vec![
         "exchange",
         "tradingsymbol",
@@ -147,15 +147,9 @@ fn path() -> impl Strategy<Value = String> {
     paths.prop_map(str::to_owned)
 }
 
-fn ask(
-    (method, path, query, form, body): (
-        u8,
-        String,
-        Vec<(String, String)>,
-        Vec<(String, String)>,
-        Option<Value>,
-    ),
-) -> Ask {
+type Pairs = Vec<(String, String)>;
+
+fn ask((method, path, query, form, body): (u8, String, Pairs, Pairs, Option<Value>)) -> Ask {
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&query).finish();
     let target = format!("{path}?{query}");
     let ask = match method {
