@@ -59,6 +59,7 @@ pub(super) async fn page(State(world): Shared) -> Response {
     content += &table("Access tokens", &["user_id", "since", "ends"], &seen["tokens"]);
     content += &table("Browser sessions", &["since", "ends"], &seen["sessions"]);
     content += &button("flush", "", "End all tokens and sessions, as the morning does");
+    content += &button("cut", "", "Cut all ticker connections");
     content += &faults_part(&world, &seen);
     content += &table("Last submissions", &["at", "kind", "user_id", "verdict"], &seen["submissions"]);
     content += &table("Last exchanges", &["at", "verdict"], &seen["exchanges"]);
@@ -100,6 +101,7 @@ fn pull(world: &Arc<World>, form: &Fields) -> Result<(), Vec<String>> {
                 with.parse().map_err(|_error| vec!["with: must be a moment of RFC 3339".to_owned()])?;
             truth.clock.set(at);
         }
+        "cut" => world.cuts.send_modify(|cuts| *cuts += 1),
         "flush" => truth.rules.flush(),
         "reset" => forget(&mut truth),
         "release" => world.held.release(),
