@@ -160,7 +160,7 @@ async fn event(State(world): Shared, request: Request) -> Response {
     };
     let rules = &mut world.lock().rules;
     match (order.event.as_str(), order.password, order.api_secret) {
-        ("master-logout", None, None) => rules.flush(),
+        ("master-logout", None, None) => rules.master_logout(),
         ("web-login", None, None) => rules.web_login(),
         ("ticker-drop", None, None) => world.cuts.send_modify(|cuts| *cuts += 1),
         ("password-reset", Some(password), None) => rules.reset_password(password),

@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) flush_mode: FlushMode,
     /// What a plain login on the website does to access tokens.
     pub(crate) web_login: WebLogin,
+    /// Whether a logout of all devices ends access tokens.
+    pub(crate) master_logout_kills: bool,
     /// Whether a new password ends access tokens.
     pub(crate) password_reset_kills: bool,
     /// Whether a new secret ends access tokens.
@@ -182,6 +184,8 @@ impl Default for Settings {
             rate_limits: true,
             flush_mode: FlushMode::Hard,
             web_login: WebLogin::None,
+            // Kite Connect docs, /user: a master logout ends the token.
+            master_logout_kills: true,
             // Zerodha's support pages: a reset "logs out all active sessions".
             password_reset_kills: true,
             // Zerodha's forum, 2026: a new secret leaves the present token alone.

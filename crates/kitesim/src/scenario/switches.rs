@@ -108,6 +108,9 @@ fn read_api(key: &str, value: &Value, settings: &mut Settings) -> Result<(), &'s
             settings.web_login =
                 named(Some(value), &WEB_LOGINS).ok_or("must be none, ws_only_403 or kill")?;
         }
+        "master_logout" => {
+            settings.master_logout_kills = named(Some(value), &EFFECTS).ok_or("must be kill or none")?;
+        }
         "password_reset" => {
             settings.password_reset_kills = named(Some(value), &EFFECTS).ok_or("must be kill or none")?;
         }

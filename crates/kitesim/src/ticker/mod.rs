@@ -41,10 +41,17 @@ struct Line {
     world: Arc<World>,
     board: Board,
     cuts: watch::Receiver<u64>,
-    api_key: String,
-    access_token: String,
+    pass: Pass,
     wanted: BTreeMap<u32, Mode>,
     steps: BTreeMap<String, usize>,
+}
+
+/// What opens a connection.
+enum Pass {
+    /// A program's key and token.
+    Token { api_key: String, access_token: String },
+    /// The website's own token (web tickers of public scripts: `api_key=kitefront`).
+    Web { enctoken: String },
 }
 
 /// A seat among the connections that the app may have.
@@ -87,8 +94,10 @@ fn open(world: &Arc<World>, board: Board, request: Request) -> Response {
         world: Arc::clone(world),
         board,
         cuts: world.cuts.subscribe(),
-        api_key: field("api_key"),
-        access_token: field("access_token"),
+        pass: match query.filled("enctoken") {
+            Some(enctoken) => Pass::Web { enctoken: enctoken.to_owned() },
+            None => Pass::Token { api_key: field("api_key"), access_token: field("access_token") },
+        },
         wanted: BTreeMap::new(),
         steps: BTreeMap::new(),
     };
@@ -169,7 +178,10 @@ impl Line {
     fn lives(&self) -> bool {
         let truth = self.world.lock();
         let now = truth.clock.now();
-        truth.rules.opens_ticker(&self.api_key, &self.access_token, now)
+        match &self.pass {
+            Pass::Token { api_key, access_token } => truth.rules.opens_ticker(api_key, access_token, now),
+            Pass::Web { enctoken } => truth.rules.opens_web(enctoken, now),
+        }
     }
 
     /// How long until the next look.

@@ -10,7 +10,7 @@ use crate::orders::Trader;
 use crate::support::{Browser, Line, MORNING, Sim, get, refusal};
 
 /// A client's program that does an errand and tells of it in lines of JSON.
-struct Client {
+pub(crate) struct Client {
     child: Child,
     stdin: ChildStdin,
     told: BufReader<ChildStdout>,
@@ -25,7 +25,7 @@ impl Client {
         Client::sent(command, &errand)
     }
 
-    fn sent(mut command: Command, errand: &Value) -> Client {
+    pub(crate) fn sent(mut command: Command, errand: &Value) -> Client {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the client starts");
         let stdin = child.stdin.take().expect("stdin is piped");
@@ -39,13 +39,13 @@ impl Client {
         writeln!(self.stdin, "{line}").expect("the client reads");
     }
 
-    fn hear(&mut self) -> Value {
+    pub(crate) fn hear(&mut self) -> Value {
         let mut line = String::new();
         self.told.read_line(&mut line).expect("the client tells");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}; its stderr says why"))
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         assert!(self.child.wait().expect("the client ends").success());
     }
 }
@@ -66,7 +66,7 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
 }
 
-fn python(name: &str) -> Command {
+pub(crate) fn python(name: &str) -> Command {
     let program = workspace().join("target/venv/bin/python");
     assert!(program.exists(), "the Python environment is missing: run make python (make test does)");
     let mut command = Command::new(program);

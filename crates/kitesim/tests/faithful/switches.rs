@@ -163,6 +163,7 @@ fn row_30_what_is_minted_inside_the_window_dies() {
 fn row_31_what_else_ends_a_token_is_a_setting() {
     let cases = [
         (json!({}), json!({"event": "master-logout"}), 0, 0),
+        (json!({"master_logout": "none"}), json!({"event": "master-logout"}), 1, 1),
         (json!({}), json!({"event": "web-login"}), 1, 1),
         (json!({"web_login": "ws_only_403"}), json!({"event": "web-login"}), 1, 0),
         (json!({"web_login": "kill"}), json!({"event": "web-login"}), 0, 0),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::orders::Trader;
-use crate::support::{Ask, Line, Reply, get, refusal, started};
+use crate::support::{Ask, Browser, Line, Reply, get, refusal, started};
 
 /// One open connection of somebody with a token.
 pub(crate) struct Socket(Line);
@@ -11,8 +11,12 @@ pub(crate) struct Socket(Line);
 impl Socket {
     fn handshake(trader: &Trader) -> Ask {
         let (api_key, token) = (trader.sim.credential("api_key"), trader.access_token());
-        get(&format!("/?api_key={api_key}&access_token={token}"))
-            .header("Connection", "Upgrade")
+        Socket::shaken(get(&format!("/?api_key={api_key}&access_token={token}")))
+    }
+
+    /// A request for a WebSocket.
+    fn shaken(ask: Ask) -> Ask {
+        ask.header("Connection", "Upgrade")
             .header("Upgrade", "websocket")
             .header("Sec-WebSocket-Version", "13")
             .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
@@ -146,6 +150,27 @@ fn row_29_a_connection_ends_with_its_token() {
     let end = (0..100).map(|_message| socket.hear()).find(|(kind, _)| *kind == 8);
     assert_eq!(end, Some((8, vec![0x03, 0xe8])));
     refusal(&Socket::refused(&trader), 403, "TokenException");
+}
+
+#[test]
+fn row_36_the_website_s_ticker_takes_the_enctoken() {
+    let trader = Trader::under(&json!({}));
+    let mut browser = Browser::signed_in(&trader.sim);
+    let enctoken = browser.cookies["enctoken"].clone();
+    browser.cookies.clear();
+    let ask = |enctoken: &str| {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("api_key", "kitefront")
+            .append_pair("user_id", trader.sim.credential("user_id"))
+            .append_pair("enctoken", enctoken)
+            .append_pair("user-agent", "kite3-web")
+            .finish();
+        Socket::shaken(get(&format!("/?{query}")))
+    };
+    assert_eq!(trader.sim.ask(ask(&enctoken)).status, 101);
+    refusal(&trader.sim.ask(ask("wrong")), 403, "TokenException");
+    trader.sim.lever("/event", &json!({"event": "master-logout"}));
+    refusal(&trader.sim.ask(ask(&enctoken)), 403, "TokenException");
 }
 
 #[test]
