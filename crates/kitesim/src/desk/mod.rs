@@ -43,6 +43,9 @@ pub(crate) const MOST_ORDERS_A_DAY: usize = 5_000;
 /// A rehearsal has a handful of triggers, alerts or funds; a flood must not fill the memory.
 const MOST_ENTRIES: usize = 1_000;
 
+/// How often an order or trigger is looked at, over all of them, while the clock jumps: some tenths of a second.
+const MOST_LOOKS: usize = 100_000;
+
 /// Everything that an account has at its broker.
 #[derive(Default)]
 pub(crate) struct Desk {
@@ -88,7 +91,8 @@ impl Desk {
         if let (Some(before), 1..) = (self.settled, waiting) {
             // Many orders are looked at less often, so that no call takes long.
             let every_s = i64::try_from(60 * (1 + waiting / 50)).unwrap_or(i64::MAX);
-            for moment in self.market.calendar.moments(before, now, every_s) {
+            let most = (MOST_LOOKS / waiting).clamp(20, 5_000);
+            for moment in self.market.calendar.moments((before, now), every_s, most) {
                 self.step(moment);
             }
         }

@@ -84,8 +84,6 @@ const SESSIONS: [Date; 3] = [date(2024, 1, 20), date(2025, 2, 1), date(2026, 2, 
 
 /// From the opening bell to the closing one.
 pub(super) const DAY_S: i64 = 22_500;
-/// Some days of minutes; whoever jumps farther sees the market less often.
-const MOST_MOMENTS: usize = 5_000;
 
 /// On which days the market trades: what is known, and what a scenario adds.
 #[derive(Clone, Debug, Default)]
@@ -148,11 +146,17 @@ impl Calendar {
         day
     }
 
-    /// Moments of trade between two others, every so many seconds of each trading day, the closing bell too.
-    pub(crate) fn moments(&self, after: Timestamp, until: Timestamp, every_s: i64) -> Vec<Timestamp> {
+    /// Moments of trade between two others, every so many seconds of each trading day, the closing bell too. Whoever
+    /// jumps farther than about `most` of them sees the market no more until the end.
+    pub(crate) fn moments(
+        &self,
+        (after, until): (Timestamp, Timestamp),
+        every_s: i64,
+        most: usize,
+    ) -> Vec<Timestamp> {
         let (mut day, last) = (clock::in_india(after).date(), clock::in_india(until).date());
         let mut moments = Vec::new();
-        while day <= last && moments.len() < MOST_MOMENTS {
+        while day <= last && moments.len() < most {
             if self.trades_on(day) {
                 let offsets =
                     (0..DAY_S).step_by(usize::try_from(every_s).unwrap_or(60).max(1)).chain([DAY_S]);
@@ -235,11 +239,14 @@ mod tests {
     #[test]
     fn moments_of_trade_lie_between_two_others() {
         let usual = Calendar::default();
-        let moments =
-            usual.moments(moment("2026-10-05T08:30:00+05:30"), moment("2026-10-06T09:20:00+05:30"), 60);
+        let moments = usual.moments(
+            (moment("2026-10-05T08:30:00+05:30"), moment("2026-10-06T09:20:00+05:30")),
+            60,
+            5_000,
+        );
         assert_eq!((moments.len(), moments[0]), (376 + 5, moment("2026-10-05T09:15:00+05:30")));
         assert_eq!(moments[375], moment("2026-10-05T15:30:00+05:30"));
-        assert!(usual.moments(moments[1], moments[0], 60).is_empty());
-        assert!(usual.moments(moments[0], Timestamp::MAX, 60).len() < 6_000);
+        assert!(usual.moments((moments[1], moments[0]), 60, 5_000).is_empty());
+        assert!(usual.moments((moments[0], Timestamp::MAX), 60, 5_000).len() < 6_000);
     }
 }

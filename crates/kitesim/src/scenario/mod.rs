@@ -131,6 +131,20 @@ mod tests {
         assert_eq!(complaints.len(), expected.len(), "{complaints:#?}");
     }
 
+    /// The README shows whole scenarios; a reader may paste each of them.
+    #[test]
+    fn what_the_readme_shows_is_read() {
+        let readme = include_str!("../../README.md");
+        let blocks = readme.split("\n\n").filter(|block| block.starts_with("    ["));
+        let texts: Vec<String> = blocks
+            .map(|block| block.lines().map(|line| format!("{}\n", line.trim_start())).collect())
+            .collect();
+        assert!(texts.len() >= 3, "{texts:?}");
+        for text in texts {
+            assert!(from_toml(&text).is_ok(), "{:?}", from_toml(&text));
+        }
+    }
+
     #[test]
     fn what_is_no_scenario_is_refused() {
         assert!(from_toml("[settings\n").unwrap_err()[0].contains("line 1"));
