@@ -203,6 +203,8 @@ pub(crate) struct Fault {
     pub(crate) when: When,
     /// What it does.
     pub(crate) deed: Deed,
+    /// The name of that in scenarios.
+    pub(crate) name: &'static str,
 }
 
 /// All faults that stand, each with the calls that it has seen.
@@ -222,7 +224,7 @@ impl Faults {
 
     /// All of them with the calls that each has seen, for inspection.
     pub(crate) fn listed(&self) -> Value {
-        let told = |(fault, calls): &(Fault, u64)| json!({"at": fault.at.name(), "do": format!("{:?}", fault.deed), "call": fault.call, "calls": calls});
+        let told = |(fault, calls): &(Fault, u64)| json!({"at": fault.at.name(), "do": fault.name, "call": fault.call, "calls": calls});
         self.0.iter().map(told).collect()
     }
 
@@ -264,8 +266,20 @@ mod tests {
     #[test]
     fn calls_are_counted_for_each_fault_from_its_setting() {
         let mut faults = Faults::default();
-        let second = Fault { at: Place::Login, call: Some(2), when: When::default(), deed: Deed::Blocked };
-        let every = Fault { at: Place::Login, call: None, when: When::default(), deed: Deed::Truncated };
+        let second = Fault {
+            at: Place::Login,
+            call: Some(2),
+            when: When::default(),
+            deed: Deed::Blocked,
+            name: "blocked",
+        };
+        let every = Fault {
+            at: Place::Login,
+            call: None,
+            when: When::default(),
+            deed: Deed::Truncated,
+            name: "truncated",
+        };
         faults.replace(vec![second, every]);
         assert!(faults.strike(Place::Twofa, NOW).deeds().next().is_none());
         let hits: Vec<bool> =

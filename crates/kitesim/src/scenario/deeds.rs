@@ -123,7 +123,8 @@ fn read_table(given: &Map<String, Value>, complaints: &mut Vec<String>) -> Optio
     }
     let when = when::read(given, complaints);
     let deed = read_deed(name, given).map_err(|complaint| complaints.push(complaint)).ok();
-    Some(Fault { at: at?, call: call.flatten(), when, deed: deed? })
+    let name = DEEDS.iter().find(|(known, _)| *known == name).map_or("", |(known, _)| known);
+    Some(Fault { at: at?, call: call.flatten(), when, deed: deed?, name })
 }
 
 fn read_deed(name: &str, given: &Map<String, Value>) -> Result<Deed, String> {
