@@ -1,6 +1,6 @@
 //! The fields of a form or a query, and the cookies of a request.
 
-use axum::body::{Bytes, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -77,6 +77,14 @@ pub(crate) async fn read_body(request: Request) -> Result<Bytes, Response> {
         let message = "The request body is cut short or longer than 64 KiB.";
         envelope::refusal_with(StatusCode::PAYLOAD_TOO_LARGE, Kind::Input, message)
     })
+}
+
+/// The same request with its body read. A reply to a body that nobody read would cost the client its open connection, and
+/// without a word: its next request would find it closed.
+pub(crate) async fn whole(request: Request) -> Result<Request, Response> {
+    let (parts, body) = request.into_parts();
+    let bytes = read_body(Request::new(body)).await?;
+    Ok(Request::from_parts(parts, Body::from(bytes)))
 }
 
 /// The first cookie of a name.

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::clock::ClockOrder;
 use crate::faults::{PLACES, Place};
-use crate::fields::{Query, read_body};
+use crate::fields::{self, Query, read_body};
 use crate::front;
 use crate::scenario;
 use crate::world::World;
@@ -62,7 +62,10 @@ async fn guard(State(own): State<SocketAddr>, request: Request, next: Next) -> R
         let complaint = "inspection answers only to its own loopback address, and to no web page".to_owned();
         return refusal(StatusCode::FORBIDDEN, &[complaint]);
     }
-    next.run(request).await
+    match fields::whole(request).await {
+        Ok(request) => next.run(request).await,
+        Err(response) => response,
+    }
 }
 
 async fn seen(State(world): Shared) -> Response {

@@ -137,6 +137,31 @@ fn what_a_client_says_is_never_written_into_a_page() {
     }
 }
 
+/// Whoever stands in Kite's stead reads what was sent, or the client's next request would find its connection closed.
+#[test]
+fn a_body_that_nobody_needs_leaves_the_connection_open() {
+    let sim = Sim::start();
+    let fault = serde_json::json!({"fault": [{"at": "login", "do": "status", "status": 503}], "settings": {"replay": true}});
+    sim.lever("/faults", &fault);
+    let body = vec![b'x'; 20_000];
+    let bytes = |path: &str, host: &str| {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n", body.len());
+        (head.into_bytes(), body.clone())
+    };
+    for (host, path, status) in
+        [("site", "/api/login", 503), ("site", "/charges/orders", 200), ("inspect", "/flush", 200)]
+    {
+        let mut line = Line::to(sim.host(host));
+        for _request in 0..20 {
+            // Head and body leave apart, as many clients send them.
+            let (head, body) = bytes(path, sim.host(host));
+            line.raw(&head).expect("the head is sent");
+            line.raw(&body).expect("the body is sent");
+            assert_eq!(line.reply().expect("the connection is still open").status, status, "{path}");
+        }
+    }
+}
+
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     let sim = Sim::start();
