@@ -2,6 +2,7 @@
 
 use crate::budget::Verdict;
 use crate::failure::{Failure, Stage};
+use crate::obstacle::{Factor, Obstacle};
 use crate::plan::{AnswerRule, Meaning, Plan, Step};
 use crate::sight::Answer;
 
@@ -18,6 +19,7 @@ pub(crate) fn read_answer(plan: &Plan, answer: &Answer) -> (Verdict, Failure) {
     let remaining = attempts_left(&message);
     let fits = |rule: &&AnswerRule| {
         rule.after == answer.after
+            && rule.page == answer.page
             && rule.status.is_none_or(|s| s == answer.status)
             && (rule.error.is_none() || rule.error == answer.error)
             // "3 attempts remain before your account is blocked" is a refusal, and not yet a block.
@@ -29,10 +31,15 @@ pub(crate) fn read_answer(plan: &Plan, answer: &Answer) -> (Verdict, Failure) {
         (Some(Meaning::CodeRejected), _) => (Verdict::Rejected, Failure::CodeRejected { remaining }),
         (Some(Meaning::Blocked), _) => (Verdict::Blocked, Failure::Blocked),
         (Some(Meaning::OtherFactor), _) => {
-            (Verdict::Unknown, Failure::OtherFactor { factor: "another second factor".into() })
+            (Verdict::Unknown, Failure::OtherFactor { factor: Factor::Another })
         }
         (Some(Meaning::NotEnabled), _) => (Verdict::Accepted, Failure::NotEnabled),
         (Some(Meaning::UnknownKey), _) => (Verdict::Unknown, Failure::UnknownKey),
+        // The password that has expired is never submitted again: the owner stores another one.
+        (Some(Meaning::ForcedReset), _) => (Verdict::Rejected, Failure::Barred(Obstacle::ForcedReset)),
+        (Some(Meaning::Captcha), _) => (Verdict::Unknown, Failure::Barred(Obstacle::Captcha)),
+        (Some(Meaning::SecurityCheck), _) => (Verdict::Unknown, Failure::Barred(Obstacle::SecurityCheck)),
+        (Some(Meaning::Maintenance), _) => (Verdict::Unknown, Failure::Barred(Obstacle::Maintenance)),
         (None, 429) => (Verdict::Unknown, Failure::Throttled { stage, wait_s: answer.retry_after_s }),
         (None, status @ 500..=599) if matches!(answer.after, Step::Open | Step::Finish) => {
             (Verdict::Unknown, Failure::BrokerDown { stage, status })

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::obstacle::{Factor, Obstacle, TlsFault};
+
 /// Part of the machine on which firstbell runs that a login needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -87,7 +89,13 @@ pub enum Failure {
     /// The budget admits no further submission.
     Stopped(Stop),
     /// The page asks for another second factor than the six digits of an external TOTP.
-    OtherFactor { factor: String },
+    OtherFactor { factor: Factor },
+    /// Something that is known stands in the way, and no program gets past it.
+    Barred(Obstacle),
+    /// The encrypted connection is not one to the broker, or nobody can tell.
+    Insecure { stage: Stage, fault: TlsFault },
+    /// Every engine of the ladder was tried, and each said why it got no further.
+    Ladder { said: Vec<(String, Failure)> },
     /// The first login of this user to this app needs a consent that only the owner gives.
     ConsentWanted,
     /// The user is not linked to the app.
@@ -124,7 +132,10 @@ impl Failure {
         use Failure::*;
         match self {
             Unreachable { .. } | BrokerDown { .. } | Slow { .. } | GrantRefused | Interrupted => Ask::Again,
-            Throttled { .. } => Ask::Wait,
+            Insecure { fault: TlsFault::Handshake, .. } => Ask::Again,
+            Barred(Obstacle::ContinueAs) => Ask::Again,
+            Throttled { .. } | Barred(Obstacle::Maintenance) => Ask::Wait,
+            Barred(Obstacle::ForcedReset | Obstacle::PrivateAddress) | Insecure { .. } => Ask::Stop,
             Unanswered { .. } | PasswordRejected { .. } | CodeRejected { .. } | Blocked | Stopped(_) => {
                 Ask::Stop
             }
@@ -132,6 +143,7 @@ impl Failure {
                 Ask::Stop
             }
             OtherFactor { .. } | ConsentWanted | NotEnabled | UnknownKey | UnknownPage { .. } => Ask::Human,
+            Barred(_) | Ladder { .. } => Ask::Human,
             ClockWrong { .. } | NoToken { .. } | Broken { .. } => Ask::Human,
         }
     }
@@ -150,6 +162,9 @@ impl Failure {
             Blocked => "blocked",
             Stopped(_) => "stopped",
             OtherFactor { .. } => "other-factor",
+            Barred(obstacle) => obstacle.as_str(),
+            Insecure { .. } => "insecure",
+            Ladder { said } => telling(said).map_or("broken", Failure::code),
             ConsentWanted => "consent-wanted",
             NotEnabled => "not-enabled",
             UnknownKey => "unknown-key",
@@ -201,6 +216,14 @@ impl Failure {
             OtherFactor { .. } => "In Kite, open My profile → Password & security and set up external TOTP; then run \
                                    firstbell secrets set totp_seed."
                 .into(),
+            Barred(obstacle) => obstacle.cure().into(),
+            Insecure { fault: TlsFault::Date, .. } => {
+                "Nothing was sent. Check this computer's clock (timedatectl), then its network.".into()
+            }
+            Insecure { .. } => "Nothing was sent. Check the network for a proxy, a filter or a sign-in page, and try \
+                                another one."
+                .into(),
+            Ladder { said } => telling(said).map_or_else(String::new, Failure::cure),
             ConsentWanted => "Open the app's login link once in your own browser and authorise it there.".into(),
             NotEnabled => "On the Kite developer console, link this client id to the app.".into(),
             UnknownKey => "Compare api_key in the configuration with the Kite developer console.".into(),
@@ -255,6 +278,21 @@ impl fmt::Display for Failure {
             OtherFactor { factor } => {
                 write!(f, "Zerodha asks for {factor}, not for the code of an external TOTP")
             }
+            Barred(obstacle) => obstacle.fmt(f),
+            Insecure { stage, fault: TlsFault::Handshake } => {
+                write!(
+                    f,
+                    "{stage}: no secure connection to Zerodha ({}); nothing was sent",
+                    TlsFault::Handshake
+                )
+            }
+            Insecure { stage, fault } => {
+                write!(f, "{stage}: Zerodha's certificate is not valid: {fault}; nothing was sent")
+            }
+            Ladder { said } => {
+                f.write_str("no engine got to the end")?;
+                said.iter().try_for_each(|(engine, failure)| write!(f, "; {engine}: {failure}"))
+            }
             ConsentWanted => f.write_str("Zerodha asks the owner to authorise the app"),
             NotEnabled => f.write_str("this client id is not linked to the app"),
             UnknownKey => f.write_str("Zerodha does not know this API key"),
@@ -273,6 +311,16 @@ impl fmt::Display for Failure {
             Interrupted => f.write_str("interrupted"),
         }
     }
+}
+
+/// Of what the engines said, the one that tells most about the broker: a missing browser says nothing of its pages.
+fn telling(said: &[(String, Failure)]) -> Option<&Failure> {
+    let weight = |failure: &Failure| match failure {
+        Failure::Broken { .. } => 0,
+        Failure::Slow { .. } => 1,
+        _ => 2,
+    };
+    said.iter().map(|(_, failure)| failure).max_by_key(|failure| weight(failure))
 }
 
 struct Attempts(Option<u8>);

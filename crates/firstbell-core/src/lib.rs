@@ -1,7 +1,7 @@
 //! firstbell-core knows and never does: a login as data, the machine that walks it, the budget that protects the
 //! account, and the day's credential. The moment is always an argument; there is no clock, file or network here.
 //!
-//! Read from the bottom up: [`secret`], [`origin`], [`failure`], [`totp`], [`token`], [`plan`], [`budget`], [`sight`],
+//! Read from the bottom up: [`secret`], [`origin`], [`obstacle`], [`failure`], [`totp`], [`token`], [`plan`], [`budget`], [`sight`],
 //! [`walk`], [`broker`], [`brokers`], [`event`], [`state`].
 
 mod answer;
@@ -10,6 +10,7 @@ pub mod brokers;
 pub mod budget;
 pub mod event;
 pub mod failure;
+pub mod obstacle;
 pub mod origin;
 pub mod plan;
 pub mod secret;

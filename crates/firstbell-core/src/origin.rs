@@ -66,6 +66,11 @@ impl Origin {
         Url::parse(&self.to_string()).is_ok_and(|url| is_loopback(&url))
     }
 
+    /// Whether what is sent there is encrypted.
+    pub fn is_https(&self) -> bool {
+        self.scheme == "https"
+    }
+
     /// The host as a URL writes it (an IPv6 address in brackets).
     pub fn host(&self) -> &str {
         &self.host

@@ -1,8 +1,10 @@
 //! What a driver is asked to do, and what it says it sees: the whole language between a walk and a browser.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::budget::Cause;
+use crate::obstacle::TlsFault;
 use crate::origin::Origin;
 use crate::plan::{Role, Step, Submit};
 use crate::secret::Secret;
@@ -57,6 +59,8 @@ pub enum Seen {
         /// The kind of failure, in our own words.
         why: String,
     },
+    /// There is no encrypted connection to the broker; nothing left.
+    Insecure(TlsFault),
     /// The fields were not as the walk took them to be, so nothing was sent.
     Untyped {
         /// What was wrong with them, in our own words.
@@ -99,12 +103,33 @@ pub struct Answer {
     pub after: Step,
     /// The HTTP status.
     pub status: u16,
+    /// Whether it is a page (HTML) in the place of what the login's own requests are answered.
+    pub page: bool,
     /// Whether it is a page where a page is expected, or JSON that says success.
     pub good: bool,
     /// The broker's error type.
     pub error: Option<String>,
-    /// The broker's text: a stranger's words, compared and counted, never shown.
+    /// The broker's text, or that of the page in its place: a stranger's words, compared and counted, never shown.
     pub message: Option<String>,
     /// How long the broker asks us to wait.
     pub retry_after_s: Option<u32>,
+}
+
+/// Of a page in an answer's place so much is compared with the plan's words.
+const PAGE_CHARS: usize = 4096;
+
+impl Answer {
+    /// Takes the body in: whether it says success, its error type and its text. `json` is whether a good answer of this
+    /// request is JSON that says success.
+    pub fn read(&mut self, json: bool, bytes: &[u8]) -> Value {
+        let body: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
+        let text = |pointer| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        self.good = json && self.status == 200 && text("/status").as_deref() == Some("success");
+        self.error = text("/error_type");
+        self.message = text("/message");
+        if self.page {
+            self.message = Some(String::from_utf8_lossy(bytes).chars().take(PAGE_CHARS).collect());
+        }
+        body
+    }
 }

@@ -12,7 +12,7 @@ use firstbell_core::plan::Step;
 use firstbell_core::secret::{Secret, SecretBytes};
 use firstbell_core::sight::{Action, Answer, Rest, Seen, Sight};
 use firstbell_core::totp::Seed;
-use firstbell_core::walk::{Credentials, Moment, Next, Turn, Walk};
+use firstbell_core::walk::{Codes, Credentials, Moment, Next, Turn, Walk};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -146,17 +146,18 @@ fn every_page_is_recognised_as_what_is_written() {
 }
 
 fn answer(after: Step, piece: &Piece) -> Answer {
-    let body: serde_json::Value = serde_json::from_str(piece.body.as_deref().unwrap()).unwrap_or_default();
-    let text = |key: &str| body[key].as_str().map(str::to_owned);
-    let json = piece.media.as_deref() == Some("application/json");
-    Answer {
+    let mut answer = Answer {
         after,
         status: piece.status.unwrap(),
-        good: piece.status == Some(200) && json && body["status"] == "success",
-        error: text("error_type"),
-        message: text("message"),
+        page: piece.media.as_deref() == Some("text/html"),
+        good: false,
+        error: None,
+        message: None,
         retry_after_s: None,
-    }
+    };
+    let json = piece.media.as_deref() == Some("application/json");
+    answer.read(json, piece.body.as_deref().unwrap().as_bytes());
+    answer
 }
 
 /// Walks up to the step that was answered, and lets the walk see the answer.
@@ -165,7 +166,7 @@ fn answered(kite: &Kite, after: Step, answer: Answer) -> Turn {
     let who = Credentials {
         user_id: Secret::new("AB1234".into()),
         password: Secret::new("pass".into()),
-        seed: Seed::parse(&Secret::new("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".into())).unwrap(),
+        codes: Codes::Seed(Seed::parse(&Secret::new("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".into())).unwrap()),
     };
     let now = Moment { wall: "2026-11-23T08:30:01+05:30".parse().unwrap(), run_ms: 0 };
     let mut walk = Walk::new(plan, &who, None);
@@ -180,8 +181,15 @@ fn answered(kite: &Kite, after: Step, answer: Answer) -> Turn {
             rest: Rest::Loading,
         })
     };
-    let good =
-        |after| Answer { after, status: 200, good: true, error: None, message: None, retry_after_s: None };
+    let good = |after| Answer {
+        after,
+        status: 200,
+        page: false,
+        good: true,
+        error: None,
+        message: None,
+        retry_after_s: None,
+    };
     if after >= Step::Credentials {
         walk.seen(show(&["user", "password"], None), now);
     }

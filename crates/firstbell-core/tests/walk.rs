@@ -5,15 +5,20 @@ use firstbell_core::broker::Broker;
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::budget::{Cause, Verdict};
 use firstbell_core::failure::Failure;
+use firstbell_core::obstacle::TlsFault;
 use firstbell_core::origin::Origin;
 use firstbell_core::plan::{Plan, Role, Step};
 use firstbell_core::secret::Secret;
 use firstbell_core::sight::{Action, Answer, Fill, Rest, Seen, Sight};
 use firstbell_core::totp::Seed;
-use firstbell_core::walk::{Credentials, Moment, Next, Turn, Walk};
+use firstbell_core::walk::{Codes, Credentials, Moment, Next, Turn, Walk};
 use jiff::Timestamp;
 
 const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
+fn seed() -> Seed {
+    Seed::parse(&Secret::new(SEED.into())).unwrap()
+}
 
 fn plan() -> Plan {
     Kite::live().plan().clone()
@@ -23,7 +28,7 @@ fn who() -> Credentials {
     Credentials {
         user_id: Secret::new("AB1234".into()),
         password: Secret::new("pass word".into()),
-        seed: Seed::parse(&Secret::new(SEED.into())).unwrap(),
+        codes: Codes::Seed(seed()),
     }
 }
 
@@ -65,11 +70,19 @@ impl<'a> Stage<'a> {
 }
 
 fn good(after: Step) -> Answer {
-    Answer { after, status: 200, good: true, error: None, message: None, retry_after_s: None }
+    Answer { after, status: 200, page: false, good: true, error: None, message: None, retry_after_s: None }
 }
 
 fn bad(after: Step, status: u16, error: &str) -> Answer {
-    Answer { after, status, good: false, error: Some(error.into()), message: None, retry_after_s: None }
+    Answer {
+        after,
+        status,
+        page: false,
+        good: false,
+        error: Some(error.into()),
+        message: None,
+        retry_after_s: None,
+    }
 }
 
 fn fill(turn: Turn) -> Fill {
@@ -108,7 +121,7 @@ fn a_good_morning_types_user_and_password_then_one_code_and_leaves() {
     let turn = stage.page(&["totp"], Some(good(Step::Credentials)), 200);
     assert_eq!(turn.verdict, Some((Cause::Password, Verdict::Accepted)));
     let typed = fill(turn);
-    let code = who.seed.code(at(200).wall);
+    let code = seed().code(at(200).wall);
     assert_eq!((typed.step, typed.cause, typed.time_step), (Step::Code, Cause::Code, Some(code.step)));
     assert_eq!(typed.fields[0].2.expose(), code.digits.expose());
 
@@ -146,8 +159,19 @@ fn a_quiet_page_that_nobody_knows_is_given_patience_and_then_up() {
     let sight = stage.sight(&[], None, Rest::Quiet);
     let turn = stage.walk.seen(Seen::Page(sight), at(1_000));
     assert_eq!(looks(&turn), 4_000);
+    // A page of which nothing came is opened once more, and then no more.
     let turn = stage.walk.seen(Seen::Unchanged, at(5_000));
+    assert!(matches!(&turn.next, Next::Do(Action::Open { .. })), "{turn:?}");
+    let sight = stage.sight(&[], None, Rest::Quiet);
+    let turn = stage.walk.seen(Seen::Page(sight), at(6_000));
+    assert_eq!(looks(&turn), 4_000);
+    let turn = stage.walk.seen(Seen::Unchanged, at(10_000));
     assert_eq!((failed(&turn), turn.verdict), ("unknown-page", None));
+    let mut stage = Stage::new(&plan, &who, None);
+    let sight = stage.sight(&["user"], None, Rest::Quiet);
+    stage.walk.seen(Seen::Page(sight), at(1_000));
+    let turn = stage.walk.seen(Seen::Unchanged, at(5_000));
+    assert_eq!((failed(&turn), turn.verdict), ("unknown-page", None), "a part of a form is not half a page");
 }
 
 #[test]
@@ -207,7 +231,7 @@ fn a_refused_code_is_followed_by_one_of_the_next_time_step_and_then_the_end() {
 #[test]
 fn a_time_step_is_never_used_twice_and_never_in_its_last_seconds() {
     let (plan, who) = (plan(), who());
-    let used = who.seed.code(at(0).wall).step;
+    let used = seed().code(at(0).wall).step;
     let mut stage = Stage::new(&plan, &who, Some(used));
     assert_eq!(looks(&stage.reach_code(1_000)), 29_050);
     assert_eq!(fill(stage.walk.seen(Seen::Unchanged, at(30_050))).time_step, Some(used + 1));
@@ -253,7 +277,10 @@ fn another_origin_is_never_typed_into() {
     }
     let mut stage = Stage::new(&plan, &who, None);
     let portal = Secret::new("http://portal.example/sign-in".into());
-    assert_eq!(failed(&stage.walk.seen(Seen::Away(portal), at(0))), "wrong-origin");
+    assert_eq!(failed(&stage.walk.seen(Seen::Away(portal), at(0))), "network-sign-in");
+    let mut stage = Stage::new(&plan, &who, None);
+    let other = Secret::new("https://evil.example/sign-in".into());
+    assert_eq!(failed(&stage.walk.seen(Seen::Away(other), at(0))), "wrong-origin");
 }
 
 #[test]
@@ -284,7 +311,7 @@ fn fields_that_cannot_be_typed_into_cost_nothing() {
 #[test]
 fn other_second_factors_and_the_consent_page_are_told_and_not_touched() {
     let (plan, who) = (plan(), who());
-    for mark in ["app-code", "sms-code"] {
+    for mark in ["app-code", "sms-code", "pin", "questions"] {
         let mut stage = Stage::new(&plan, &who, None);
         fill(stage.page(&["user", "password"], None, 0));
         let turn = stage.page(&[mark], Some(good(Step::Credentials)), 1);
@@ -351,4 +378,110 @@ fn the_whole_walk_has_an_end() {
     stage.page(&["totp"], Some(good(Step::Credentials)), end_ms - 10_000);
     let turn = stage.walk.seen(Seen::Unchanged, at(end_ms));
     assert_eq!(failed(&turn), "unanswered");
+}
+
+#[test]
+fn with_a_wrong_clock_not_even_the_password_is_typed() {
+    let (plan, who) = (plan(), who());
+    let mut stage = Stage::new(&plan, &who, None);
+    let mut sight = stage.sight(&["user", "password"], None, Rest::Loading);
+    sight.date = Some(Timestamp::from_second(at(0).wall.as_second() - 60).unwrap());
+    let turn = stage.walk.seen(Seen::Page(sight), at(0));
+    assert_eq!((failed(&turn), turn.verdict), ("clock-wrong", None));
+}
+
+#[test]
+fn a_bad_certificate_is_named_and_spends_nothing() {
+    let (plan, who) = (plan(), who());
+    let mut stage = Stage::new(&plan, &who, None);
+    let turn = stage.walk.seen(Seen::Insecure(TlsFault::Date), at(1));
+    assert_eq!((failed(&turn), turn.verdict), ("insecure", None));
+    let Next::Fail(failure) = turn.next else { panic!() };
+    assert!(failure.to_string().contains("its time is over"), "{failure}");
+}
+
+#[test]
+fn what_stands_in_the_way_is_told_by_its_name_and_nothing_is_typed() {
+    let (plan, who) = (plan(), who());
+    for kind in [
+        "captcha",
+        "security-check",
+        "forced-reset",
+        "continue-as",
+        "risk-notice",
+        "kill-switch",
+        "maintenance",
+    ] {
+        let mut stage = Stage::new(&plan, &who, None);
+        assert_eq!(failed(&stage.page(&[kind], None, 1)), kind);
+    }
+    let mut stage = Stage::new(&plan, &who, None);
+    assert_eq!(failed(&stage.page(&["user", "password", "captcha"], None, 1)), "captcha");
+}
+
+#[test]
+fn an_unlabelled_field_takes_a_code_only_where_the_broker_said_which() {
+    let (plan, who) = (plan(), who());
+    for (marks, typed) in [
+        (&["code"][..], false),
+        (&["code", "totp-wanted"], true),
+        (&["code", "app-code-wanted"], false),
+        (&["code", "totp", "sms-wanted"], false),
+    ] {
+        let mut stage = Stage::new(&plan, &who, None);
+        fill(stage.page(&["user", "password"], None, 0));
+        let turn = stage.page(marks, Some(good(Step::Credentials)), 1);
+        assert_eq!(matches!(turn.next, Next::Do(Action::Fill(_))), typed, "{marks:?}: {turn:?}");
+    }
+}
+
+fn asked<'a>(plan: &'a Plan, who: &'a Credentials, last_step: Option<u64>, ms: u64) -> (Stage<'a>, Turn) {
+    let mut stage = Stage::new(plan, who, last_step);
+    let turn = stage.reach_code(ms);
+    (stage, turn)
+}
+
+#[test]
+fn a_code_of_somebody_else_is_asked_for_at_the_last_moment_and_once_a_time_step() {
+    let (plan, who) = (plan(), Credentials { codes: Codes::Asked, ..who() });
+    let digits = |text: &str| Secret::new(text.into());
+    let step = 1_795_404_600_000 / 30_000;
+    // Too late in this time step: the next one is awaited, then the question is put.
+    let (mut stage, turn) = asked(&plan, &who, None, 26_000);
+    assert_eq!(looks(&turn), 4_050);
+    assert!(matches!(stage.walk.seen(Seen::Unchanged, at(30_050)).next, Next::NeedCode));
+    let Next::Do(Action::Fill(typed)) = stage.walk.code(digits("123456"), false, at(31_000)) else {
+        panic!()
+    };
+    assert_eq!((typed.time_step, typed.fields[0].2.expose()), (Some(step + 1), "123456"));
+    // A time step that was used is not asked for again, across restarts too.
+    let (_, turn) = asked(&plan, &who, Some(step), 1_000);
+    assert_eq!(looks(&turn), 29_050);
+    // A code that took longer than its time step is asked for anew, a few times; one that a person typed is taken.
+    let (mut stage, turn) = asked(&plan, &who, None, 0);
+    assert!(matches!(turn.next, Next::NeedCode));
+    assert!(matches!(stage.walk.code(digits("1"), false, at(30_500)), Next::NeedCode));
+    assert!(matches!(stage.walk.code(digits("2"), false, at(60_500)), Next::NeedCode));
+    let end = stage.walk.code(digits("3"), false, at(90_500));
+    assert!(matches!(&end, Next::Fail(Failure::Broken { .. })), "{end:?}");
+    let (mut stage, _) = asked(&plan, &who, None, 0);
+    assert!(matches!(stage.walk.code(digits("4"), true, at(40_000)), Next::Do(Action::Fill(_))));
+}
+
+#[test]
+fn a_source_that_repeats_itself_is_not_believed() {
+    let (plan, who) = (plan(), Credentials { codes: Codes::Asked, ..who() });
+    let digits = || Secret::new("123456".into());
+    let (mut stage, _) = asked(&plan, &who, None, 0);
+    assert!(matches!(stage.walk.code(digits(), false, at(100)), Next::Do(Action::Fill(_))));
+    stage.page(&["totp"], Some(bad(Step::Code, 403, "TwoFAException")), 1_000);
+    looks(&stage.walk.seen(Seen::Unchanged, at(2_000)));
+    assert!(matches!(stage.walk.seen(Seen::Unchanged, at(31_000)).next, Next::NeedCode));
+    let mut next = stage.walk.code(digits(), false, at(31_100));
+    for ms in [31_200, 31_300] {
+        if matches!(next, Next::NeedCode) {
+            next = stage.walk.code(digits(), false, at(ms));
+        }
+    }
+    assert!(matches!(&next, Next::Fail(Failure::Broken { .. })), "{next:?}");
 }

@@ -8,7 +8,9 @@ use firstbell_core::brokers::kite::Kite;
 use firstbell_core::origin::Origin;
 use url::Url;
 
+use crate::codes::CodeConfig;
 use crate::drivers::{DriverConfig, DriverName};
+use crate::planfile;
 use crate::secrets::{Name, Source};
 use crate::sinks::SinkConfig;
 use crate::written::{Faults, Section};
@@ -22,6 +24,8 @@ pub struct Config {
     pub accounts: Vec<Account>,
     /// The engines.
     pub drivers: DriverConfig,
+    /// The login plan in the place of the compiled-in one: read, checked, and signed where a signature is asked for.
+    pub plan: Option<String>,
     /// Loopback addresses in the place of the broker's own, for rehearsals.
     pub rehearsal: Option<(Origin, Origin)>,
 }
@@ -35,6 +39,8 @@ pub struct Account {
     pub app: App,
     /// Where each secret comes from.
     pub secrets: Vec<(Name, Source)>,
+    /// Where the codes of the second factor come from.
+    pub codes: CodeConfig,
     /// Where a fresh token goes.
     pub sinks: Vec<SinkConfig>,
 }
@@ -97,7 +103,20 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
             ));
         }
     }
-    root.end(&["account", "browser", "driver", "rehearsal", "state_dir"]);
+    let plan = read_plan(&mut root);
+    root.end(&[
+        "accept",
+        "account",
+        "browser",
+        "driver",
+        "drivers",
+        "firefox",
+        "plan",
+        "plan_key",
+        "rehearsal",
+        "state_dir",
+        "webdriver",
+    ]);
 
     let mut lines = faults.lines();
     let sources: Vec<&str> =
@@ -107,14 +126,44 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         return Err(ConfigFaults(lines));
     }
     let state_dir = env.get("FIRSTBELL_STATE_DIR").map(PathBuf::from).or(state_dir);
-    Ok(Config { state_dir: state_dir.unwrap_or_else(|| usual_state_dir(env)), accounts, drivers, rehearsal })
+    Ok(Config {
+        state_dir: state_dir.unwrap_or_else(|| usual_state_dir(env)),
+        accounts,
+        drivers,
+        plan,
+        rehearsal,
+    })
+}
+
+/// Reads `plan` and `plan_key`: the file at that path, in the place of the compiled-in plan.
+fn read_plan(root: &mut Section<'_>) -> Option<String> {
+    let key = root.parsed("plan_key", planfile::read_key);
+    let signed = root.asked("plan_key");
+    // A key that cannot be read must not turn into no key.
+    if signed && key.is_none() {
+        return root.text("plan").and(None);
+    }
+    let read = |path: &str| {
+        let path = Path::new(path);
+        if !path.is_absolute() {
+            return Err("must be an absolute path".to_owned());
+        }
+        planfile::read(path, key.as_ref()).map(|(_, text)| text).map_err(|faults| {
+            format!("cannot be used (firstbell plan check shows it alone):\n    {}", faults.join("\n    "))
+        })
+    };
+    let plan = root.parsed("plan", read);
+    if signed && !root.asked("plan") {
+        root.fault("plan_key without a plan: there is nothing to be signed");
+    }
+    plan
 }
 
 fn read_environment(env: &Environment, drivers: &mut DriverConfig, sources: &[&str]) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(name) = env.get("FIRSTBELL_DRIVER") {
         match DriverName::parse(name) {
-            Ok(driver) => drivers.driver = driver,
+            Ok(driver) => drivers.ladder = vec![driver],
             Err(why) => lines.push(format!("environment: FIRSTBELL_DRIVER {why}")),
         }
     }
@@ -169,12 +218,16 @@ fn read_account(name: String, mut section: Section<'_>) -> Option<Account> {
         required(&mut section, "api_key", |t| word(t, 6, 64, "the API key of the developer console"));
     let redirect = required(&mut section, "redirect_url", read_redirect);
     let secrets = Name::ALL.map(|name| (name, Source::read(&mut section, name.as_str())));
+    let codes = CodeConfig::read(&mut section);
+    if section.asked("totp") && section.asked("totp_seed") {
+        section.fault("totp and totp_seed are two places for one thing: write one of them");
+    }
     let sinks = section.list("sink").into_iter().filter_map(SinkConfig::read).collect();
-    let mut known = vec!["broker", "user_id", "api_key", "redirect_url", "sink"];
+    let mut known = vec!["broker", "user_id", "api_key", "redirect_url", "sink", "totp"];
     known.extend(Name::ALL.map(Name::as_str));
     section.end(&known);
     let app = App { api_key: api_key?, user_id: user_id?, redirect: redirect? };
-    Some(Account { name, app, secrets: secrets.to_vec(), sinks })
+    Some(Account { name, app, secrets: secrets.to_vec(), codes, sinks })
 }
 
 fn required<T>(section: &mut Section<'_>, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
@@ -285,6 +338,6 @@ api = "https://api.example"
         let env = [("FIRSTBELL_DRIVER", "http"), ("FIRSTBELL_STATE_DIR", "/x")];
         let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let config = read("c.toml", GOOD, &env).unwrap();
-        assert_eq!((config.drivers.driver, config.state_dir), (DriverName::Http, PathBuf::from("/x")));
+        assert_eq!((config.drivers.ladder, config.state_dir), (vec![DriverName::Http], PathBuf::from("/x")));
     }
 }

@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 
+use firstbell_core::obstacle::TlsFault;
 use firstbell_core::secret::{Secret, SecretBytes};
 
 use crate::ports::{Call, Http, Received, Soon, WireFault};
@@ -58,11 +59,11 @@ impl HyperHttp {
     }
 
     async fn exchange(&self, call: Call) -> Result<Received, WireFault> {
-        let request = build(&call).map_err(|why| WireFault { left: false, why })?;
+        let request = build(&call).map_err(|why| WireFault { left: false, why, tls: None })?;
         let reply = tokio::time::timeout(REPLY, self.client.request(request))
             .await
             .map_err(|_| after("no answer in time"))?
-            .map_err(|e| WireFault { left: !e.is_connect(), why: reason(&e) })?;
+            .map_err(|e| WireFault { left: !e.is_connect(), why: reason(&e), tls: tls_fault(&e) })?;
         let (head, body) = reply.into_parts();
         let body = tokio::time::timeout(REPLY, Limited::new(body, BODY_BYTES).collect())
             .await
@@ -118,7 +119,7 @@ fn build(call: &Call) -> Result<hyper::Request<Full<Bytes>>, String> {
 }
 
 fn after(why: &str) -> WireFault {
-    WireFault { left: true, why: why.into() }
+    WireFault { left: true, why: why.into(), tls: None }
 }
 
 /// The kind of fault in our own words: the error's own text may repeat the address.
@@ -146,6 +147,31 @@ fn reason(error: &hyper_util::client::legacy::Error) -> String {
         source = cause.source();
     }
     if error.is_connect() { "no connection".into() } else { "the connection broke".into() }
+}
+
+/// What is wrong with the encrypted connection, by the library's own kinds.
+fn tls_fault(error: &hyper_util::client::legacy::Error) -> Option<TlsFault> {
+    use rustls::{CertificateError as Bad, Error as Tls};
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        // An error of the connection carries the library's inside it, and does not name it as its source.
+        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = inner.and_then(|e| e.downcast_ref::<Tls>()).or_else(|| cause.downcast_ref::<Tls>());
+        match tls {
+            None => source = cause.source(),
+            Some(Tls::InvalidCertificate(fault)) => {
+                return Some(match fault {
+                    Bad::Expired | Bad::ExpiredContext { .. } => TlsFault::Date,
+                    Bad::NotValidYet | Bad::NotValidYetContext { .. } => TlsFault::Date,
+                    Bad::NotValidForName | Bad::NotValidForNameContext { .. } => TlsFault::Name,
+                    Bad::UnknownIssuer => TlsFault::Issuer,
+                    _ => TlsFault::Certificate,
+                });
+            }
+            Some(_) => return Some(TlsFault::Handshake),
+        }
+    }
+    None
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

@@ -1,15 +1,17 @@
 //! firstbell does and never decides: it performs what `firstbell-core` says, on real files, networks and browsers.
 //!
-//! Read from the bottom up: [`ports`], [`written`], the shelves ([`drivers`], [`secrets`], [`stores`], [`sinks`]),
-//! [`config`], [`ledger`], [`login`], [`cli`].
+//! Read from the bottom up: [`ports`], [`written`], the shelves ([`drivers`], [`secrets`], [`codes`], [`stores`],
+//! [`sinks`]), [`planfile`], [`config`], [`ledger`], [`login`], [`cli`].
 
 pub mod cli;
 pub mod clock;
+pub mod codes;
 pub mod config;
 pub mod drivers;
 pub mod http;
 pub mod ledger;
 pub mod login;
+pub mod planfile;
 pub mod ports;
 pub mod record;
 pub mod secrets;

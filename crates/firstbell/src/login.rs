@@ -3,7 +3,8 @@
 use firstbell_core::broker::{App, Broker, Ground, Reply, Request};
 use firstbell_core::budget::{Cause, Fingerprint, Verdict};
 use firstbell_core::event::Event;
-use firstbell_core::failure::{Failure, Stage};
+use firstbell_core::failure::{Failure, Part, Stage};
+use firstbell_core::obstacle::Obstacle;
 use firstbell_core::secret::Secret;
 use firstbell_core::sight::Action;
 use firstbell_core::token::{Access, Life, Standing, Token};
@@ -11,7 +12,7 @@ use firstbell_core::walk::{Credentials, Moment, Next, Walk};
 use jiff::SignedDuration;
 
 use crate::ledger::Ledger;
-use crate::ports::{Call, Clock, Driver, Engines, Http, WireFault};
+use crate::ports::{Call, Clock, CodeSource, Driver, Engines, Http, WireFault};
 
 /// Pauses before the proof is asked for again: reading is safe to repeat, and a token that was paid for with a login
 /// is worth a few seconds.
@@ -35,6 +36,8 @@ pub struct Login<'a> {
     pub http: &'a dyn Http,
     /// The time.
     pub clock: &'a dyn Clock,
+    /// Who gives the codes that are not made here.
+    pub codes: Option<&'a dyn CodeSource>,
     /// Told of each step as it begins.
     pub progress: &'a dyn Progress,
 }
@@ -58,7 +61,7 @@ pub trait Progress {
     fn begin(&self, step: &'static str);
 }
 
-impl Login<'_> {
+impl<'a> Login<'a> {
     /// Logs in and returns the new token, proven and stored. The failure of a login is in the history too.
     ///
     /// # Errors
@@ -99,18 +102,60 @@ impl Login<'_> {
         }
     }
 
+    /// Climbs the ladder of engines. The next one is tried only where the failure says that no credential was refused or
+    /// left without an answer; each asks the same budget.
     async fn fresh(self, ledger: &mut Ledger<'_>, keys: &Keys) -> Result<Token, Failure> {
-        // Both, before anything is started: half a login would be an attempt for nothing.
-        ledger.admits(Cause::Password, &keys.password_mark)?;
-        ledger.admits(Cause::Code, &keys.seed_mark)?;
+        let mut said: Vec<(String, Failure)> = Vec::new();
+        for engine in self.engines.names() {
+            // Both, before anything is started: half a login would be an attempt for nothing.
+            ledger.admits(Cause::Password, &keys.password_mark)?;
+            ledger.admits(Cause::Code, &keys.seed_mark)?;
+            match self.rung(engine, ledger, keys).await {
+                Ok(url) => return self.redeem(ledger, keys, url).await,
+                Err(Stuck { failure, clean }) if clean && leads_on(&failure) => {
+                    said.push((engine.into(), failure))
+                }
+                Err(Stuck { failure, .. }) => return Err(failure),
+            }
+        }
+        match said.pop() {
+            Some((_, only)) if said.is_empty() => Err(only),
+            Some(last) => Err(Failure::Ladder { said: said.into_iter().chain([last]).collect() }),
+            None => Err(Failure::Ladder { said }),
+        }
+    }
+
+    /// One engine's walk to the redirect address. When this is over the engine ends by itself.
+    async fn rung(
+        self,
+        engine: &'static str,
+        ledger: &mut Ledger<'_>,
+        keys: &Keys,
+    ) -> Result<Departed<'a>, Stuck> {
         self.progress.begin("starting the login engine");
-        ledger.note_soon(Event::Began { driver: self.engines.name().into() });
-        let mut driver = self.engines.open(self.broker.plan(), self.app, self.http).await?;
-        let walked = self.walk(ledger, keys, driver.as_mut()).await;
-        // The engine has seen the password and the request token: it ends now, while the exchange is under way.
+        ledger.note_soon(Event::Began { driver: engine.into() });
+        let opened = self.engines.open(engine, self.broker.plan(), self.app, self.http).await;
+        let mut driver = opened.map_err(|failure| Stuck { failure, clean: true })?;
+        let mut spent = Spent::default();
+        let walked = self.walk(ledger, keys, driver.as_mut(), &mut spent).await;
+        match walked {
+            Ok(url) => Ok(Departed { url, driver }),
+            Err(failure) => {
+                driver.close().await.map_err(|failure| Stuck { failure, clean: false })?;
+                Err(Stuck { failure, clean: spent == Spent::default() })
+            }
+        }
+    }
+
+    /// Exchanges the request token while the engine ends: it has seen the password and the request token.
+    async fn redeem(
+        self,
+        ledger: &mut Ledger<'_>,
+        keys: &Keys,
+        departed: Departed<'_>,
+    ) -> Result<Token, Failure> {
         let rest = async {
-            let url = walked?;
-            let grant = self.broker.capture(self.app, &url)?;
+            let grant = self.broker.capture(self.app, &departed.url)?;
             self.progress.begin("exchanging the request token");
             ledger.note(Event::Exchanging)?;
             let request = self.broker.calls().exchange(self.app, &grant, &keys.api_secret);
@@ -120,7 +165,7 @@ impl Login<'_> {
             ledger.pend(&token)?;
             self.prove(ledger, token).await
         };
-        let (closed, token) = tokio::join!(driver.close(), rest);
+        let (closed, token) = tokio::join!(departed.driver.close(), rest);
         let token = token?;
         closed?;
         Ok(token)
@@ -132,6 +177,7 @@ impl Login<'_> {
         ledger: &mut Ledger<'_>,
         keys: &Keys,
         driver: &mut dyn Driver,
+        spent: &mut Spent,
     ) -> Result<Secret, Failure> {
         let mut walk = Walk::new(self.broker.plan(), &keys.credentials, ledger.state().budget.last_step);
         let began_ms = self.clock.run_ms();
@@ -140,12 +186,14 @@ impl Login<'_> {
         let mut action = walk.first(self.broker.entry(self.app), now());
         let mut waiting = false;
         loop {
-            let spent = self.spend(ledger, keys, &action)?;
+            let cause = self.spend(ledger, keys, &action)?;
+            spent.open = spent.open || cause.is_some();
             let seen = match driver.perform(action).await {
                 Ok(seen) => seen,
                 Err(failure) => {
-                    if let Some(cause) = spent {
+                    if let Some(cause) = cause {
                         ledger.note(Event::Judged { cause, verdict: Verdict::NeverLeft })?;
+                        spent.open = false;
                     }
                     return Err(failure);
                 }
@@ -153,22 +201,36 @@ impl Login<'_> {
             let turn = walk.seen(seen, now());
             if let Some((cause, verdict)) = turn.verdict {
                 let event = Event::Judged { cause, verdict };
+                spent.open = false;
                 // Only good news may wait for the next write: losing it in a crash makes us more careful, not less.
                 match verdict {
                     Verdict::Accepted => ledger.note_soon(event),
                     _ => ledger.note(event)?,
                 }
+                spent.badly = spent.badly || !matches!(verdict, Verdict::Accepted | Verdict::NeverLeft);
             }
             if walk.awaits_code() && !waiting {
                 self.progress.begin("waiting for the next time step");
             }
             waiting = walk.awaits_code();
-            action = match turn.next {
+            let mut next = turn.next;
+            while matches!(next, Next::NeedCode) {
+                let (digits, typed) = self.ask_code().await?;
+                next = walk.code(digits, typed, now());
+            }
+            action = match next {
                 Next::Do(action) => action,
                 Next::Left(url) => return Ok(url),
                 Next::Fail(failure) => return Err(failure),
+                Next::NeedCode => unreachable!("it was asked for above"),
             };
         }
+    }
+
+    async fn ask_code(self) -> Result<(Secret, bool), Failure> {
+        let source = self.codes.expect("a walk asks only where the account names a source");
+        self.progress.begin("asking for a code");
+        Ok((source.code().await?, source.is_person()))
     }
 
     /// Makes a submission durable before it leaves, or refuses it.
@@ -213,6 +275,9 @@ impl Login<'_> {
             let request = self.broker.calls().proof(self.app, access);
             let outcome = match self.call(&request).await {
                 Ok(reply) => self.broker.calls().read_proof(self.app, &reply).map(drop),
+                Err(WireFault { tls: Some(fault), .. }) => {
+                    Err(Failure::Insecure { stage: Stage::Proof, fault })
+                }
                 Err(fault) => Err(Failure::Unreachable { stage: Stage::Proof, why: fault.why }),
             };
             match (outcome, pauses.next()) {
@@ -238,13 +303,46 @@ impl Login<'_> {
     }
 }
 
+/// A walk that got to the redirect address, with the engine that made it.
+struct Departed<'a> {
+    url: Secret,
+    driver: Box<dyn Driver + 'a>,
+}
+
+/// A walk that got no further.
+struct Stuck {
+    failure: Failure,
+    /// Whether all that it submitted, if anything, was taken or never left.
+    clean: bool,
+}
+
+/// What an engine submitted that is not answered, and whether any of it ended badly.
+#[derive(Default, PartialEq, Eq)]
+struct Spent {
+    open: bool,
+    badly: bool,
+}
+
+/// Failures that say something of the engine or of the page as it saw it: another one may get further.
+fn leads_on(failure: &Failure) -> bool {
+    use Failure::*;
+    let eyes = matches!(failure, Barred(Obstacle::ContinueAs) | UnknownPage { .. } | Slow { .. });
+    eyes || matches!(failure, Broken { part: Part::Browser, .. })
+}
+
 /// Troubles after which the same question may be asked again.
 fn is_passing(failure: &Failure) -> bool {
     use Failure::*;
-    matches!(failure, Unreachable { .. } | BrokerDown { .. } | Throttled { .. } | Broken { .. })
+    matches!(
+        failure,
+        Unreachable { .. } | Insecure { .. } | BrokerDown { .. } | Throttled { .. } | Broken { .. }
+    )
 }
 
 fn lost(stage: Stage, fault: WireFault) -> Failure {
+    if let Some(fault) = fault.tls {
+        return Failure::Insecure { stage, fault };
+    }
     let why = fault.why;
     if fault.left { Failure::Unanswered { stage, why } } else { Failure::Unreachable { stage, why } }
 }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use firstbell_core::broker::App;
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
+use firstbell_core::obstacle::TlsFault;
 use firstbell_core::plan::Plan;
 use firstbell_core::secret::{Secret, SecretBytes};
 use firstbell_core::sight::{Action, Seen};
@@ -68,6 +69,8 @@ pub struct WireFault {
     pub left: bool,
     /// What happened, without the address: addresses may carry secrets.
     pub why: String,
+    /// What is wrong with the encrypted connection, where that is it.
+    pub tls: Option<TlsFault>,
 }
 
 /// Calls out. A request is sent once: never resent after a fault, never redirected, and no proxy of the environment is
@@ -92,18 +95,31 @@ pub trait Driver {
 
 /// Starts drivers.
 pub trait Engines {
-    /// The name of the engine that will be started.
-    fn name(&self) -> &'static str;
-    /// Starts it.
+    /// The names of the engines to be tried, the first one first. Never empty.
+    fn names(&self) -> Vec<&'static str>;
+    /// Starts the one of this name.
     ///
     /// # Errors
     /// [`Failure::Broken`] where a part of this machine is missing.
     fn open<'a>(
         &'a self,
+        name: &'static str,
         plan: &'a Plan,
         app: &'a App,
         http: &'a dyn Http,
     ) -> Soon<'a, Result<Box<dyn Driver + 'a>, Failure>>;
+}
+
+/// Gives the six digits of the present time step where firstbell does not make them itself. Asked at the last moment, with
+/// the field ready, at most once for a time step.
+pub trait CodeSource {
+    /// One code, now.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] where none came in time, or what came is not exactly six digits, with what to do.
+    fn code(&self) -> Soon<'_, Result<Secret, Failure>>;
+    /// Whether a person reads and types the code.
+    fn is_person(&self) -> bool;
 }
 
 /// What becomes of an account's tokens with an event.

@@ -94,6 +94,39 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// A list of texts that `read` understands, each error a fault at its text's line.
+    pub fn texts<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
+        let value = self.take(key)?;
+        let span = value.span();
+        let DeValue::Array(items) = value.into_inner() else {
+            return self.refuse(&span, key, "must be a list of texts, such as [\"a\", \"b\"]");
+        };
+        let one = |item: Spanned<DeValue<'t>>| match item.get_ref() {
+            DeValue::String(text) => read(text).map_or_else(|why| self.refuse(&item.span(), key, &why), Some),
+            _ => self.refuse(&item.span(), key, "must be a text in quotes"),
+        };
+        Some(items.into_iter().filter_map(one).collect())
+    }
+
+    /// A table whose form is another program's: as JSON, name by name, of those that `accept` lets pass.
+    pub fn foreign(
+        &mut self,
+        key: &str,
+        accept: impl Fn(&str) -> Result<(), String>,
+    ) -> Vec<(String, serde_json::Value)> {
+        let Some(mut section) = self.section(key) else { return Vec::new() };
+        let table = std::mem::take(&mut section.table);
+        let mut found = Vec::new();
+        for (name, value) in table {
+            let name = name.into_inner().into_owned();
+            match accept(&name) {
+                Ok(()) => found.push((name, as_json(value.into_inner()))),
+                Err(why) => section.faults.add(&value.span(), format!("{} {why}", section.name)),
+            }
+        }
+        found
+    }
+
     /// A table below this one.
     pub fn section(&mut self, key: &str) -> Option<Section<'t>> {
         let value = self.take(key)?;
@@ -174,5 +207,20 @@ impl<'t> Section<'t> {
 
     fn path(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+}
+fn as_json(value: DeValue<'_>) -> serde_json::Value {
+    match value {
+        DeValue::String(text) => text.into_owned().into(),
+        DeValue::Boolean(flag) => flag.into(),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).unwrap_or(0).into(),
+        DeValue::Float(number) => number.as_str().parse::<f64>().unwrap_or(0.0).into(),
+        DeValue::Datetime(moment) => moment.to_string().into(),
+        DeValue::Array(items) => items.into_iter().map(|item| as_json(item.into_inner())).collect(),
+        DeValue::Table(table) => table
+            .into_iter()
+            .map(|(name, value)| (name.into_inner().into_owned(), as_json(value.into_inner())))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
     }
 }

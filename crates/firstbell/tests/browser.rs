@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 
-use firstbell::drivers::{ChromeConfig, DriverConfig, DriverName};
+use firstbell::drivers::{DriverConfig, DriverName};
 use firstbell::http::HyperHttp;
 use firstbell::ports::Engines;
 use firstbell_core::broker::{App, Broker};
@@ -45,9 +45,9 @@ fn serve(page: String) -> String {
 
 /// The last sight of a page, when it has gone quiet.
 async fn look(kite: &Kite, url: String) -> Sight {
-    let engines = DriverConfig { driver: DriverName::Chrome, chrome: ChromeConfig::default() };
+    let engines = DriverConfig::only(DriverName::Chrome);
     let (app, http) = (app(), HyperHttp::unconnected());
-    let mut driver = engines.open(kite.plan(), &app, &http).await.unwrap();
+    let mut driver = engines.open(engines.names()[0], kite.plan(), &app, &http).await.unwrap();
     let mut action = Action::Open { url, wait_ms: 20_000 };
     let sight = loop {
         match driver.perform(action).await.unwrap() {
@@ -87,9 +87,9 @@ async fn a_page_that_leaves_for_another_origin_is_not_followed() {
     let page = format!("<script>location.replace('{elsewhere}/sign-in')</script>");
     let site = Origin::parse(&serve(page)).unwrap();
     let kite = Kite::rehearsal(site.clone(), site.clone()).unwrap();
-    let engines = DriverConfig { driver: DriverName::Chrome, chrome: ChromeConfig::default() };
+    let engines = DriverConfig::only(DriverName::Chrome);
     let (app, http) = (app(), HyperHttp::unconnected());
-    let mut driver = engines.open(kite.plan(), &app, &http).await.unwrap();
+    let mut driver = engines.open(engines.names()[0], kite.plan(), &app, &http).await.unwrap();
     let mut action = Action::Open { url: site.join("/"), wait_ms: 20_000 };
     let away = loop {
         match driver.perform(action).await.unwrap() {

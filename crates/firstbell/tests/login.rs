@@ -20,8 +20,8 @@ mornings!(
     wrong_seed,
     refused_codes,
     blocked_account,
-    unknown_page_first,
-    unknown_page_after_the_password,
+    closed_for_maintenance,
+    closed_after_the_password,
     server_down,
     server_errors,
     server_errors_after_the_password,
@@ -149,19 +149,19 @@ fn blocked_account(driver: &str) {
     assert_eq!((sim.passwords(), sim.codes()), (1, 0));
 }
 
-fn unknown_page_first(driver: &str) {
+fn closed_for_maintenance(driver: &str) {
     let sim = Sim::start();
     let home = Home::new(&sim);
     sim.fault(&json!({ "at": "login-page", "do": "unknown-page" }));
-    is(&home, &home.login(driver), (4, "unknown-page", 2, 2));
+    is(&home, &home.login(driver), (5, "maintenance", 2, 2));
     assert_eq!((sim.passwords(), sim.codes()), (0, 0));
 }
 
-fn unknown_page_after_the_password(driver: &str) {
+fn closed_after_the_password(driver: &str) {
     let sim = Sim::start();
     let home = Home::new(&sim);
     sim.fault(&json!({ "at": "login", "do": "unknown-page" }));
-    is(&home, &home.login(driver), (4, "unknown-page", 1, 2));
+    is(&home, &home.login(driver), (5, "maintenance", 1, 2));
     assert_eq!((sim.passwords(), sim.codes()), (1, 0));
 }
 
@@ -328,7 +328,7 @@ fn clock_off(driver: &str) {
     sim.post("/clock", &json!({ "advance_s": 300 }));
     let ended = home.login(driver);
     is(&home, &ended, (7, "clock-wrong", 2, 2));
-    assert_eq!((sim.passwords(), sim.codes()), (1, 0), "no code was made");
+    assert_eq!((sim.passwords(), sim.codes()), (0, 0), "no password for nothing, and no code was made");
 }
 
 /// Eight at once: one login, and all of them ready with its token.

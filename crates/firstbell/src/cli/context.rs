@@ -5,9 +5,10 @@ use std::path::Path;
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::totp::Seed;
-use firstbell_core::walk::Credentials;
+use firstbell_core::walk::{Codes, Credentials};
 
 use super::exit::Exit;
+use crate::codes::CodeConfig;
 use crate::config::{self, Account, Config, ConfigFaults, Environment};
 use crate::login::Keys;
 use crate::secrets::{Name, Owner};
@@ -42,11 +43,15 @@ impl Context {
     }
 
     pub(super) fn kite(&self) -> Kite {
-        match &self.config.rehearsal {
+        let kite = match &self.config.rehearsal {
             Some((site, api)) => {
                 Kite::rehearsal(site.clone(), api.clone()).expect("checked when it was read")
             }
             None => Kite::live(),
+        };
+        match &self.config.plan {
+            Some(plan) => kite.with_plan(plan).expect("checked when it was read"),
+            None => kite,
         }
     }
 }
@@ -59,20 +64,26 @@ pub(super) fn keys(account: &Account, stores: &Stores) -> Result<Keys, Failure> 
         let (_, source) = &account.secrets[name as usize];
         source.fetch(owner, name, stores.vault())
     };
-    let (password, seed_text, api_secret) =
-        (fetch(Name::Password)?, fetch(Name::TotpSeed)?, fetch(Name::ApiSecret)?);
-    let seed = Seed::parse(&seed_text).map_err(|fault| Failure::Broken {
-        part: Part::Secret,
-        why: format!("the secret totp_seed cannot be used: {fault}"),
-        cure: format!("Run firstbell secrets set totp_seed {}.", account.name),
-    })?;
+    let (password, api_secret) = (fetch(Name::Password)?, fetch(Name::ApiSecret)?);
+    let (codes, which) = match &account.codes {
+        CodeConfig::Seed => {
+            let seed = Seed::parse(&fetch(Name::TotpSeed)?).map_err(|fault| Failure::Broken {
+                part: Part::Secret,
+                why: format!("the secret totp_seed cannot be used: {fault}"),
+                cure: format!("Run firstbell secrets set totp_seed {}.", account.name),
+            })?;
+            let which = seed.canonical();
+            (Codes::Seed(seed), which)
+        }
+        source => (Codes::Asked, source.canonical()),
+    };
     Ok(Keys {
         password_mark: stores.fingerprint(Name::Password.as_str(), &password),
-        seed_mark: stores.fingerprint(Name::TotpSeed.as_str(), &seed.canonical()),
+        seed_mark: stores.fingerprint(Name::TotpSeed.as_str(), &which),
         credentials: Credentials {
             user_id: firstbell_core::secret::Secret::new(account.app.user_id.clone()),
             password,
-            seed,
+            codes,
         },
         api_secret,
     })

@@ -19,8 +19,9 @@ use super::exit::Exit;
 use super::login::{self, Began, interruptible};
 use super::say::{self, Ticks};
 use crate::clock::MachineClock;
+use crate::codes::CodeConfig;
 use crate::config::Account;
-use crate::drivers::{ChromeConfig, DriverConfig};
+use crate::drivers::DriverConfig;
 use crate::http::HyperHttp;
 use crate::login::{Login, Progress};
 use crate::secrets::{Name, Source};
@@ -51,9 +52,9 @@ pub(super) async fn run(args: DemoArgs) -> Exit {
         "A morning against kitesim, a simulation on this machine. No real account, nothing leaves it.",
     );
     let ticks = Ticks::start();
-    let binary = std::env::var_os("FIRSTBELL_BROWSER").map(PathBuf::from);
-    let chrome = ChromeConfig { binary, user: None, headful: args.headful };
-    let drivers = DriverConfig { driver: args.driver, chrome };
+    let mut drivers = DriverConfig::only(args.driver);
+    drivers.chrome.binary = std::env::var_os("FIRSTBELL_BROWSER").map(PathBuf::from);
+    drivers.show(args.headful);
     let outcome = interruptible(rehearse(&drivers, &ticks)).await;
     ticks.end(outcome.is_ok());
     let times = json!({ "driver": args.driver.as_str(), "ms": ticks.total_ms(), "steps": ticks.steps() });
@@ -79,7 +80,7 @@ async fn rehearse(drivers: &DriverConfig, ticks: &Ticks) -> Result<(Account, Tok
         stage.redirect.parse().map_err(|_| broken("kitesim's redirect address cannot be read".into()))?;
     let app = App { api_key: stage.account.api_key, user_id: stage.account.user_id, redirect };
     let secrets = Name::ALL.map(|name| (name, Source::Vault)).to_vec();
-    let account = Account { name: "demo".into(), app, secrets, sinks: Vec::new() };
+    let account = Account { name: "demo".into(), app, secrets, codes: CodeConfig::Seed, sinks: Vec::new() };
 
     ticks.begin("sealing throw-away credentials");
     let state = tempfile::tempdir().map_err(|e| broken(format!("no folder for the demo's store: {e}")))?;
@@ -105,6 +106,7 @@ async fn rehearse(drivers: &DriverConfig, ticks: &Ticks) -> Result<(Account, Tok
         engines: drivers,
         http: &http,
         clock: &clock,
+        codes: None,
         progress: ticks,
     };
     login.probe(&token.access).await?;

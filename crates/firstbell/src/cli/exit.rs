@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use firstbell_core::failure::Failure;
+use firstbell_core::obstacle::Obstacle;
 use serde_json::{Map, Value, json};
 
 use super::say;
@@ -83,10 +84,22 @@ impl Exit {
     }
 }
 
+/// The exit code of what stands in the way.
+fn barred(obstacle: Obstacle) -> u8 {
+    match obstacle {
+        Obstacle::ForcedReset => 3,
+        Obstacle::Maintenance | Obstacle::NetworkSignIn | Obstacle::PrivateAddress => 5,
+        _ => 4,
+    }
+}
+
 /// The exit code of a failure.
 fn code(failure: &Failure) -> u8 {
     use Failure::*;
     match failure {
+        Barred(obstacle) => barred(*obstacle),
+        Ladder { said } => said.iter().find(|(_, f)| f.code() == failure.code()).map_or(7, |(_, f)| code(f)),
+        Insecure { .. } => 5,
         PasswordRejected { .. } | CodeRejected { .. } | Blocked | Stopped(_) | OtherFactor { .. } => 3,
         NotEnabled | UnknownKey | SecretRefused | ForeignToken => 3,
         ConsentWanted | UnknownPage { .. } | WrongOrigin { .. } | WrongReturn { .. } => 4,

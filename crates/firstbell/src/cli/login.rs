@@ -23,9 +23,9 @@ use crate::stores::{self, LoginLock, Stores};
 
 pub(super) async fn run(mut context: Context, args: LoginArgs) -> Exit {
     if let Some(driver) = args.driver {
-        context.config.drivers.driver = driver;
+        context.config.drivers.ladder = vec![driver];
     }
-    context.config.drivers.chrome.headful = args.headful;
+    context.config.drivers.show(args.headful);
     let account = match context.account(args.account.account.as_deref()) {
         Ok(account) => account,
         Err(exit) => return exit,
@@ -99,6 +99,7 @@ pub(super) async fn one(
     let keys = context::keys(account, stores)?;
     let sinks: Vec<Box<dyn Sink>> = account.sinks.iter().map(crate::sinks::SinkConfig::open).collect();
     sinks.iter().try_for_each(|sink| sink.check())?;
+    let codes = account.codes.open(&http);
     let login = Login {
         broker: kite as &dyn Broker,
         ground: kite.ground(),
@@ -106,6 +107,7 @@ pub(super) async fn one(
         engines: drivers,
         http: &http,
         clock: &clock,
+        codes: codes.as_deref(),
         progress: ticks,
     };
     let token = login.run(&mut ledger, &keys).await?;

@@ -53,6 +53,12 @@ enum Command {
     /// Keep the secrets in the sealed vault.
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// Shuts a login engine in. For firstbell itself.
+    #[command(hide = true)]
+    Cage {
+        /// How far.
+        stage: String,
+    },
     /// Say that the account is well: attempts that were spent are forgotten.
     Unlock(AccountArg),
 }
@@ -65,7 +71,7 @@ struct AccountArg {
 
 #[derive(Debug, Args)]
 struct DemoArgs {
-    /// chrome or http.
+    /// chrome, firefox, webdriver or http.
     #[arg(long, value_parser = DriverName::parse, default_value = "chrome")]
     driver: DriverName,
     /// Show the browser's window.
@@ -77,7 +83,7 @@ struct DemoArgs {
 struct LoginArgs {
     #[command(flatten)]
     account: AccountArg,
-    /// chrome or http, instead of the configured one.
+    /// chrome, firefox, webdriver or http, instead of the configured one.
     #[arg(long, value_parser = DriverName::parse)]
     driver: Option<DriverName>,
     /// Show the browser's window.
@@ -130,7 +136,6 @@ enum SecretsCommand {
 
 /// Runs the command that was typed.
 pub fn main() -> ExitCode {
-    guard();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
@@ -139,6 +144,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE });
         }
     };
+    if let Command::Cage { stage } = &cli.command {
+        return crate::drivers::cage(stage);
+    }
+    guard();
     // A variable that is not text is none of ours.
     let text =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
@@ -183,7 +192,7 @@ async fn run(cli: Cli, env: Environment) -> Exit {
         Err(faults) => return Exit::configuration(&faults),
     };
     match cli.command {
-        Command::Demo(_) => unreachable!("handled above"),
+        Command::Demo(_) | Command::Cage { .. } => unreachable!("handled above"),
         Command::Login(args) => login::run(context, args).await,
         Command::Token(args) => token::run(&context, args, cli.json).await,
         Command::Exec(args) => exec::run(&context, args).await,

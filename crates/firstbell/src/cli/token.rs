@@ -56,6 +56,7 @@ pub(super) async fn believed(context: &Context, account: &Account) -> Result<Tok
                 engines: &context.config.drivers,
                 http: &http,
                 clock: &clock,
+                codes: None,
                 progress: &ticks,
             };
             match login.probe(&token.access).await {

@@ -83,9 +83,9 @@ impl<'a> HttpDriver<'a> {
         let shows =
             |sign: &WireSign| sign.after == after && sign.contains.as_ref().is_some_and(|t| text.contains(t));
         let good = reply.status == 200 && reply.media == "text/html";
-        let body = serde_json::from_slice(reply.body.expose()).unwrap_or(Value::Null);
+        let (answer, _) = answer(step, reply, false);
         self.counts = self.count(shows);
-        self.sight(reply, answer(step, reply, good, &body), Rest::Final)
+        self.sight(reply, Answer { good, ..answer }, Rest::Final)
     }
 
     /// Sends one form, once.
@@ -98,9 +98,8 @@ impl<'a> HttpDriver<'a> {
             Ok(reply) => reply,
             Err(seen) => return seen,
         };
-        let body: Value = serde_json::from_slice(reply.body.expose()).unwrap_or(Value::Null);
-        let success = body.pointer("/status").and_then(Value::as_str) == Some("success");
-        let good = reply.status == 200 && reply.media == "application/json" && success;
+        let (answer, body) = answer(fill.step, &reply, reply.media == "application/json");
+        let good = answer.good;
         if good {
             for (name, pointer) in &step.keep {
                 if let Some(value) = body.pointer(pointer).and_then(Value::as_str) {
@@ -109,15 +108,11 @@ impl<'a> HttpDriver<'a> {
             }
             self.next = step.then.as_ref().map(|then| self.plan.origin.join(&self.fill_in(then)));
         }
-        let shows = |sign: &WireSign| {
-            let there = sign.pointer.as_ref().and_then(|p| body.pointer(p)).and_then(Value::as_str);
-            sign.after == step.name && there.is_some() && there == sign.equals.as_deref()
-        };
         if good {
-            self.counts = self.count(shows);
+            self.counts = self.plan.shown_by(fill.step, &body);
         }
         let rest = if self.next.is_some() { Rest::Loading } else { Rest::Final };
-        self.sight(&reply, answer(fill.step, &reply, good, &body), rest)
+        self.sight(&reply, answer, rest)
     }
 
     fn form(&mut self, step: &StepPlan, fill: &Fill) -> Secret {
@@ -158,8 +153,10 @@ impl<'a> HttpDriver<'a> {
         let cookie = (!pairs.is_empty()).then(|| Secret::new(pairs.join("; ")));
         let call =
             Call { post, url: Secret::new(url), headers: Vec::new(), authorization: None, cookie, form };
-        let reply =
-            self.http.send(call).await.map_err(|fault| Seen::Lost { left: fault.left, why: fault.why })?;
+        let reply = self.http.send(call).await.map_err(|fault| match fault.tls {
+            Some(tls) => Seen::Insecure(tls),
+            None => Seen::Lost { left: fault.left, why: fault.why },
+        })?;
         for (name, value) in &reply.cookies {
             self.cookies.insert(name.clone(), value.clone());
         }
@@ -176,16 +173,18 @@ impl<'a> HttpDriver<'a> {
     }
 }
 
-fn answer(after: Step, reply: &Received, good: bool, body: &Value) -> Answer {
-    let text = |pointer| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    Answer {
+fn answer(after: Step, reply: &Received, json: bool) -> (Answer, Value) {
+    let mut answer = Answer {
         after,
         status: reply.status,
-        good,
-        error: text("/error_type"),
-        message: text("/message"),
+        page: reply.media == "text/html",
+        good: false,
+        error: None,
+        message: None,
         retry_after_s: reply.retry_after_s,
-    }
+    };
+    let body = answer.read(json, reply.body.expose());
+    (answer, body)
 }
 
 impl Driver for HttpDriver<'_> {

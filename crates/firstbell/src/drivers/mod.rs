@@ -1,7 +1,19 @@
 //! The engines that walk a login: the shelf of drivers.
 
+mod arguments;
+mod bidi;
+mod cage;
 mod chrome;
+mod firefox;
+mod group;
 mod http;
+mod observer;
+mod private;
+mod sandbox;
+mod switches;
+mod typing;
+mod view;
+mod webdriver;
 
 use std::path::PathBuf;
 
@@ -10,6 +22,10 @@ use firstbell_core::failure::Failure;
 use firstbell_core::plan::Plan;
 
 pub use chrome::ChromeConfig;
+pub use firefox::FirefoxConfig;
+pub use webdriver::{Browser, WebDriverConfig};
+
+use self::cage::CageConfig;
 
 use crate::ports::{Driver, Engines, Http, Soon};
 use crate::written::Section;
@@ -19,6 +35,10 @@ use crate::written::Section;
 pub enum DriverName {
     /// A Chromium of this machine, driven over a pipe.
     Chrome,
+    /// A Firefox of this machine, over WebDriver BiDi.
+    Firefox,
+    /// Chrome or Firefox through a WebDriver server.
+    WebDriver,
     /// No browser: the requests that the page itself would send.
     Http,
 }
@@ -31,8 +51,10 @@ impl DriverName {
     pub fn parse(name: &str) -> Result<DriverName, String> {
         match name {
             "chrome" => Ok(DriverName::Chrome),
+            "firefox" => Ok(DriverName::Firefox),
+            "webdriver" => Ok(DriverName::WebDriver),
             "http" => Ok(DriverName::Http),
-            _ => Err("is not known; known drivers: chrome, http".into()),
+            _ => Err("is not known; known drivers: chrome, firefox, webdriver, http".into()),
         }
     }
 
@@ -40,49 +62,139 @@ impl DriverName {
     pub fn as_str(self) -> &'static str {
         match self {
             DriverName::Chrome => "chrome",
+            DriverName::Firefox => "firefox",
+            DriverName::WebDriver => "webdriver",
             DriverName::Http => "http",
         }
     }
 }
 
+/// The engines that are tried where nothing else is written: each a different pair of eyes, the last without any.
+const LADDER: [DriverName; 3] = [DriverName::Chrome, DriverName::Firefox, DriverName::Http];
+/// Ourselves, also where our own path is not open to the user that an engine runs as.
+const WARDEN: &str = "/proc/self/exe";
+
 /// How the engines are to be started.
 #[derive(Clone, Debug)]
 pub struct DriverConfig {
-    /// The engine to use.
-    pub driver: DriverName,
+    /// The engines to be tried, the first one first.
+    pub ladder: Vec<DriverName>,
     /// What the browser needs to know.
     pub chrome: ChromeConfig,
+    /// What Firefox needs to know.
+    pub firefox: FirefoxConfig,
+    /// What a WebDriver server needs to know.
+    pub webdriver: WebDriverConfig,
+    /// Risks that the owner accepts by name.
+    pub accept: Vec<Risk>,
+    /// The program whose hidden command keeps a cage: this one, unless a test is.
+    pub warden: PathBuf,
+}
+
+/// A risk that is taken only where the owner names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Risk {
+    /// Where this machine gives no namespaces, any of its users could use the engine's control port.
+    OpenControlPort,
+    /// A WebDriver server that somebody else runs sees the password and one code.
+    RemoteWebDriver,
+}
+
+impl Risk {
+    fn parse(name: &str) -> Result<Risk, String> {
+        match name {
+            "open-control-port" => Ok(Risk::OpenControlPort),
+            "remote-webdriver" => Ok(Risk::RemoteWebDriver),
+            _ => Err(format!(
+                "{name:?} is no risk that can be accepted; known: open-control-port, remote-webdriver"
+            )),
+        }
+    }
 }
 
 impl DriverConfig {
-    /// Reads `driver` and `[browser]`.
+    /// Reads `drivers` (or `driver`, for one alone) and `[browser]`.
     pub fn read(root: &mut Section<'_>) -> DriverConfig {
-        let driver = root.parsed("driver", DriverName::parse).unwrap_or(DriverName::Chrome);
+        let one = root.parsed("driver", DriverName::parse);
+        let several = root.texts("drivers", DriverName::parse);
+        if root.asked("driver") && root.asked("drivers") {
+            root.fault("driver and drivers are two ways to say one thing: write one of them");
+        }
+        let given = one.map(|name| vec![name]).or(several);
+        if given.as_ref().is_some_and(Vec::is_empty) {
+            root.fault("drivers is empty: no engine would be tried");
+        }
+        let mut ladder: Vec<DriverName> = Vec::new();
+        for name in given.unwrap_or_else(|| LADDER.to_vec()) {
+            if ladder.contains(&name) {
+                root.fault(&format!("drivers has {} twice", name.as_str()));
+            } else {
+                ladder.push(name);
+            }
+        }
         let mut chrome = ChromeConfig::default();
         if let Some(mut browser) = root.section("browser") {
             chrome.binary = browser.text("binary").map(PathBuf::from);
             chrome.user = browser.text("user");
-            browser.end(&["binary", "user"]);
+            chrome.arguments = browser.texts("arguments", arguments::accept).unwrap_or_default();
+            browser.end(&["arguments", "binary", "user"]);
         }
-        DriverConfig { driver, chrome }
+        let accept = root.texts("accept", Risk::parse).unwrap_or_default();
+        let firefox = FirefoxConfig::read(root);
+        let webdriver = WebDriverConfig::read(root, accept.contains(&Risk::RemoteWebDriver));
+        DriverConfig { ladder, chrome, firefox, webdriver, accept, warden: WARDEN.into() }
     }
 }
 
+impl DriverConfig {
+    /// This engine and no other, as this machine has it.
+    pub fn only(name: DriverName) -> DriverConfig {
+        let (chrome, firefox, webdriver) = Default::default();
+        let ladder = vec![name];
+        DriverConfig { ladder, chrome, firefox, webdriver, accept: Vec::new(), warden: WARDEN.into() }
+    }
+
+    /// Has every engine show its window, or none.
+    pub fn show(&mut self, headful: bool) {
+        self.chrome.headful = headful;
+        self.firefox.headful = headful;
+        self.webdriver.headful = headful;
+    }
+
+    fn cage(&self) -> CageConfig<'_> {
+        let accept_open = self.accept.contains(&Risk::OpenControlPort);
+        CageConfig { warden: &self.warden, user: self.chrome.user.as_deref(), accept_open }
+    }
+}
+
+/// The hidden command that shuts an engine in, before any thread or runtime exists.
+pub fn cage(stage: &str) -> std::process::ExitCode {
+    cage::enter(stage)
+}
+
 impl Engines for DriverConfig {
-    fn name(&self) -> &'static str {
-        self.driver.as_str()
+    fn names(&self) -> Vec<&'static str> {
+        self.ladder.iter().map(|name| name.as_str()).collect()
     }
 
     fn open<'a>(
         &'a self,
+        name: &'static str,
         plan: &'a Plan,
         app: &'a App,
         http: &'a dyn Http,
     ) -> Soon<'a, Result<Box<dyn Driver + 'a>, Failure>> {
         Box::pin(async move {
-            Ok(match self.driver {
+            let name = DriverName::parse(name).expect("names come from the ladder");
+            Ok(match name {
                 DriverName::Chrome => {
                     Box::new(chrome::ChromeDriver::start(plan, &self.chrome).await?) as Box<dyn Driver>
+                }
+                DriverName::Firefox => {
+                    Box::new(firefox::FirefoxDriver::start(plan, &self.firefox, self.cage()).await?)
+                }
+                DriverName::WebDriver => {
+                    Box::new(webdriver::WebDriver::start(plan, &self.webdriver, self.cage()).await?)
                 }
                 DriverName::Http => Box::new(http::HttpDriver::new(plan, app, http)),
             })

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use crate::broker::{App, Broker, Calls, Ground};
 use crate::failure::Failure;
 use crate::origin::{Origin, OriginFault};
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanFaults};
 use crate::secret::Secret;
 use crate::token::{Flush, Grant};
 
@@ -19,6 +19,9 @@ const API: &str = "https://api.kite.trade";
 /// operators measured 05:20 to 07:50 in September 2026; so from 05:00 a token is not believed without a proof, and at
 /// 08:00 it is over.
 const FLUSH: Flush = Flush { begins_h: 5, ends_h: 8 };
+
+/// The plan that is compiled in.
+const TEXT: &str = include_str!("plan.toml");
 
 /// Kite, at its own addresses or, for rehearsals and tests, at loopback ones.
 #[derive(Debug)]
@@ -44,6 +47,34 @@ impl Kite {
             return Err(OriginFault::NotSecure);
         }
         Ok(Kite { plan: plan().clone().at(site), ground: Ground { api, flush: FLUSH } })
+    }
+
+    /// Kite with another plan in the place of the compiled-in one; where secrets go does not change with it.
+    ///
+    /// # Errors
+    /// The plan's faults; one that would type at another origin than Kite's is one.
+    pub fn with_plan(mut self, text: &str) -> Result<Kite, PlanFaults> {
+        self.plan = Kite::read_plan(text)?.at(self.plan.origin);
+        Ok(self)
+    }
+
+    /// Reads a plan for Kite.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn read_plan(text: &str) -> Result<Plan, PlanFaults> {
+        let own = Plan::parse(text)?;
+        if own.origin == plan().origin {
+            return Ok(own);
+        }
+        let line = text.lines().position(|line| line.trim_start().starts_with("origin")).map(|at| at + 1);
+        let what = format!("origin must be {}: secrets are typed nowhere else", plan().origin);
+        Err(PlanFaults(vec![(line, what)]))
+    }
+
+    /// The compiled-in plan, as its file is written.
+    pub fn plan_text() -> &'static str {
+        TEXT
     }
 
     /// Where the API answers, and when tokens end.
@@ -78,9 +109,7 @@ impl Broker for Kite {
 /// The plan that is compiled in; read once.
 fn plan() -> &'static Plan {
     static PLAN: OnceLock<Plan> = OnceLock::new();
-    PLAN.get_or_init(|| {
-        Plan::parse(include_str!("plan.toml")).expect("the plan in the program was checked by a test")
-    })
+    PLAN.get_or_init(|| Plan::parse(TEXT).expect("the plan in the program was checked by a test"))
 }
 
 #[cfg(test)]
@@ -92,7 +121,7 @@ mod tests {
         let kite = Kite::live();
         assert_eq!(kite.plan().origin.to_string(), "https://kite.zerodha.com");
         assert_eq!(kite.ground().api.to_string(), "https://api.kite.trade");
-        assert!(kite.plan().pages.iter().filter(|p| p.entry.is_some()).count() == 2);
+        assert!(kite.plan().pages.iter().filter(|p| p.entry.is_some()).count() == 3);
     }
 
     #[test]

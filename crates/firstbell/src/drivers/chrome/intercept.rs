@@ -1,17 +1,15 @@
-//! What may pass between the page and the world: the plan's hosts, one submission for each that was paid for, and
-//! nothing towards the redirect address.
+//! Every request of the page, paused before it leaves and when its answer has come.
 
 use std::io;
 
 use serde_json::{Value, json};
 use url::Url;
 
-use firstbell_core::origin::Origin;
-use firstbell_core::plan::Step;
-use firstbell_core::secret::Secret;
+use firstbell_core::obstacle::TlsFault;
 use firstbell_core::sight::{Answer, Rest};
 
-use super::page::{Page, Submission};
+use super::super::view::{Purpose, Ruling, Submission};
+use super::page::Page;
 use crate::http::read_date;
 
 /// Answers of the login's own requests are far smaller; a larger one is not read.
@@ -37,8 +35,8 @@ impl Page<'_> {
             json!({ "urlPattern": "*", "requestStage": "Request" }),
             json!({ "urlPattern": "*", "resourceType": "Document", "requestStage": "Response" }),
         ];
-        for step in &self.plan.steps {
-            let url = self.plan.origin.join(&step.path);
+        for step in &self.view.plan.steps {
+            let url = self.view.plan.origin.join(&step.path);
             patterns.push(json!({ "urlPattern": format!("{url}*"), "requestStage": "Response" }));
         }
         Value::Array(patterns)
@@ -52,88 +50,78 @@ impl Page<'_> {
 
     async fn wants_out(&mut self, params: &Value) -> io::Result<()> {
         let text = params["request"]["url"].as_str().unwrap_or_default();
-        let url = Url::parse(text).ok();
-        let origin = url.as_ref().and_then(Origin::of);
-        let own = origin.as_ref() == Some(&self.plan.origin);
-        if self.is_main_document(params) {
-            if !own {
-                self.away = Some(Secret::new(text.to_owned()));
-                return self.stop(params, "Aborted").await;
-            }
-            if self.submission.is_guarded() {
-                // A form without its script would put what was typed into an address.
-                let left = self.submission.in_flight();
-                self.lost = Some((left, "the page left instead of sending the form".into()));
-                return self.stop(params, "BlockedByClient").await;
-            }
-            return self.pass(params).await;
+        let method = params["request"]["method"].as_str().unwrap_or_default();
+        let is = |kinds: &[&str]| kinds.iter().any(|kind| params["resourceType"] == *kind);
+        let purpose = if self.is_main_document(params) {
+            Purpose::Page
+        } else if is(&["XHR", "Fetch", "Ping", "EventSource", "WebSocket", "Document"]) {
+            Purpose::Active
+        } else {
+            Purpose::Passive
+        };
+        match self.view.rule(text, method, purpose) {
+            Ruling::Pass => self.pass(params).await,
+            Ruling::Stop => self.stop(params, "BlockedByClient").await,
+            Ruling::Away => self.stop(params, "Aborted").await,
         }
-        if let Some(step) = self.submission_to(url.as_ref()) {
-            if params["request"]["method"] != "POST" || self.submission != Submission::Armed(step) {
-                return self.stop(params, "BlockedByClient").await;
-            }
-            self.submission = Submission::Sent(step);
-            return self.pass(params).await;
-        }
-        // As long as a secret is in the page, only what is passive passes: pictures, styles, fonts, scripts.
-        let active = params["request"]["method"] != "GET"
-            || ["XHR", "Fetch", "Ping", "EventSource", "WebSocket", "Document"]
-                .iter()
-                .any(|t| params["resourceType"] == *t);
-        if active && self.submission.is_guarded() {
-            return self.stop(params, "BlockedByClient").await;
-        }
-        let listed = url.as_ref().is_some_and(|url| {
-            url.scheme() == "https"
-                && url.host_str().is_some_and(|host| self.plan.hosts.iter().any(|h| h == host))
-        });
-        if own || listed { self.pass(params).await } else { self.stop(params, "BlockedByClient").await }
     }
 
     async fn answer_came(&mut self, params: &Value) -> io::Result<()> {
         let url = params["request"]["url"].as_str().and_then(|text| Url::parse(text).ok());
         let document = self.is_main_document(params);
-        let step = self.submission_to(url.as_ref()).filter(|step| self.submission == Submission::Sent(*step));
+        let step = self
+            .view
+            .submission_to(url.as_ref())
+            .filter(|step| self.view.submission == Submission::Sent(*step));
         if !document && step.is_none() {
             return self.pass(params).await;
         }
         if let Some(reason) = params["responseErrorReason"].as_str() {
-            if self.away.is_none() && reason != "Aborted" {
-                let left = self.submission.in_flight() && !(step.is_some() && NEVER_LEFT.contains(&reason));
-                if let Some(step) = step {
-                    self.submission = Submission::Answered(step);
-                }
-                self.lost = Some((left, words(reason).into()));
+            if document && reason == "Failed" {
+                // The kind of this failure is told a moment later, with the end of the request.
+                self.failing = params["networkId"].as_str().map(str::to_owned);
+            } else if self.view.away.is_none() && reason != "Aborted" {
+                self.view.broke(step, NEVER_LEFT.contains(&reason), words(reason));
             }
             return self.pass(params).await;
         }
         let headers = Headers(params);
-        self.date = headers.find("date").and_then(read_date).or(self.date);
+        self.view.date = headers.find("date").and_then(read_date).or(self.view.date);
         let status = params["responseStatusCode"].as_u64().and_then(|s| u16::try_from(s).ok()).unwrap_or(0);
         let media =
             headers.find("content-type").unwrap_or("").split(';').next().unwrap_or("").trim().to_lowercase();
         if document {
             // The answer itself proves where it came from: only the plan's origin was let through.
-            self.origin = Some(self.plan.origin.clone());
-            (self.rest, self.loader) = (Rest::Loading, None);
+            self.view.origin = Some(self.view.plan.origin.clone());
+            (self.view.rest, self.loader) = (Rest::Loading, None);
             if (300..400).contains(&status) || (status == 200 && media == "text/html") {
                 return self.pass(params).await;
             }
         }
-        let after_code = self.submission == Submission::Answered(Step::Code);
-        let after = step.unwrap_or(if after_code { Step::Finish } else { Step::Open });
         let retry_after_s = headers.find("retry-after").and_then(|text| text.parse().ok());
-        let answer = Answer { after, status, good: false, error: None, message: None, retry_after_s };
+        let answer = self.view.answer_of(step, (status, &media), retry_after_s);
         let small =
             headers.find("content-length").and_then(|n| n.parse().ok()).is_none_or(|n: u64| n <= BODY_BYTES);
         let request = params["requestId"].as_str().unwrap_or_default().to_owned();
-        if media == "application/json" && small {
+        if ["application/json", "text/html"].contains(&media.as_str()) && small {
             let id = self.send("Fetch.getResponseBody", json!({ "requestId": request })).await?;
             self.awaited.insert(id, Awaited { request, answer, json: step.is_some() && status == 200 });
             return Ok(());
         }
-        self.tell(answer);
+        self.view.tell(answer);
         self.pass(params).await
+    }
+
+    /// The end of a request whose failure had no name yet: a certificate, or the connection.
+    pub(super) fn failed(&mut self, params: &Value) {
+        if self.failing.is_none() || params["requestId"].as_str() != self.failing.as_deref() {
+            return;
+        }
+        self.failing = None;
+        match TlsFault::from_browser(params["errorText"].as_str().unwrap_or_default()) {
+            Some(fault) => self.view.insecure = Some(fault),
+            None => self.view.broke(None, false, words("Failed")),
+        }
     }
 
     /// Takes in the body of an answer that was asked for, and lets the page have it.
@@ -144,26 +132,9 @@ impl Page<'_> {
         let decoded = (result["base64Encoded"] == true)
             .then(|| data_encoding::BASE64.decode(text.as_bytes()).unwrap_or_default());
         let bytes = decoded.as_deref().unwrap_or(text.as_bytes());
-        let body: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
-        answer.good = json && body["status"] == "success";
-        answer.error = body["error_type"].as_str().map(str::to_owned);
-        answer.message = body["message"].as_str().map(str::to_owned);
-        self.tell(answer);
+        self.view.read(&mut answer, json, bytes);
+        self.view.tell(answer);
         self.send("Fetch.continueRequest", json!({ "requestId": request })).await.map(drop)
-    }
-
-    fn tell(&mut self, answer: Answer) {
-        if self.submission == Submission::Sent(answer.after) {
-            self.submission = Submission::Answered(answer.after);
-        }
-        self.answer = Some(answer);
-        self.changed = true;
-    }
-
-    /// The step whose request goes to this address.
-    fn submission_to(&self, url: Option<&Url>) -> Option<Step> {
-        let url = url.filter(|url| Origin::of(url).as_ref() == Some(&self.plan.origin))?;
-        self.plan.steps.iter().find(|step| step.path == url.path()).map(|step| step.name)
     }
 
     fn is_main_document(&self, params: &Value) -> bool {

@@ -3,7 +3,6 @@
 mod intercept;
 mod page;
 mod pipe;
-mod private;
 mod process;
 mod program;
 mod typing;
@@ -16,8 +15,11 @@ use firstbell_core::sight::{Action, Seen};
 
 use self::page::Page;
 use self::pipe::Pipe;
-use self::process::Process;
 pub use self::program::ChromeConfig;
+pub(super) use self::program::find;
+use super::group::Group;
+use super::sandbox;
+use super::typing as hands;
 use crate::ports::{Driver, Soon};
 
 /// A browser that has not answered within this does not start.
@@ -28,12 +30,13 @@ const TYPE: Duration = Duration::from_secs(20);
 /// One browser for one login.
 pub(super) struct ChromeDriver<'a> {
     page: Page<'a>,
-    process: Process,
+    process: Group,
+    proven: bool,
 }
 
 impl<'a> ChromeDriver<'a> {
     pub(super) async fn start(plan: &'a Plan, config: &ChromeConfig) -> Result<ChromeDriver<'a>, Failure> {
-        let (process, ends) = Process::start(plan, config)?;
+        let (process, ends) = process::start(plan, config)?;
         let broken = |why: String| Failure::Broken {
             part: Part::Browser,
             why,
@@ -44,7 +47,7 @@ impl<'a> ChromeDriver<'a> {
         match tokio::time::timeout(START, Page::open(plan, pipe)).await {
             Ok(Ok(page)) => {
                 page::drain(ends.errors);
-                Ok(ChromeDriver { page, process })
+                Ok(ChromeDriver { page, process, proven: false })
             }
             Ok(Err(_)) => {
                 let failure = {
@@ -64,20 +67,26 @@ impl<'a> ChromeDriver<'a> {
         let wait_ms = match action {
             Action::Open { url, wait_ms } => match self.page.navigate(&url).await {
                 Ok(()) => wait_ms,
-                Err(_) => return self.page.gone("the browser ended"),
+                Err(_) => return self.page.view.gone("the browser ended"),
             },
-            Action::Fill(fill) => match tokio::time::timeout(TYPE, self.page.fill(&fill)).await {
-                Ok(Ok(None)) => fill.wait_ms,
-                Ok(Ok(Some(seen))) => return Ok(seen),
-                Ok(Err(_)) => return self.page.gone("the browser ended"),
-                Err(_) => return self.page.gone("the page hung"),
-            },
+            Action::Fill(fill) => {
+                if !self.proven {
+                    sandbox::prove(self.process.pid())?;
+                    self.proven = true;
+                }
+                match tokio::time::timeout(TYPE, hands::fill(&mut self.page, &fill)).await {
+                    Ok(Ok(None)) => fill.wait_ms,
+                    Ok(Ok(Some(seen))) => return Ok(seen),
+                    Ok(Err(_)) => return self.page.view.gone("the browser ended"),
+                    Err(_) => return self.page.view.gone("the page hung"),
+                }
+            }
             Action::Look { wait_ms } => wait_ms,
         };
         match tokio::time::timeout(Duration::from_millis(wait_ms), self.page.news()).await {
             Ok(Ok(seen)) => Ok(seen),
-            Ok(Err(_)) => self.page.gone("the browser ended"),
-            Err(_) if self.page.never_sent() => {
+            Ok(Err(_)) => self.page.view.gone("the browser ended"),
+            Err(_) if self.page.view.never_sent() => {
                 let why = "the page sent nothing to the address that the plan knows";
                 Ok(Seen::Untyped { why: why.into() })
             }

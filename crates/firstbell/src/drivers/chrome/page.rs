@@ -3,67 +3,31 @@
 use std::collections::HashMap;
 use std::io;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use firstbell_core::failure::{Failure, Part};
-use firstbell_core::origin::Origin;
-use firstbell_core::plan::{Plan, Step};
-use firstbell_core::secret::Secret;
-use firstbell_core::sight::{Answer, Rest, Seen, Sight};
+use firstbell_core::plan::Plan;
+use firstbell_core::sight::{Rest, Seen};
 
+use super::super::observer;
+use super::super::view::View;
 use super::intercept::Awaited;
 use super::pipe::{Incoming, Pipe};
 
 const WORLD: &str = "firstbell";
 const BINDING: &str = "firstbellTell";
 
-/// How far the one submission of a fill has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Submission {
-    /// Nothing was typed yet.
-    None,
-    /// A secret is in the page, and nothing may leave.
-    Typing,
-    /// One request of this step may leave.
-    Armed(Step),
-    /// It left.
-    Sent(Step),
-    /// Its answer has come.
-    Answered(Step),
-}
-
-impl Submission {
-    /// Whether a secret is in the page that is not answered yet: nothing but the armed request may carry anything away.
-    pub(super) fn is_guarded(self) -> bool {
-        matches!(self, Submission::Typing | Submission::Armed(_) | Submission::Sent(_))
-    }
-
-    /// Whether it left and nobody knows what became of it. An armed request waits for our word, so that it has not.
-    pub(super) fn in_flight(self) -> bool {
-        matches!(self, Submission::Sent(_))
-    }
-}
-
 /// What is known of the page, kept up with every message.
 #[derive(Debug)]
 pub(super) struct Page<'a> {
-    pub(super) plan: &'a Plan,
+    pub(super) view: View<'a>,
     pipe: Pipe,
     session: String,
     pub(super) frame: String,
     world: Option<u64>,
-    pub(super) origin: Option<Origin>,
-    counts: Vec<u32>,
-    pub(super) rest: Rest,
     /// The document that the page shows; what is told of an earlier one does not count.
     pub(super) loader: Option<String>,
-    pub(super) changed: bool,
-    pub(super) answer: Option<Answer>,
-    pub(super) date: Option<Timestamp>,
-    pub(super) away: Option<Secret>,
-    pub(super) lost: Option<(bool, String)>,
-    pub(super) submission: Submission,
+    /// The request for the page itself that failed, while it is not known yet how.
+    pub(super) failing: Option<String>,
     /// Bodies that were asked for, by the number of the command.
     pub(super) awaited: HashMap<u64, Awaited>,
 }
@@ -83,21 +47,13 @@ impl<'a> Page<'a> {
         let deny = json!({ "behavior": "deny", "browserContextId": context });
         pipe.send(None, "Browser.setDownloadBehavior", deny).await?;
         let mut page = Page {
-            plan,
+            view: View::new(plan),
             pipe,
             session,
             frame,
             world: None,
-            origin: None,
-            counts: vec![0; plan.marks.len()],
-            rest: Rest::Loading,
             loader: None,
-            changed: false,
-            answer: None,
-            date: None,
-            away: None,
-            lost: None,
-            submission: Submission::None,
+            failing: None,
             awaited: HashMap::new(),
         };
         page.watch().await?;
@@ -105,9 +61,7 @@ impl<'a> Page<'a> {
     }
 
     async fn watch(&mut self) -> io::Result<()> {
-        let marks: Vec<_> = self.plan.marks.iter().map(|mark| &mark.css).collect();
-        let marks = serde_json::to_string(&marks)?;
-        let script = include_str!("observer.js").replace("__MARKS__", &marks).replace("__BINDING__", BINDING);
+        let script = observer::script(self.view.plan, BINDING);
         let mut sent = Vec::new();
         let attach = json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true });
         // Pages that this one opens do not belong to its session: the browser itself must stop them at their first step.
@@ -149,54 +103,17 @@ impl<'a> Page<'a> {
     /// Waits for something to report.
     pub(super) async fn news(&mut self) -> io::Result<Seen> {
         loop {
-            // An answer comes before what followed from it.
-            if self.answer.is_some() && self.origin.is_some() {
-                return Ok(Seen::Page(self.sight()));
+            if let Some(seen) = self.view.news() {
+                return Ok(seen);
             }
-            if let Some(url) = self.away.take() {
-                return Ok(Seen::Away(url));
-            }
-            if let Some((left, why)) = self.lost.take() {
-                return Ok(Seen::Lost { left, why });
-            }
-            if self.changed && self.origin.is_some() {
-                return Ok(Seen::Page(self.sight()));
-            }
-            let incoming = self.pipe.next().await?;
-            self.take(incoming).await?;
+            self.take_next().await?;
         }
     }
 
-    /// The page as it is now.
-    pub(super) fn sight(&mut self) -> Sight {
-        self.changed = false;
-        Sight {
-            origin: self.origin.clone(),
-            counts: self.counts.clone(),
-            answer: self.answer.take(),
-            date: self.date.take(),
-            rest: self.rest,
-        }
-    }
-
-    /// The browser is no more, or does not react any more. Where a submission is under way that is a lost answer; else
-    /// nothing has left, and the engine is at fault.
-    pub(super) fn gone(&self, why: &str) -> Result<Seen, Failure> {
-        if self.submission.in_flight() {
-            return Ok(Seen::Lost { left: true, why: why.into() });
-        }
-        Err(Failure::Broken {
-            part: Part::Browser,
-            why: format!("{why} before anything was sent"),
-            cure: "Run firstbell login again; if it stays so, look for memory running out, install the browser anew, \
-                   or log in without one: --driver http."
-                .into(),
-        })
-    }
-
-    /// Whether a fill was waited for in vain: what it typed never left.
-    pub(super) fn never_sent(&self) -> bool {
-        matches!(self.submission, Submission::Armed(_))
+    /// Takes in what happens next.
+    pub(super) async fn take_next(&mut self) -> io::Result<()> {
+        let incoming = self.pipe.next().await?;
+        self.take(incoming).await
     }
 
     /// Sends a command to the page.
@@ -223,7 +140,7 @@ impl<'a> Page<'a> {
     }
 
     /// Evaluates an expression of our own script in its own world.
-    pub(super) async fn evaluate(&mut self, expression: String) -> io::Result<Value> {
+    pub(super) async fn ask_script(&mut self, expression: String) -> io::Result<Value> {
         let Some(world) = self.world else { return Ok(Value::Null) };
         let params = json!({ "expression": expression, "contextId": world, "returnByValue": true });
         let mut reply = self.call("Runtime.evaluate", params).await?;
@@ -253,21 +170,22 @@ impl<'a> Page<'a> {
             }
             "Runtime.executionContextsCleared" => self.world = None,
             "Runtime.bindingCalled" if params["executionContextId"].as_u64() == self.world => {
-                self.told(params["payload"].as_str().unwrap_or_default());
+                self.view.told(params["payload"].as_str().unwrap_or_default());
             }
             "Page.lifecycleEvent" if params["frameId"] == self.frame.as_str() => {
                 match params["name"].as_str() {
                     Some("init") => {
-                        self.rest = Rest::Loading;
+                        self.view.rest = Rest::Loading;
                         self.loader = params["loaderId"].as_str().map(str::to_owned);
                     }
                     Some("networkIdle") if params["loaderId"].as_str() == self.loader.as_deref() => {
-                        self.rest = Rest::Quiet;
-                        self.changed = true;
+                        self.view.rest = Rest::Quiet;
+                        self.view.changed = true;
                     }
                     _ => {}
                 }
             }
+            "Network.loadingFailed" => self.failed(&params),
             "Page.javascriptDialogOpening" => {
                 self.send("Page.handleJavaScriptDialog", json!({ "accept": false })).await?;
             }
@@ -283,16 +201,6 @@ impl<'a> Page<'a> {
             _ => {}
         }
         Ok(())
-    }
-
-    /// What our script tells. The page cannot speak here: the binding exists in our world only.
-    fn told(&mut self, text: &str) {
-        let report: Value = serde_json::from_str(text).unwrap_or(Value::Null);
-        self.origin = report["origin"].as_str().and_then(|origin| Origin::parse(origin).ok());
-        let counts = report["counts"].as_array().into_iter().flatten();
-        self.counts =
-            counts.map(|n| n.as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(u32::MAX)).collect();
-        self.changed = true;
     }
 }
 

@@ -7,62 +7,23 @@ use std::process::Stdio;
 
 use command_fds::{CommandFdExt, FdMapping};
 
-use rustix::process::{Pid, Signal, WaitOptions};
 use tokio::process::{Child, Command};
 
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::plan::Plan;
 
-use super::private::{PrivateFolder, User};
+use super::super::cage::no_sandbox;
+use super::super::group::{self, Group};
+use super::super::private::{PrivateFolder, User, browser_user};
+use super::super::switches::{SWITCHES, resolver_rules};
 use super::program::{self, ChromeConfig};
 
 /// The browser's descriptors for reading and writing DevTools messages; the number is Chromium's.
 const READS: i32 = 3;
 const WRITES: i32 = 4;
 
-/// Users that a browser started by root runs as, the packaged one first.
-const USERS: [&str; 2] = ["firstbell-browser", "nobody"];
-
-/// Chromium's switches, each with what it keeps away. None turns the sandbox off and none opens a port.
-const SWITCHES: [&str; 22] = [
-    "--remote-debugging-pipe",
-    // Nothing is remembered, and nothing is fetched that the page did not ask for.
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-extensions",
-    "--disable-sync",
-    "--disable-domain-reliability",
-    "--disable-client-side-phishing-detection",
-    "--password-store=basic",
-    "--disable-breakpad",
-    "--disable-crash-reporter",
-    // No window opens by itself, with a page of its own; the one that we ask for is the only one.
-    "--no-startup-window",
-    // A login needs no graphics processor, no sound, and no process kept ready for a second page.
-    "--disable-gpu",
-    "--mute-audio",
-    "--disable-features=SpareRendererForSitePerProcess,MediaRouter,OptimizationHints,Translate,DialMediaRouteProvider",
-    // One connection a request and one protocol: a request on a connection that was used before is sent again by the
-    // browser itself when the connection breaks, and a password must never be sent twice.
-    "--disable-http2",
-    "--disable-quic",
-    // A hostile script in the page finds no way out: no STUN, no compiled code.
-    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
-    "--js-flags=--jitless",
-    "--no-proxy-server",
-];
-
-/// A running browser, its folder, and our ends of its pipes.
-#[derive(Debug)]
-pub(super) struct Process {
-    child: Child,
-    group: Pid,
-    folder: PrivateFolder,
-    ended: bool,
-}
+/// What only a browser on a pipe needs: the pipe, and no proxy of anybody's.
+const PIPE: [&str; 2] = ["--remote-debugging-pipe", "--no-proxy-server"];
 
 /// Our ends of the two pipes.
 pub(super) struct Ends {
@@ -71,50 +32,14 @@ pub(super) struct Ends {
     pub(super) errors: io::PipeReader,
 }
 
-impl Process {
-    pub(super) fn start(plan: &Plan, config: &ChromeConfig) -> Result<(Process, Ends), Failure> {
-        let binary = program::find(config.binary.as_deref(), config.headful)?;
-        let user = browser_user(config.user.as_deref())?;
-        let folder = PrivateFolder::make(user)?;
-        let started = spawn(plan, config, &binary, &folder, user);
-        let (child, ends) = started.map_err(|e| cannot_start(&binary, &e.to_string()))?;
-        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        let group = pid.expect("a child that was not waited for has a number");
-        Ok((Process { child, group, folder, ended: false }, ends))
-    }
-
-    /// Kills the whole process group, waits until the last of it is gone, and wipes the folder.
-    pub(super) async fn end(mut self) -> Result<(), Failure> {
-        self.kill();
-        let _ = self.child.wait().await;
-        let group = self.group;
-        // Orphans of the group come to us, because we are the subreaper; no child of the group left means that no
-        // process of it is left, and only then does the wiped folder stay empty.
-        let _ = tokio::task::spawn_blocking(move || reap(group)).await;
-        self.ended = true;
-        self.folder.wipe().map_err(|e| Failure::Broken {
-            part: Part::Browser,
-            why: format!("the browser's folder could not be removed: {e}"),
-            cure: "It is swept at the next start; look for a full or failing disk.".into(),
-        })
-    }
-
-    fn kill(&self) {
-        let _ = rustix::process::kill_process_group(self.group, Signal::KILL);
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.kill();
-            reap(self.group);
-        }
-    }
-}
-
-fn reap(group: Pid) {
-    while rustix::process::waitpgid(group, WaitOptions::empty()).is_ok() {}
+/// Starts the browser.
+pub(super) fn start(plan: &Plan, config: &ChromeConfig) -> Result<(Group, Ends), Failure> {
+    let binary = program::find(config.binary.as_deref(), config.headful)?;
+    let user = browser_user(config.user.as_deref())?;
+    let folder = PrivateFolder::make(user)?;
+    let started = spawn(plan, config, &binary, &folder, user);
+    let (child, ends) = started.map_err(|e| cannot_start(&binary, &e.to_string()))?;
+    Ok((Group::of(child, folder), ends))
 }
 
 fn spawn(
@@ -124,20 +49,18 @@ fn spawn(
     folder: &PrivateFolder,
     user: Option<User>,
 ) -> io::Result<(Child, Ends)> {
-    // Children of a killed browser become ours instead of nobody's, so that we can wait for each.
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    // A core file of the browser would hold the password many times over.
-    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
-    rustix::process::setrlimit(rustix::process::Resource::Core, none)?;
+    group::prepare()?;
     let (their_read, our_write) = pipe()?;
     let (our_read, their_write) = pipe()?;
     let (errors, their_errors) = pipe()?;
     let mut command = Command::new(binary);
     command
         .args(SWITCHES)
+        .args(PIPE)
         .arg(format!("--user-data-dir={}", folder.part("profile").display()))
         .arg(format!("--host-resolver-rules={}", resolver_rules(plan)))
         .args((!config.headful && !program::is_shell(binary)).then_some("--headless=new"))
+        .args(&config.arguments)
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("LANG", "C.UTF-8")
@@ -167,42 +90,6 @@ fn spawn(
     Ok((child, Ends { write: our_write.into(), read: our_read.into(), errors }))
 }
 
-/// No name resolves but the plan's own.
-fn resolver_rules(plan: &Plan) -> String {
-    let mut rules = String::from("MAP * ~NOTFOUND");
-    for host in std::iter::once(plan.origin.host()).chain(plan.hosts.iter().map(String::as_str)) {
-        rules.push_str(&format!(" , EXCLUDE {}", host.trim_matches(['[', ']'])));
-    }
-    rules
-}
-
-/// Chromium refuses its sandbox to root, so a browser that root starts runs as somebody without rights.
-fn browser_user(named: Option<&str>) -> Result<Option<User>, Failure> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(None);
-    }
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let named: Vec<&str> = named.map_or_else(|| USERS.to_vec(), |name| vec![name]);
-    let found = named.iter().find_map(|name| find_user(&passwd, name)).filter(|user| user.uid != 0);
-    found.map(Some).ok_or_else(|| Failure::Broken {
-        part: Part::Browser,
-        why: format!(
-            "firstbell runs as root, and there is no user {} to run the browser as",
-            named.join(" or ")
-        ),
-        cure: "Run firstbell as an ordinary user, or name one under [browser] user.".into(),
-    })
-}
-
-fn find_user(passwd: &str, name: &str) -> Option<User> {
-    passwd.lines().find_map(|line| {
-        let mut parts = line.split(':');
-        let is_it = parts.next() == Some(name);
-        let mut numbers = parts.skip(1).map_while(|part| part.parse().ok());
-        is_it.then(|| Some(User { uid: numbers.next()?, gid: numbers.next()? })).flatten()
-    })
-}
-
 /// What a browser that ended by itself said, as a failure with a cure.
 pub(super) fn died(mut errors: io::PipeReader) -> Failure {
     let mut text = Vec::new();
@@ -210,13 +97,7 @@ pub(super) fn died(mut errors: io::PipeReader) -> Failure {
     let _ = errors.by_ref().take(64 * 1024).read_to_end(&mut text);
     let text = String::from_utf8_lossy(&text);
     if text.contains("No usable sandbox") || text.contains("setuid sandbox") || text.contains("namespace") {
-        return Failure::Broken {
-            part: Part::Browser,
-            why: "the browser's sandbox is off on this system, and firstbell types no password without it".into(),
-            cure: "Allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, or an AppArmor \
-                   profile for the browser), or log in without a browser: --driver http."
-                .into(),
-        };
+        return no_sandbox();
     }
     cannot_start(Path::new("the browser"), "it ended by itself")
 }
@@ -227,27 +108,5 @@ fn cannot_start(binary: &Path, why: &str) -> Failure {
         why: format!("{} does not start: {why}", binary.display()),
         cure: "Try it by hand (--version), install it anew, or log in without a browser: --driver http."
             .into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_is_found_by_its_whole_name() {
-        let passwd =
-            "root:x:0:0:root:/root:/bin/sh\nnobody2:x:7:8::/:\nnobody:x:65534:65533:n:/:/bin/false\n";
-        let user = find_user(passwd, "nobody").unwrap();
-        assert_eq!((user.uid, user.gid), (65534, 65533));
-        assert!(find_user(passwd, "bod").is_none());
-    }
-
-    #[test]
-    fn no_switch_opens_a_port_or_weakens_the_sandbox() {
-        for switch in SWITCHES {
-            assert!(!switch.contains("debugging-port") && !switch.contains("no-sandbox"), "{switch}");
-            assert!(!switch.contains("ignore-certificate") && !switch.contains("single-process"), "{switch}");
-        }
     }
 }

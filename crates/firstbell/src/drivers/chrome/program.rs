@@ -13,6 +13,8 @@ pub struct ChromeConfig {
     pub binary: Option<PathBuf>,
     /// The user that a browser started by root runs as.
     pub user: Option<String>,
+    /// Further arguments, each accepted.
+    pub arguments: Vec<String>,
     /// Show the browser's window.
     pub headful: bool,
 }
@@ -36,7 +38,7 @@ const INSTALL: &str = "Install one: sudo apt-get install chromium-headless-shell
                        chromium; or name one under [browser] binary; or log in without a browser: --driver http.";
 
 /// The program to start.
-pub(super) fn find(named: Option<&Path>, headful: bool) -> Result<PathBuf, Failure> {
+pub(in super::super) fn find(named: Option<&Path>, headful: bool) -> Result<PathBuf, Failure> {
     if let Some(path) = named {
         return match kind(path) {
             Kind::Program => Ok(path.to_owned()),

@@ -1,86 +1,26 @@
-//! Typing as a keyboard would: each character an event, into one field of the right origin, sent once.
+//! A chrome page's hands: DevTools key events.
 
 use std::io;
 
 use serde_json::{Value, json};
 
-use firstbell_core::origin::Origin;
-use firstbell_core::plan::Submit;
-use firstbell_core::secret::Secret;
-use firstbell_core::sight::{Fill, Seen};
+use super::super::typing::{Hands, Key};
+use super::super::view::View;
+use super::page::Page;
 
-use super::page::{Page, Submission};
-
-impl Page<'_> {
-    /// Types all fields and has the page send them. Returns what stopped it, if something did.
-    pub(super) async fn fill(&mut self, fill: &Fill) -> io::Result<Option<Seen>> {
-        self.submission = Submission::Typing;
-        let last = fill.fields.len().saturating_sub(1);
-        for (i, (_, mark, text)) in fill.fields.iter().enumerate() {
-            if let Some(seen) = self.focus(*mark).await? {
-                return Ok(Some(seen));
-            }
-            let (before, sends) = match fill.submit {
-                Submit::Itself if i == last => split_last(text),
-                _ => (text.expose(), None),
-            };
-            self.type_text(before).await?;
-            if let Some(seen) = self.check(before.chars().count()).await? {
-                return Ok(Some(seen));
-            }
-            if i == last {
-                // From here on one request of this step may leave.
-                self.submission = Submission::Armed(fill.step);
-                self.changed = false;
-                match sends {
-                    Some(character) => self.press(character).await?,
-                    None => self.press_enter().await?,
-                };
-            }
-        }
-        Ok(None)
+impl<'a> Hands<'a> for Page<'a> {
+    fn view(&mut self) -> &mut View<'a> {
+        &mut self.view
     }
 
-    /// Puts the focus into the one field of a mark, if page, field and form are as they must be for a secret.
-    async fn focus(&mut self, mark: usize) -> io::Result<Option<Seen>> {
-        let state = self.evaluate(format!("firstbell.focus({mark})")).await?;
-        Ok(self.refuse(&state, 0))
-    }
-
-    /// Sees that the focus is still there and that as many characters arrived as were typed; the characters
-    /// themselves are not read.
-    async fn check(&mut self, length: usize) -> io::Result<Option<Seen>> {
-        let state = self.evaluate("firstbell.state()".into()).await?;
-        Ok(self.refuse(&state, length))
-    }
-
-    fn refuse(&self, state: &Value, length: usize) -> Option<Seen> {
-        let is_ours = |key: &str| {
-            let origin = state[key].as_str().and_then(|text| Origin::parse(text).ok());
-            origin.as_ref() == Some(&self.plan.origin)
-        };
-        let why = if state.is_null() {
-            "the page was replaced while it was looked at"
-        } else if !is_ours("origin") {
-            "the page is not of the plan's origin any more"
-        } else if state["count"].as_u64().is_some_and(|n| n != 1) {
-            "a field is not there exactly once"
-        } else if !is_ours("target") {
-            "the form would send to another origin"
-        } else if state["focused"] != true {
-            "a field does not keep the focus"
-        } else if length > 0 && state["length"].as_u64() != u64::try_from(length).ok() {
-            "a field did not take what was typed"
-        } else {
-            return None;
-        };
-        Some(Seen::Untyped { why: why.into() })
+    async fn evaluate(&mut self, expression: String) -> io::Result<Value> {
+        self.ask_script(expression).await
     }
 
     async fn type_text(&mut self, text: &str) -> io::Result<()> {
         let mut last = None;
         for character in text.chars() {
-            last = Some(self.press(character).await?);
+            last = Some(self.stroke(Key::Character(character)).await?);
         }
         // Events are handled in order, so that the last one's end is the end of all.
         match last {
@@ -89,25 +29,31 @@ impl Page<'_> {
         }
     }
 
-    async fn press(&mut self, character: char) -> io::Result<u64> {
-        let text = character.to_string();
-        let down = json!({ "type": "keyDown", "text": text, "unmodifiedText": text, "key": text });
-        self.send("Input.dispatchKeyEvent", down).await?;
-        self.send("Input.dispatchKeyEvent", json!({ "type": "keyUp", "key": text })).await
+    async fn press(&mut self, key: Key) -> io::Result<()> {
+        self.stroke(key).await.map(drop)
     }
 
-    async fn press_enter(&mut self) -> io::Result<u64> {
-        let key = |kind: &str| json!({ "type": kind, "key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13 });
-        self.send("Input.dispatchKeyEvent", key("keyDown")).await?;
-        self.send("Input.dispatchKeyEvent", key("keyUp")).await
+    async fn turn(&mut self) -> io::Result<()> {
+        self.take_next().await
     }
 }
 
-/// All but the last character, and the last one: the one that makes a self-sending field send.
-fn split_last(text: &Secret) -> (&str, Option<char>) {
-    let text = text.expose();
-    match text.char_indices().next_back() {
-        Some((at, character)) => (&text[..at], Some(character)),
-        None => (text, None),
+impl Page<'_> {
+    async fn stroke(&mut self, key: Key) -> io::Result<u64> {
+        let (down, up) = match key {
+            Key::Character(character) => {
+                let text = character.to_string();
+                (
+                    json!({ "type": "keyDown", "text": text, "unmodifiedText": text, "key": text }),
+                    json!({ "type": "keyUp", "key": text }),
+                )
+            }
+            Key::Enter => {
+                let key = |kind: &str| json!({ "type": kind, "key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13 });
+                (key("keyDown"), key("keyUp"))
+            }
+        };
+        self.send("Input.dispatchKeyEvent", down).await?;
+        self.send("Input.dispatchKeyEvent", up).await
     }
 }

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use firstbell_core::failure::{Failure, Part};
 use rustix::fs::{FlockOperation, OFlags, flock};
 
+/// Users that a browser started by root runs as, the packaged one first.
+const USERS: [&str; 2] = ["firstbell-browser", "nobody"];
+
 const PREFIX: &str = "firstbell-browser-";
 const BORN: &str = "firstbell-born-";
 const LOCK: &str = "owner.lock";
@@ -80,6 +83,33 @@ impl Drop for PrivateFolder {
     }
 }
 
+/// Chromium refuses its sandbox to root, so a browser that root starts runs as somebody without rights.
+pub(super) fn browser_user(named: Option<&str>) -> Result<Option<User>, Failure> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(None);
+    }
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named: Vec<&str> = named.map_or_else(|| USERS.to_vec(), |name| vec![name]);
+    let found = named.iter().find_map(|name| find_user(&passwd, name)).filter(|user| user.uid != 0);
+    found.map(Some).ok_or_else(|| Failure::Broken {
+        part: Part::Browser,
+        why: format!(
+            "firstbell runs as root, and there is no user {} to run the browser as",
+            named.join(" or ")
+        ),
+        cure: "Run firstbell as an ordinary user, or name one under [browser] user.".into(),
+    })
+}
+
+fn find_user(passwd: &str, name: &str) -> Option<User> {
+    passwd.lines().find_map(|line| {
+        let mut parts = line.split(':');
+        let is_it = parts.next() == Some(name);
+        let mut numbers = parts.skip(1).map_while(|part| part.parse().ok());
+        is_it.then(|| Some(User { uid: numbers.next()?, gid: numbers.next()? })).flatten()
+    })
+}
+
 /// The user's own folder on memory, else the shared one (where the sticky bit keeps others from ours).
 fn base() -> PathBuf {
     let own =
@@ -124,6 +154,15 @@ fn sweep(base: &Path, user: Option<User>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_is_found_by_its_whole_name() {
+        let passwd =
+            "root:x:0:0:root:/root:/bin/sh\nnobody2:x:7:8::/:\nnobody:x:65534:65533:n:/:/bin/false\n";
+        let user = find_user(passwd, "nobody").unwrap();
+        assert_eq!((user.uid, user.gid), (65534, 65533));
+        assert!(find_user(passwd, "bod").is_none());
+    }
 
     #[test]
     fn a_dead_owner_s_folder_is_swept_and_a_living_one_s_is_not() {

@@ -1,24 +1,19 @@
 //! The machine that walks a plan: what was seen gives what to do next. Pure; a driver performs and reports.
 
+mod code;
+
 use jiff::Timestamp;
 use url::Url;
 
 use crate::answer::read_answer;
 use crate::budget::{Cause, Verdict};
 use crate::failure::{Failure, Stage};
+use crate::obstacle::Obstacle;
 use crate::plan::{Entry, Page, PageKind, Plan, Role, Step};
 use crate::secret::Secret;
 use crate::sight::{Action, Answer, Fill, Rest, Seen, Sight};
 use crate::totp::Seed;
 
-/// A code is not submitted in the last moments of its time step: it might arrive in the next one.
-const CODE_LIFE_MIN_MS: u64 = 5_000;
-/// The login page must be there within this.
-const OPEN_MS: u64 = 30_000;
-/// Added when the next time step is awaited, so that no rounding wakes us before it.
-const STEP_MARGIN_MS: u64 = 50;
-/// Difference between our clock and the broker's above which no code is made.
-const SKEW_MAX_S: i64 = 10;
 /// When the broker says that no more than this many attempts remain, they are the owner's.
 const REMAINING_MIN: u8 = 2;
 /// A page that was told of a refusal empties its field before it takes another code, and nothing on the wire says when.
@@ -42,8 +37,17 @@ pub struct Credentials {
     pub user_id: Secret,
     /// The password.
     pub password: Secret,
-    /// The seed of the external TOTP.
-    pub seed: Seed,
+    /// Where the six digits come from.
+    pub codes: Codes,
+}
+
+/// Where the six digits of the external TOTP come from.
+#[derive(Debug)]
+pub enum Codes {
+    /// They are made here.
+    Seed(Seed),
+    /// Somebody else makes them, and is asked at the last moment.
+    Asked,
 }
 
 /// What follows from what was seen.
@@ -60,6 +64,8 @@ pub struct Turn {
 pub enum Next {
     /// Have the driver do this.
     Do(Action),
+    /// Ask for a code, and tell the walk by [`Walk::code`].
+    NeedCode,
     /// The walk is over: the page leaves for this address.
     Left(Secret),
     /// The walk is over.
@@ -84,6 +90,12 @@ pub struct Walk<'a> {
     last_step: Option<u64>,
     skew_s: Option<i64>,
     counts: Vec<u32>,
+    url: String,
+    reloaded: bool,
+    /// The time step in which a code was asked for, and how often that was.
+    asked: Option<(u64, u8)>,
+    /// The code that was last taken from somebody else.
+    given: Option<Secret>,
 }
 
 impl<'a> Walk<'a> {
@@ -104,13 +116,18 @@ impl<'a> Walk<'a> {
             last_step,
             skew_s: None,
             counts: Vec::new(),
+            url: String::new(),
+            reloaded: false,
+            asked: None,
+            given: None,
         }
     }
 
     /// The first thing to do.
     pub fn first(&mut self, url: String, now: Moment) -> Action {
         self.end_ms += now.run_ms;
-        self.until_ms = now.run_ms + OPEN_MS;
+        self.until_ms = now.run_ms + u64::from(self.plan.open_s) * 1000;
+        self.url.clone_from(&url);
         Action::Open { url, wait_ms: self.wait_ms(now) }
     }
 
@@ -125,6 +142,10 @@ impl<'a> Walk<'a> {
             Seen::Page(sight) => self.page(sight, now),
             Seen::Away(url) => self.away(url),
             Seen::Lost { left, why } => self.lost(left, why),
+            Seen::Insecure(fault) => {
+                let failure = Failure::Insecure { stage: self.stage(), fault };
+                Turn { verdict: self.judge(Verdict::NeverLeft), next: Next::Fail(failure) }
+            }
             Seen::Untyped { why } => {
                 let failure = Failure::UnknownPage { stage: self.stage(), seen: why };
                 Turn { verdict: self.judge(Verdict::NeverLeft), next: Next::Fail(failure) }
@@ -193,48 +214,30 @@ impl<'a> Walk<'a> {
     fn next(&mut self, settled: bool, now: Moment) -> Next {
         let page = self.plan.recognise(&self.counts);
         let fresh = self.codes == 0 || self.code_due;
-        match (page.map(|p| p.kind), self.at) {
+        let kind = page.map(|p| p.kind);
+        if let Some(obstacle) = kind.and_then(PageKind::obstacle) {
+            return Next::Fail(Failure::Barred(obstacle));
+        }
+        if let (Some(factor), true) = (kind.and_then(PageKind::other_factor), self.at == Step::Credentials) {
+            return Next::Fail(Failure::OtherFactor { factor });
+        }
+        match (kind, self.at) {
             (Some(PageKind::Credentials), Step::Open) => self.enter(page, now),
             (Some(PageKind::Totp), Step::Credentials | Step::Code) if fresh => self.enter_code(page, now),
-            (Some(PageKind::AppCode), Step::Credentials) => other_factor("a code of the Kite phone app"),
-            (Some(PageKind::SmsCode), Step::Credentials) => other_factor("a code sent by SMS"),
             (Some(PageKind::Consent), _) => Next::Fail(Failure::ConsentWanted),
-            (Some(PageKind::Totp | PageKind::AppCode | PageKind::SmsCode), Step::Open) => self.unknown(),
+            (Some(_), Step::Open) => self.unknown(),
             (None, _) if settled => self.unknown(),
             _ => self.look(now),
         }
     }
 
     fn enter(&mut self, page: Option<&Page>, now: Moment) -> Next {
+        // Half a login would be an attempt for nothing: with this clock no code will be made.
+        if let Some(failure) = self.clock_fault() {
+            return Next::Fail(failure);
+        }
         match page.and_then(|p| p.entry.as_ref()) {
             Some(entry) => self.fill(entry, None, now),
-            None => self.unknown(),
-        }
-    }
-
-    /// The code is made here, at the last moment, when its field is there.
-    fn enter_code(&mut self, page: Option<&Page>, now: Moment) -> Next {
-        if let Some(off_s) = self.skew_s.filter(|s| s.abs() > SKEW_MAX_S) {
-            return Next::Fail(Failure::ClockWrong { off_s });
-        }
-        if now.run_ms < self.not_before_ms {
-            return Next::Do(Action::Look { wait_ms: self.not_before_ms - now.run_ms });
-        }
-        let code = self.who.seed.code(now.wall);
-        let used = self.last_step.is_some_and(|last| last >= code.step);
-        if self.last_step.is_some_and(|last| last > code.step + 1) {
-            let behind = self.last_step.unwrap_or(code.step) - code.step;
-            return Next::Fail(Failure::ClockWrong {
-                off_s: -30 * i64::try_from(behind).unwrap_or(i64::MAX / 30),
-            });
-        }
-        self.code_awaited = used || code.life_ms < CODE_LIFE_MIN_MS;
-        if self.code_awaited {
-            self.until_ms = self.until_ms.max(now.run_ms + code.life_ms + 10_000);
-            return Next::Do(Action::Look { wait_ms: code.life_ms + STEP_MARGIN_MS });
-        }
-        match page.and_then(|p| p.entry.as_ref()) {
-            Some(entry) => self.fill(entry, Some((code.step, code.digits)), now),
             None => self.unknown(),
         }
     }
@@ -253,6 +256,7 @@ impl<'a> Walk<'a> {
         self.at = entry.step;
         self.answered = false;
         self.code_due = false;
+        self.asked = None;
         self.codes += u8::from(time_step.is_some());
         self.last_step = self.last_step.max(time_step);
         self.until_ms = now.run_ms + u64::from(entry.deadline_s) * 1000;
@@ -270,7 +274,12 @@ impl<'a> Walk<'a> {
 
     fn away(&mut self, url: Secret) -> Turn {
         if self.at == Step::Open {
-            let origin = Url::parse(url.expose()).ok().and_then(|u| u.host_str().map(str::to_owned));
+            let url = Url::parse(url.expose()).ok();
+            // Only what sits between us and the broker leads from an encrypted page to an open one.
+            if self.plan.origin.is_https() && url.as_ref().is_some_and(|url| url.scheme() == "http") {
+                return self.fail(Failure::Barred(Obstacle::NetworkSignIn));
+            }
+            let origin = url.and_then(|u| u.host_str().map(str::to_owned));
             return self.fail(Failure::WrongOrigin {
                 origin: origin.unwrap_or_else(|| "an unreadable address".into()),
             });
@@ -293,6 +302,15 @@ impl<'a> Walk<'a> {
     fn unchanged(&mut self, now: Moment) -> Turn {
         let patient_ms = u64::from(self.plan.patience_s) * 1000;
         if self.quiet_since_ms.is_some_and(|since| now.run_ms >= since + patient_ms) {
+            // A page of which nothing came may be one whose script was lost on the way.
+            if self.at == Step::Open && !self.reloaded && self.counts.iter().all(|n| *n == 0) {
+                self.reloaded = true;
+                self.quiet_since_ms = None;
+                return Turn {
+                    verdict: None,
+                    next: Next::Do(Action::Open { url: self.url.clone(), wait_ms: self.wait_ms(now) }),
+                };
+            }
             let next = self.unknown();
             let verdict = self.judge(Verdict::Unknown);
             return Turn { verdict, next };
@@ -349,8 +367,4 @@ impl<'a> Walk<'a> {
 
 fn cause_of(step: Step) -> Cause {
     if step == Step::Credentials { Cause::Password } else { Cause::Code }
-}
-
-fn other_factor(factor: &str) -> Next {
-    Next::Fail(Failure::OtherFactor { factor: factor.into() })
 }

@@ -1,11 +1,21 @@
 //! A login as data: what can be seen, which page that makes it, what is typed where, and what an answer means.
 
+mod check;
+mod mark;
+mod written;
+
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Deserialize;
+use serde_json::Value;
 
+pub use self::check::PlanFaults;
+pub use self::mark::{Mark, Target, WireSign};
+use crate::obstacle::{Factor, Obstacle};
 use crate::origin::Origin;
+
+/// The version of the file's form that this firstbell reads.
+pub const VERSION: u32 = 2;
 
 /// A whole login. Read from TOML, checked, and immutable from then on.
 #[derive(Clone, Debug)]
@@ -16,6 +26,8 @@ pub struct Plan {
     pub origin: Origin,
     /// Hosts beside the origin's that the page may load from.
     pub hosts: Vec<String>,
+    /// Seconds until the login page must be there.
+    pub open_s: u32,
     /// Seconds for the whole walk.
     pub deadline_s: u32,
     /// Seconds that a quiet page nobody knows is given to become a known one.
@@ -28,32 +40,6 @@ pub struct Plan {
     pub steps: Vec<StepPlan>,
     /// What answers mean; the first rule that fits decides.
     pub answers: Vec<AnswerRule>,
-}
-
-/// Something that can be seen, by a browser or on the wire.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Mark {
-    /// Its name in the plan.
-    pub id: String,
-    /// Selectors in order of preference: the first one that matches anything visible decides.
-    pub css: Vec<String>,
-    /// How the page's own requests show the same thing.
-    pub wire: Option<WireSign>,
-}
-
-/// How a reply shows a mark.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WireSign {
-    /// The request that was answered.
-    pub after: Step,
-    /// Text that the body holds.
-    pub contains: Option<String>,
-    /// A JSON pointer into the body …
-    pub pointer: Option<String>,
-    /// … and the text that stands there.
-    pub equals: Option<String>,
 }
 
 /// A request of the login, in order.
@@ -82,8 +68,61 @@ pub enum PageKind {
     AppCode,
     /// A code sent by SMS is asked for.
     SmsCode,
+    /// A PIN is asked for.
+    Pin,
+    /// Security questions are asked.
+    Questions,
     /// The owner is asked to authorise the app.
     Consent,
+    /// Letters in a picture are to be read.
+    Captcha,
+    /// Somebody in front of the broker asks whether this is a person.
+    SecurityCheck,
+    /// A new password is asked for.
+    ForcedReset,
+    /// An earlier session is offered.
+    ContinueAs,
+    /// The risk disclosure is shown.
+    RiskNotice,
+    /// The kill switch is on.
+    KillSwitch,
+    /// The broker's own dashboard.
+    Dashboard,
+    /// The broker is closed.
+    Maintenance,
+}
+
+impl PageKind {
+    /// The second factor that is asked for, where it is not ours.
+    pub fn other_factor(self) -> Option<Factor> {
+        match self {
+            PageKind::AppCode => Some(Factor::AppCode),
+            PageKind::SmsCode => Some(Factor::Sms),
+            PageKind::Pin => Some(Factor::Pin),
+            PageKind::Questions => Some(Factor::Questions),
+            _ => None,
+        }
+    }
+
+    /// What stands in the way, where something does.
+    pub fn obstacle(self) -> Option<Obstacle> {
+        match self {
+            PageKind::Captcha => Some(Obstacle::Captcha),
+            PageKind::SecurityCheck => Some(Obstacle::SecurityCheck),
+            PageKind::ForcedReset => Some(Obstacle::ForcedReset),
+            PageKind::ContinueAs => Some(Obstacle::ContinueAs),
+            PageKind::RiskNotice => Some(Obstacle::RiskNotice),
+            PageKind::KillSwitch => Some(Obstacle::KillSwitch),
+            PageKind::Dashboard => Some(Obstacle::Dashboard),
+            PageKind::Maintenance => Some(Obstacle::Maintenance),
+            _ => None,
+        }
+    }
+
+    /// Whether this is a page into which something is typed.
+    pub fn is_form(self) -> bool {
+        matches!(self, PageKind::Credentials | PageKind::Totp)
+    }
 }
 
 /// A page: how it is known, and what is typed into it.
@@ -122,7 +161,7 @@ pub struct Field {
 }
 
 /// What belongs into a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// The client id.
@@ -141,6 +180,8 @@ pub enum Submit {
     Enter,
     /// By the last character typed; nothing else is pressed.
     Itself,
+    /// By the last character typed; where nothing has left a moment later, the Enter key.
+    ItselfOrEnter,
 }
 
 /// What one step sends.
@@ -176,6 +217,14 @@ pub enum Meaning {
     NotEnabled,
     /// The API key is unknown.
     UnknownKey,
+    /// A new password is wanted.
+    ForcedReset,
+    /// Letters in a picture are to be read.
+    Captcha,
+    /// Somebody in front of the broker asks whether this is a person.
+    SecurityCheck,
+    /// The broker is closed.
+    Maintenance,
 }
 
 /// When an answer has a meaning: all parts that are given must fit.
@@ -191,46 +240,21 @@ pub struct AnswerRule {
     /// Texts of which one is in the message, in lower case.
     #[serde(default)]
     pub says: Vec<String>,
+    /// Whether it is a page (HTML) in the place of the login's own answer; a rule is for one or the other.
+    #[serde(default)]
+    pub page: bool,
     /// What it then means.
     pub means: Meaning,
-}
-
-/// Why a plan cannot be used.
-#[derive(Debug)]
-pub struct PlanFault(String);
-
-impl fmt::Display for PlanFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the login plan cannot be used: {}", self.0)
-    }
 }
 
 impl Plan {
     /// Reads and checks a plan.
     ///
     /// # Errors
-    /// Says what is wrong with the file: its form, a mark that does not exist, a form without its secret, an origin
-    /// that is not secure.
-    pub fn parse(text: &str) -> Result<Plan, PlanFault> {
-        let written: Written = toml::from_str(text).map_err(|e| PlanFault(e.to_string()))?;
-        if written.version != 1 {
-            return Err(PlanFault(format!("version {} is not known to this firstbell", written.version)));
-        }
-        let origin = Origin::parse(&written.origin).map_err(|e| PlanFault(format!("origin {e}")))?;
-        let pages = written.page.iter().map(|p| p.place(&written.mark)).collect::<Result<_, _>>()?;
-        let plan = Plan {
-            name: written.name,
-            origin,
-            hosts: written.hosts,
-            deadline_s: written.deadline_s,
-            patience_s: written.patience_s,
-            marks: written.mark,
-            pages,
-            steps: written.step,
-            answers: written.answer,
-        };
-        plan.check()?;
-        Ok(plan)
+    /// All that is wrong with it, each with its line where that is known: its form, marks that do not exist, a secret
+    /// without a place or with two, a place that is not the origin's own.
+    pub fn parse(text: &str) -> Result<Plan, PlanFaults> {
+        written::read(text)
     }
 
     /// The same plan at another origin: tests and rehearsals on a loopback address.
@@ -268,81 +292,12 @@ impl Plan {
         }
     }
 
-    fn check(&self) -> Result<(), PlanFault> {
-        for entry in self.pages.iter().filter_map(|p| p.entry.as_ref()) {
-            let step = self.step(entry.step).ok_or_else(|| PlanFault(format!("no step {:?}", entry.step)))?;
-            if !step.path.starts_with('/') || step.path.starts_with("//") {
-                return Err(PlanFault(format!("path {} must begin with one /", step.path)));
-            }
-            let secret = if entry.step == Step::Code { Role::Code } else { Role::Password };
-            if !entry.fields.iter().any(|f| f.role == secret) {
-                return Err(PlanFault(format!(
-                    "the page of step {:?} has no field for {secret:?}",
-                    entry.step
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    version: u32,
-    name: String,
-    origin: String,
-    hosts: Vec<String>,
-    deadline_s: u32,
-    patience_s: u32,
-    mark: Vec<Mark>,
-    page: Vec<WrittenPage>,
-    step: Vec<StepPlan>,
-    answer: Vec<AnswerRule>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenPage {
-    kind: PageKind,
-    has: Vec<String>,
-    #[serde(default)]
-    lacks: Vec<String>,
-    step: Option<Step>,
-    #[serde(default)]
-    fields: Vec<WrittenField>,
-    submit: Option<Submit>,
-    deadline_s: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenField {
-    role: Role,
-    mark: String,
-}
-
-impl WrittenPage {
-    fn place(&self, marks: &[Mark]) -> Result<Page, PlanFault> {
-        let find = |id: &String| {
-            marks
-                .iter()
-                .position(|m| m.id == *id)
-                .ok_or_else(|| PlanFault(format!("there is no mark {id:?}")))
+    /// How often each mark is there, as a reply to a step shows it: 0 or 1.
+    pub fn shown_by(&self, after: Step, body: &Value) -> Vec<u32> {
+        let shows = |sign: &WireSign| {
+            let there = sign.pointer.as_ref().and_then(|p| body.pointer(p)).and_then(Value::as_str);
+            sign.after == after && there.is_some() && there == sign.equals.as_deref()
         };
-        let entry = match (self.step, self.submit, self.deadline_s) {
-            (None, None, None) if self.fields.is_empty() => None,
-            (Some(step), Some(submit), Some(deadline_s)) => {
-                let place = |f: &WrittenField| find(&f.mark).map(|mark| Field { role: f.role, mark });
-                let fields = self.fields.iter().map(place).collect::<Result<_, _>>()?;
-                Some(Entry { step, fields, submit, deadline_s })
-            }
-            _ => {
-                let why = "a page has step, fields, submit and deadline_s together, or none of them";
-                return Err(PlanFault(format!("{:?}: {why}", self.kind)));
-            }
-        };
-        let places = |ids: &[String]| ids.iter().map(find).collect::<Result<Vec<_>, _>>();
-        Ok(Page { kind: self.kind, has: places(&self.has)?, lacks: places(&self.lacks)?, entry })
+        self.marks.iter().map(|mark| u32::from(mark.wire.as_ref().is_some_and(shows))).collect()
     }
 }

@@ -1,0 +1,67 @@
+//! A browser over WebDriver BiDi, whoever started it: one page, watched and typed into as the chrome driver does.
+
+mod intercept;
+mod page;
+mod socket;
+mod typing;
+
+use std::io;
+use std::time::Duration;
+
+use firstbell_core::failure::Failure;
+use firstbell_core::plan::Plan;
+use firstbell_core::sight::{Action, Seen};
+
+use self::page::Page;
+pub(super) use self::socket::Link;
+use self::socket::Socket;
+use super::typing as hands;
+
+/// Typing into a page is over within this; a page that hangs is given up.
+const TYPE: Duration = Duration::from_secs(20);
+
+/// One session of one engine, with one page.
+pub(super) struct Session<'a> {
+    page: Page<'a>,
+}
+
+impl<'a> Session<'a> {
+    /// Takes over the engine at a WebSocket address. `begin` where no session exists yet.
+    pub(super) async fn open(
+        plan: &'a Plan,
+        url: &str,
+        link: Box<dyn Link>,
+        begin: bool,
+    ) -> io::Result<Session<'a>> {
+        let socket = Socket::open(url, link).await?;
+        Ok(Session { page: Page::open(plan, socket, begin).await? })
+    }
+
+    pub(super) async fn step(&mut self, action: Action) -> Result<Seen, Failure> {
+        let gone = "the browser ended";
+        let wait_ms = match action {
+            Action::Open { url, wait_ms } => match self.page.navigate(&url).await {
+                Ok(()) => wait_ms,
+                Err(_) => return self.page.view.gone(gone),
+            },
+            Action::Fill(fill) => {
+                match tokio::time::timeout(TYPE, hands::fill(&mut self.page, &fill)).await {
+                    Ok(Ok(None)) => fill.wait_ms,
+                    Ok(Ok(Some(seen))) => return Ok(seen),
+                    Ok(Err(_)) => return self.page.view.gone(gone),
+                    Err(_) => return self.page.view.gone("the page hung"),
+                }
+            }
+            Action::Look { wait_ms } => wait_ms,
+        };
+        match tokio::time::timeout(Duration::from_millis(wait_ms), self.page.news()).await {
+            Ok(Ok(seen)) => Ok(seen),
+            Ok(Err(e)) => self.page.view.gone(&e.to_string()),
+            Err(_) if self.page.view.never_sent() => {
+                let why = "the page sent nothing to the address that the plan knows";
+                Ok(Seen::Untyped { why: why.into() })
+            }
+            Err(_) => Ok(Seen::Unchanged),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! A browser as a group of processes in a private folder: killed whole, awaited to the last, and only then wiped.
+
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitOptions};
+use tokio::process::Child;
+
+use firstbell_core::failure::{Failure, Part};
+
+use super::private::PrivateFolder;
+
+/// A warden that has not ended its engine within this is killed.
+const OBEY: Duration = Duration::from_secs(5);
+
+/// A running engine and the folder that it lives in.
+#[derive(Debug)]
+pub(super) struct Group {
+    child: Child,
+    group: Pid,
+    folder: PrivateFolder,
+    leash: Option<Leash>,
+    ended: bool,
+}
+
+/// The standard input of a warden that ends everything below it when its input ends.
+#[derive(Debug)]
+struct Leash {
+    input: Option<OwnedFd>,
+    /// The warden alone knows what it started: it is asked, and killed only when it does not obey.
+    gently: bool,
+}
+
+impl Group {
+    /// Takes over a child that leads a process group of its own.
+    pub(super) fn of(child: Child, folder: PrivateFolder) -> Group {
+        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let group = pid.expect("a child that was not waited for has a number");
+        Group { child, group, folder, leash: None, ended: false }
+    }
+
+    /// The same with a warden in between. `gently` where killing it would set free what it guards.
+    pub(super) fn on_leash(child: Child, folder: PrivateFolder, input: OwnedFd, gently: bool) -> Group {
+        let mut group = Group::of(child, folder);
+        group.leash = Some(Leash { input: Some(input), gently });
+        group
+    }
+
+    /// The number of the process that leads it.
+    pub(super) fn pid(&self) -> u32 {
+        self.group.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Kills the whole process group, waits until the last of it is gone, and wipes the folder.
+    pub(super) async fn end(mut self) -> Result<(), Failure> {
+        if self.let_go() {
+            let _ = tokio::time::timeout(OBEY, self.child.wait()).await;
+        }
+        self.kill();
+        let _ = self.child.wait().await;
+        let group = self.group;
+        // Orphans of the group come to us, because we are the subreaper; no child of the group left means that no
+        // process of it is left, and only then does the wiped folder stay empty.
+        let _ = tokio::task::spawn_blocking(move || reap(group)).await;
+        self.ended = true;
+        self.folder.wipe().map_err(|e| Failure::Broken {
+            part: Part::Browser,
+            why: format!("the browser's folder could not be removed: {e}"),
+            cure: "It is swept at the next start; look for a full or failing disk.".into(),
+        })
+    }
+
+    /// Lets the leash go; says whether the warden is to be given time to do its work.
+    fn let_go(&mut self) -> bool {
+        self.leash.as_mut().is_some_and(|leash| leash.input.take().is_some() && leash.gently)
+    }
+
+    fn kill(&self) {
+        let _ = rustix::process::kill_process_group(self.group, Signal::KILL);
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if !self.ended {
+            if !self.let_go() {
+                self.kill();
+            }
+            reap(self.group);
+        }
+    }
+}
+
+/// Before a child is started: its orphans are to come to us, and neither it nor we leave a core file, which would hold
+/// the password many times over.
+pub(super) fn prepare() -> std::io::Result<()> {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::setrlimit(rustix::process::Resource::Core, none)?;
+    // The limit does not count where cores go to a pipe; this does, and children inherit it.
+    let _ = std::fs::write("/proc/self/coredump_filter", "0");
+    Ok(())
+}
+
+fn reap(group: Pid) {
+    while rustix::process::waitpgid(group, WaitOptions::empty()).is_ok() {}
+}

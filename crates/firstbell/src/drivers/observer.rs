@@ -1,0 +1,18 @@
+//! The script that watches a page from a world of its own, for every engine that is a browser.
+
+use firstbell_core::plan::{Plan, Target};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Watched<'a> {
+    id: &'a str,
+    find: &'a [Target],
+}
+
+/// The script, with the plan's marks in it and the name of the function through which it tells. In the page's world of ours
+/// it leaves `firstbell.focus(mark)`, `firstbell.state(mark)` and `firstbell.held(mark)`.
+pub(super) fn script(plan: &Plan, tell: &str) -> String {
+    let marks: Vec<_> = plan.marks.iter().map(|mark| Watched { id: &mark.id, find: &mark.find }).collect();
+    let marks = serde_json::to_string(&marks).expect("texts can be written as JSON");
+    include_str!("observer.js").replace("__MARKS__", &marks).replace("__TELL__", tell)
+}

@@ -1,0 +1,228 @@
+//! Chrome or Firefox through a WebDriver server: one that we start in a cage, or somebody else's at an address.
+
+mod config;
+mod wire;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use url::Url;
+
+use firstbell_core::failure::{Failure, Part};
+use firstbell_core::plan::Plan;
+use firstbell_core::sight::{Action, Seen};
+
+pub use self::config::{Browser, WebDriverConfig};
+use super::bidi::Session;
+use super::cage::{Cage, CageConfig, Order};
+use super::switches::{SWITCHES, resolver_rules};
+use super::{chrome, firefox, sandbox};
+use crate::ports::{Driver, Soon};
+
+/// A server that is ours starts its browser within this; a grid may have to wait for a free one.
+const BEGIN: Duration = Duration::from_secs(45);
+/// A server that does not end a session within this is left alone with it.
+const END: Duration = Duration::from_secs(5);
+
+/// One browser behind one server, for one login.
+pub(super) struct WebDriver<'a> {
+    session: Session<'a>,
+    server: Server,
+    proven: bool,
+}
+
+/// Whose the server is.
+enum Server {
+    Ours(Cage),
+    Theirs { url: Url, id: String },
+}
+
+impl<'a> WebDriver<'a> {
+    pub(super) async fn start(
+        plan: &'a Plan,
+        config: &WebDriverConfig,
+        cage: CageConfig<'_>,
+    ) -> Result<WebDriver<'a>, Failure> {
+        match &config.url {
+            Some(url) => WebDriver::join(plan, config, url).await,
+            None => WebDriver::own(plan, config, cage).await,
+        }
+    }
+
+    /// Starts a server in a cage, and a browser through it.
+    async fn own(
+        plan: &'a Plan,
+        config: &WebDriverConfig,
+        cage: CageConfig<'_>,
+    ) -> Result<WebDriver<'a>, Failure> {
+        let program = config.program()?;
+        let binary = match config.browser {
+            Browser::Chrome => chrome::find(config.binary.as_deref(), config.headful)?,
+            Browser::Firefox => firefox::find(config.binary.as_deref())?,
+        };
+        let mut out = PathBuf::new();
+        let cage = Cage::start(plan, cage, |places| {
+            out.clone_from(&places.out);
+            Ok(Order {
+                program: program.clone(),
+                arguments: match config.browser {
+                    Browser::Chrome => vec!["--port=0".into()],
+                    Browser::Firefox => ["--port", "0", "--websocket-port", "0"].map(str::to_owned).to_vec(),
+                },
+                environment: firefox::environment(places, config.headful),
+                folder: places.home.clone(),
+                ready: vec!["started successfully on port ".into(), "Listening on 127.0.0.1:".into()],
+                control: places.control.clone(),
+                out: places.out.clone(),
+            })
+        })
+        .await?;
+        let options = match config.browser {
+            Browser::Chrome => json!({ "goog:chromeOptions": {
+                "binary": binary, "args": arguments(plan, config, Some(cage.proxy)) } }),
+            Browser::Firefox => json!({ "moz:firefoxOptions": {
+                "binary": binary, "args": arguments(plan, config, Some(cage.proxy)),
+                "prefs": firefox::preferences_json(Some(&out)) } }),
+        };
+        let opened = async {
+            let link = cage.connect(cage.port).await.map_err(|e| e.to_string())?;
+            let server = format!("127.0.0.1:{}", cage.port);
+            let wanted = wanted(config, options);
+            let begun = tokio::time::timeout(BEGIN, wire::begin(Box::new(link), &server, "", wanted)).await;
+            let begun = begun.map_err(|_| "it did not start its browser in time".to_owned())??;
+            let port = begun.socket.port().ok_or("its BiDi address has no port")?;
+            let link = cage.connect(port).await.map_err(|e| e.to_string())?;
+            let session = Session::open(plan, begun.socket.as_str(), Box::new(link), false).await;
+            session.map_err(|e| e.to_string())
+        };
+        match opened.await {
+            Ok(session) => Ok(WebDriver { session, server: Server::Ours(cage), proven: false }),
+            Err(why) => {
+                cage.end().await?;
+                Err(broken(&program.display().to_string(), &why))
+            }
+        }
+    }
+
+    /// Begins a session at a server that is not ours.
+    async fn join(plan: &'a Plan, config: &WebDriverConfig, url: &Url) -> Result<WebDriver<'a>, Failure> {
+        let options = match config.browser {
+            Browser::Chrome => json!({ "goog:chromeOptions": { "args": arguments(plan, config, None) } }),
+            Browser::Firefox => json!({ "moz:firefoxOptions": {
+                "args": arguments(plan, config, None), "prefs": firefox::preferences_json(None) } }),
+        };
+        let opened = async {
+            let server = wire::authority(url);
+            let path = url.path().trim_end_matches('/');
+            let begin = async {
+                let link = wire::reach(url).await?;
+                wire::begin(link, &server, path, wanted(config, options)).await
+            };
+            let begun = tokio::time::timeout(BEGIN, begin).await;
+            let begun = begun.map_err(|_| "it did not start a browser in time".to_owned())??;
+            // Whatever host it names: the way to it is the one that the owner gave.
+            let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
+            let socket = format!("{scheme}://{server}{}", begun.socket.path());
+            let session = Session::open(plan, &socket, wire::reach(url).await?, false).await;
+            Ok::<_, String>((session.map_err(|e| e.to_string())?, begun.id))
+        };
+        match opened.await {
+            Ok((session, id)) => {
+                let server = Server::Theirs { url: url.clone(), id };
+                Ok(WebDriver { session, server, proven: true })
+            }
+            Err(why) => Err(broken(&wire::authority(url), &why)),
+        }
+    }
+
+    async fn step(&mut self, action: Action) -> Result<Seen, Failure> {
+        if let (Action::Fill(_), Server::Ours(cage), false) = (&action, &self.server, self.proven) {
+            sandbox::prove(cage.pid())?;
+            self.proven = true;
+        }
+        self.session.step(action).await
+    }
+}
+
+impl Driver for WebDriver<'_> {
+    fn perform(&mut self, action: Action) -> Soon<'_, Result<Seen, Failure>> {
+        Box::pin(self.step(action))
+    }
+
+    fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>> {
+        let server = self.server;
+        Box::pin(async {
+            match server {
+                Server::Ours(cage) => cage.end().await,
+                Server::Theirs { url, id } => {
+                    let path = format!("{}/session/{id}", url.path().trim_end_matches('/'));
+                    let end = async {
+                        wire::ask(wire::reach(&url).await?, &wire::authority(&url), ("DELETE", &path), None)
+                            .await
+                    };
+                    match tokio::time::timeout(END, end).await {
+                        Ok(Ok(_)) => Ok(()),
+                        Ok(Err(why)) => Err(not_ended(&url, &why)),
+                        Err(_) => Err(not_ended(&url, "no answer in time")),
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// The capabilities of the session that is asked for.
+fn wanted(config: &WebDriverConfig, options: Value) -> Value {
+    let mut always = options;
+    for (name, value) in &config.capabilities {
+        always[name] = value.clone();
+    }
+    always["browserName"] = config.browser.as_str().into();
+    always["webSocketUrl"] = true.into();
+    always["acceptInsecureCerts"] = false.into();
+    json!({ "capabilities": { "alwaysMatch": always } })
+}
+
+/// The browser's arguments; `proxy` is the port of a cage's way out.
+fn arguments(plan: &Plan, config: &WebDriverConfig, proxy: Option<u16>) -> Vec<String> {
+    let mut arguments: Vec<String> = Vec::new();
+    match (config.browser, proxy) {
+        (Browser::Chrome, Some(port)) => {
+            arguments.extend(SWITCHES.map(str::to_owned));
+            arguments.push(format!("--proxy-server=socks5://127.0.0.1:{port}"));
+            // Also what is on this machine, of which the cage has its own.
+            arguments.push("--proxy-bypass-list=<-loopback>".into());
+            arguments.push("--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1".into());
+        }
+        (Browser::Chrome, None) => {
+            arguments.extend(SWITCHES.map(str::to_owned));
+            arguments.push(format!("--host-resolver-rules={}", resolver_rules(plan)));
+        }
+        (Browser::Firefox, _) => {}
+    }
+    if !config.headful {
+        arguments
+            .push(if config.browser == Browser::Chrome { "--headless=new" } else { "--headless" }.into());
+    }
+    arguments.extend(config.arguments.iter().cloned());
+    arguments
+}
+
+fn broken(server: &str, why: &str) -> Failure {
+    Failure::Broken {
+        part: Part::Browser,
+        why: format!("the WebDriver server {server} gives no browser that firstbell can use: {why}"),
+        cure: "Its browser and its version must fit together, and both must know WebDriver BiDi (chromedriver and \
+               geckodriver of 2025 or newer do); or use another engine: --driver chrome."
+            .into(),
+    }
+}
+
+fn not_ended(url: &Url, why: &str) -> Failure {
+    Failure::Broken {
+        part: Part::Browser,
+        why: format!("the session at {} may still be open: {why}", wire::authority(url)),
+        cure: "End it there: it has seen the password and is logged in.".into(),
+    }
+}
