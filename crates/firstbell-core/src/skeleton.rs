@@ -125,11 +125,12 @@ impl Skeleton {
     pub fn drawing(&self) -> String {
         let (width, height) = (self.width, self.height);
         let mut html = format!(
-            "<style>body{{margin:0;background:#fff}}div{{position:absolute;box-sizing:border-box;overflow:hidden;\
+            "<style>body{{margin:0;background:#fff}}div{{position:absolute;box-sizing:border-box;\
              font-family:sans-serif;line-height:1.2}}</style><div style=\"width:{width}px;height:{height}px\">"
         );
         for node in self.nodes.iter().filter(|node| node.shown) {
-            let [x, y, w, h] = node.place;
+            // Rounded down, and a text that just fitted needs all of it.
+            let [x, y, w, h] = [node.place[0], node.place[1], node.place[2] + 2, node.place[3]];
             let field = matches!(node.tag.as_str(), "input" | "textarea" | "select");
             let picture = matches!(
                 node.tag.as_str(),
