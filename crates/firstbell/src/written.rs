@@ -95,18 +95,17 @@ impl<'t> Section<'t> {
     }
 
     /// A list of texts that `read` understands, each error a fault at its text's line.
-    pub fn texts<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
-        let Some(value) = self.take(key) else { return Vec::new() };
+    pub fn texts<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
+        let value = self.take(key)?;
         let span = value.span();
         let DeValue::Array(items) = value.into_inner() else {
-            let _: Option<()> = self.refuse(&span, key, "must be a list of texts in quotes");
-            return Vec::new();
+            return self.refuse(&span, key, "must be a list of texts, such as [\"a\", \"b\"]");
         };
         let one = |item: Spanned<DeValue<'t>>| match item.get_ref() {
             DeValue::String(text) => read(text).map_or_else(|why| self.refuse(&item.span(), key, &why), Some),
-            _ => self.refuse(&item.span(), key, "must be a list of texts in quotes"),
+            _ => self.refuse(&item.span(), key, "must be a text in quotes"),
         };
-        items.into_iter().filter_map(one).collect()
+        Some(items.into_iter().filter_map(one).collect())
     }
 
     /// A table whose form is another program's: as JSON, name by name, of those that `accept` lets pass.

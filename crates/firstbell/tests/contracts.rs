@@ -6,7 +6,6 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use firstbell::drivers::{DriverConfig, DriverName};
 use firstbell::http::HyperHttp;
 use firstbell::ports::{Delivery, Driver, Engines, Sink, Store, TokenChange, Vault};
 use firstbell::shape::Format;
@@ -24,6 +23,7 @@ use firstbell_core::sight::{Action, Fill, Seen, Sight};
 use firstbell_core::token::{Access, Flush, Life, Token};
 use jiff::Timestamp;
 use serde_json::json;
+use support::engines::{self, Engine};
 use support::{Sim, marker};
 
 /// Opens the same store anew and hands it over.
@@ -171,10 +171,6 @@ fn the_file_sink_keeps_the_sink_s_contract() {
     }
 }
 
-fn driver_config(name: DriverName) -> DriverConfig {
-    DriverConfig::only(name)
-}
-
 /// The next page that the plan knows, with the answer that came on the way.
 async fn page(driver: &mut dyn Driver, kite: &Kite, mut action: Action, kind: PageKind) -> Sight {
     let (mut answer, mut date) = (None, None);
@@ -205,7 +201,7 @@ fn fill(kite: &Kite, step: Step, texts: &[(Role, &str)]) -> Action {
 
 /// Every driver: shows the pages by the plan's marks, lets one submission leave for each fill, says what the broker
 /// answered, and stops before the redirect address.
-async fn driver_contract(name: DriverName) {
+async fn driver_contract(engine: Engine) {
     let sim = Sim::start();
     let origin = |text: &str| Origin::parse(text).unwrap();
     let kite = Kite::rehearsal(origin(&sim.site), origin(&sim.api)).unwrap();
@@ -215,7 +211,7 @@ async fn driver_contract(name: DriverName) {
         user_id: account.user_id.clone(),
         redirect: sim.redirect.parse().unwrap(),
     };
-    let (config, http) = (driver_config(name), HyperHttp::unconnected());
+    let (config, http) = (engines::config(engine), HyperHttp::unconnected());
     let mut driver = config.open(config.names()[0], kite.plan(), &app, &http).await.unwrap();
     let open = Action::Open { url: kite.entry(&app), wait_ms: 20_000 };
     page(driver.as_mut(), &kite, open, PageKind::Credentials).await;
@@ -264,12 +260,27 @@ async fn driver_contract(name: DriverName) {
 
 #[tokio::test]
 async fn chrome_keeps_the_driver_s_contract() {
-    driver_contract(DriverName::Chrome).await;
+    driver_contract(engines::CHROME).await;
+}
+
+#[tokio::test]
+async fn firefox_keeps_the_driver_s_contract() {
+    driver_contract(engines::FIREFOX).await;
+}
+
+#[tokio::test]
+async fn chrome_behind_chromedriver_keeps_the_driver_s_contract() {
+    driver_contract(engines::CHROMEDRIVER).await;
+}
+
+#[tokio::test]
+async fn firefox_behind_geckodriver_keeps_the_driver_s_contract() {
+    driver_contract(engines::GECKODRIVER).await;
 }
 
 #[tokio::test]
 async fn http_keeps_the_driver_s_contract() {
-    driver_contract(DriverName::Http).await;
+    driver_contract(engines::HTTP).await;
 }
 
 #[tokio::test]
@@ -283,9 +294,9 @@ async fn a_driver_lets_one_submission_leave_whatever_the_page_tries() {
         user_id: sim.account.user_id.clone(),
         redirect: sim.redirect.parse().unwrap(),
     };
-    for name in [DriverName::Chrome, DriverName::Http] {
+    for engine in engines::BROWSERS.into_iter().chain([engines::HTTP]) {
         let before = sim.passwords();
-        let (config, http) = (driver_config(name), HyperHttp::unconnected());
+        let (config, http) = (engines::config(engine), HyperHttp::unconnected());
         let mut driver = config.open(config.names()[0], kite.plan(), &app, &http).await.unwrap();
         let open = Action::Open { url: kite.entry(&app), wait_ms: 20_000 };
         page(driver.as_mut(), &kite, open, PageKind::Credentials).await;
@@ -299,6 +310,6 @@ async fn a_driver_lets_one_submission_leave_whatever_the_page_tries() {
             }
         }
         driver.close().await.unwrap();
-        assert_eq!(sim.passwords(), before + 1, "{name:?}");
+        assert_eq!(sim.passwords(), before + 1, "{engine:?}");
     }
 }

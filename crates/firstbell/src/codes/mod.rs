@@ -35,7 +35,7 @@ impl CodeConfig {
             false => Ok(text.to_owned()),
         };
         let words = table.texts("command", word);
-        let command = table.asked("command").then_some(CodeConfig::Command(words));
+        let command = table.asked("command").then_some(CodeConfig::Command(words.unwrap_or_default()));
         if let Some(CodeConfig::Command(words)) = &command
             && words.first().is_none_or(String::is_empty)
         {

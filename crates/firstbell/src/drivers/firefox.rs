@@ -105,7 +105,7 @@ impl FirefoxConfig {
         let mut config = FirefoxConfig::default();
         if let Some(mut section) = root.section("firefox") {
             config.binary = section.text("binary").map(PathBuf::from);
-            config.arguments = section.texts("arguments", arguments::accept);
+            config.arguments = section.texts("arguments", arguments::accept).unwrap_or_default();
             section.end(&["arguments", "binary"]);
         }
         config

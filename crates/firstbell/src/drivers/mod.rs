@@ -71,6 +71,8 @@ impl DriverName {
 
 /// The engines that are tried where nothing else is written: each a different pair of eyes, the last without any.
 const LADDER: [DriverName; 3] = [DriverName::Chrome, DriverName::Firefox, DriverName::Http];
+/// Ourselves, also where our own path is not open to the user that an engine runs as.
+const WARDEN: &str = "/proc/self/exe";
 
 /// How the engines are to be started.
 #[derive(Clone, Debug)]
@@ -85,6 +87,8 @@ pub struct DriverConfig {
     pub webdriver: WebDriverConfig,
     /// Risks that the owner accepts by name.
     pub accept: Vec<Risk>,
+    /// The program whose hidden command keeps a cage: this one, unless a test is.
+    pub warden: PathBuf,
 }
 
 /// A risk that is taken only where the owner names it.
@@ -116,7 +120,7 @@ impl DriverConfig {
         if root.asked("driver") && root.asked("drivers") {
             root.fault("driver and drivers are two ways to say one thing: write one of them");
         }
-        let given = one.map(|name| vec![name]).or(root.asked("drivers").then_some(several));
+        let given = one.map(|name| vec![name]).or(several);
         if given.as_ref().is_some_and(Vec::is_empty) {
             root.fault("drivers is empty: no engine would be tried");
         }
@@ -132,21 +136,22 @@ impl DriverConfig {
         if let Some(mut browser) = root.section("browser") {
             chrome.binary = browser.text("binary").map(PathBuf::from);
             chrome.user = browser.text("user");
-            chrome.arguments = browser.texts("arguments", arguments::accept);
+            chrome.arguments = browser.texts("arguments", arguments::accept).unwrap_or_default();
             browser.end(&["arguments", "binary", "user"]);
         }
-        let accept = root.texts("accept", Risk::parse);
+        let accept = root.texts("accept", Risk::parse).unwrap_or_default();
         let firefox = FirefoxConfig::read(root);
         let webdriver = WebDriverConfig::read(root, accept.contains(&Risk::RemoteWebDriver));
-        DriverConfig { ladder, chrome, firefox, webdriver, accept }
+        DriverConfig { ladder, chrome, firefox, webdriver, accept, warden: WARDEN.into() }
     }
 }
 
 impl DriverConfig {
-    /// One engine, as this machine has it.
+    /// This engine and no other, as this machine has it.
     pub fn only(name: DriverName) -> DriverConfig {
         let (chrome, firefox, webdriver) = Default::default();
-        DriverConfig { ladder: vec![name], chrome, firefox, webdriver, accept: Vec::new() }
+        let ladder = vec![name];
+        DriverConfig { ladder, chrome, firefox, webdriver, accept: Vec::new(), warden: WARDEN.into() }
     }
 
     /// Has every engine show its window, or none.
@@ -158,7 +163,7 @@ impl DriverConfig {
 
     fn cage(&self) -> CageConfig<'_> {
         let accept_open = self.accept.contains(&Risk::OpenControlPort);
-        CageConfig { user: self.chrome.user.as_deref(), accept_open }
+        CageConfig { warden: &self.warden, user: self.chrome.user.as_deref(), accept_open }
     }
 }
 

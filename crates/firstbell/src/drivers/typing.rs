@@ -1,4 +1,5 @@
-//! What is decided while a page is typed into, for every browser engine alike: go on, type once more, or stop.
+//! Typing as a keyboard would, for every browser engine alike: each character an event, into the one field of the right
+//! origin, checked without reading it back, sent once.
 
 use std::io;
 use std::time::Duration;
@@ -14,102 +15,6 @@ use super::view::{Submission, View};
 /// A field that sends by itself does so within this of its last character; after it the Enter key is pressed, where the
 /// plan allows that. One request leaves in either case: the engine lets no second one out.
 const SENDS_ITSELF: Duration = Duration::from_millis(400);
-
-/// What is pressed.
-#[derive(Clone, Copy)]
-pub(super) enum Keys<'t> {
-    /// These characters, one after the other, all taken in when this is over.
-    Text(&'t str),
-    /// One character, of which nobody waits to see what becomes of it.
-    One(char),
-    /// The Enter key, likewise.
-    Enter,
-}
-
-/// A keyboard, and eyes for what it does, as each browser engine has them.
-pub(super) trait Hands<'p> {
-    /// What is known of the page.
-    fn view(&mut self) -> &mut View<'p>;
-    /// Evaluates an expression of our own script in its own world.
-    async fn ask(&mut self, expression: &str) -> io::Result<Value>;
-    /// Presses and releases keys.
-    async fn press(&mut self, keys: Keys<'_>) -> io::Result<()>;
-    /// Takes in what happens next.
-    async fn turn(&mut self) -> io::Result<()>;
-}
-
-/// Types all fields and has the page send them, once. Returns what stopped it, if something did.
-pub(super) async fn fill<'p>(hands: &mut impl Hands<'p>, fill: &Fill) -> io::Result<Option<Seen>> {
-    hands.view().submission = Submission::Typing;
-    // A page may draw each of its fields anew once while it is typed into, and then not again.
-    for left in (0..=fill.fields.len()).rev() {
-        match type_fields(hands, fill).await? {
-            Finding::Ready => break,
-            Finding::Again(_) if left > 0 => {
-                // What draws itself anew is given the chance to be done with it.
-                let _ = tokio::time::timeout(SENDS_ITSELF, hands.turn()).await;
-            }
-            Finding::Again(why) | Finding::Stop(why) => return Ok(Some(Seen::Untyped { why: why.into() })),
-        }
-    }
-    // From here on one request of this step may leave.
-    hands.view().submission = Submission::Armed(fill.step);
-    hands.view().changed = false;
-    let sends =
-        fill.fields.last().and_then(|(_, mark, text)| Some((*mark, text, split(text, fill.submit).1?)));
-    let Some((mark, text, character)) = sends else {
-        hands.press(Keys::Enter).await?;
-        return Ok(None);
-    };
-    hands.press(Keys::One(character)).await?;
-    if fill.submit == Submit::ItselfOrEnter {
-        let sent = tokio::time::timeout(SENDS_ITSELF, departure(hands)).await;
-        if sent.is_err() && hands.view().never_sent() {
-            let state = hands.ask(&format!("firstbell.state({mark})")).await?;
-            let ready = judge(&hands.view().plan.origin, &state, text.expose().chars().count());
-            if ready == Finding::Ready && hands.view().never_sent() {
-                hands.press(Keys::Enter).await?;
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// Types each field but for the character that sends, and sees in the end that all of them still hold it: a page may draw
-/// an earlier one anew while a later one is typed.
-async fn type_fields<'p>(hands: &mut impl Hands<'p>, fill: &Fill) -> io::Result<Finding> {
-    let last = fill.fields.len().saturating_sub(1);
-    let part = |i: usize, text| if i == last { split(text, fill.submit).0 } else { Secret::expose(text) };
-    for (i, (_, mark, text)) in fill.fields.iter().enumerate() {
-        let text = part(i, text);
-        let state = hands.ask(&format!("firstbell.focus({mark})")).await?;
-        match judge(&hands.view().plan.origin, &state, 0) {
-            Finding::Ready => {}
-            other => return Ok(other),
-        }
-        hands.press(Keys::Text(text)).await?;
-        let state = hands.ask(&format!("firstbell.state({mark})")).await?;
-        match judge(&hands.view().plan.origin, &state, text.chars().count()) {
-            Finding::Ready => {}
-            other => return Ok(other),
-        }
-    }
-    for (i, (_, mark, text)) in fill.fields.iter().enumerate() {
-        let held = hands.ask(&format!("firstbell.held({mark})")).await?;
-        if held.as_u64() != u64::try_from(part(i, text).chars().count()).ok() {
-            return Ok(Finding::Again("a field lost what was typed into it"));
-        }
-    }
-    Ok(Finding::Ready)
-}
-
-/// Waits until the armed request has left.
-async fn departure<'p>(hands: &mut impl Hands<'p>) -> io::Result<()> {
-    while hands.view().never_sent() {
-        hands.turn().await?;
-    }
-    Ok(())
-}
 
 /// What our script's word of a field comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,6 +62,103 @@ fn split(text: &Secret, submit: Submit) -> (&str, Option<char>) {
         (Submit::Itself | Submit::ItselfOrEnter, Some((at, character))) => (&text[..at], Some(character)),
         _ => (text, None),
     }
+}
+
+/// A key that is pressed and released.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Key {
+    Character(char),
+    Enter,
+}
+
+/// What an engine's page can do for a typist.
+pub(super) trait Hands<'a> {
+    /// What is known of the page.
+    fn view(&mut self) -> &mut View<'a>;
+    /// Evaluates an expression of our own script in its own world.
+    fn evaluate(&mut self, expression: String) -> impl Future<Output = io::Result<Value>>;
+    /// Types a text and waits until the page has had it.
+    fn type_text(&mut self, text: &str) -> impl Future<Output = io::Result<()>>;
+    /// Presses a key, without waiting for what becomes of it.
+    fn press(&mut self, key: Key) -> impl Future<Output = io::Result<()>>;
+    /// Takes in what happens next.
+    fn turn(&mut self) -> impl Future<Output = io::Result<()>>;
+}
+
+/// Types all fields and has the page send them. Returns what stopped it, if something did.
+pub(super) async fn fill<'a>(page: &mut impl Hands<'a>, fill: &Fill) -> io::Result<Option<Seen>> {
+    page.view().submission = Submission::Typing;
+    // A page may draw each of its fields anew once while it is typed into, and then not again.
+    for left in (0..=fill.fields.len()).rev() {
+        match type_fields(page, fill).await? {
+            Finding::Ready => break,
+            Finding::Again(_) if left > 0 => {
+                // What draws anew is given the chance to be done with it.
+                let _ = tokio::time::timeout(SENDS_ITSELF, page.turn()).await;
+            }
+            Finding::Again(why) | Finding::Stop(why) => {
+                return Ok(Some(Seen::Untyped { why: why.into() }));
+            }
+        }
+    }
+    // From here on one request of this step may leave.
+    page.view().submission = Submission::Armed(fill.step);
+    page.view().changed = false;
+    let last = fill.fields.last().and_then(|(_, mark, text)| {
+        let length = text.expose().chars().count();
+        split(text, fill.submit).1.map(|character| (*mark, length, character))
+    });
+    let Some((mark, length, character)) = last else {
+        page.press(Key::Enter).await?;
+        return Ok(None);
+    };
+    page.press(Key::Character(character)).await?;
+    let sent = tokio::time::timeout(SENDS_ITSELF, departure(page)).await;
+    if fill.submit == Submit::ItselfOrEnter && sent.is_err() && page.view().never_sent() {
+        let state = page.evaluate(format!("firstbell.state({mark})")).await?;
+        if judge(&page.view().plan.origin, &state, length) == Finding::Ready && page.view().never_sent() {
+            page.press(Key::Enter).await?;
+        }
+    } else {
+        sent.unwrap_or(Ok(()))?;
+    }
+    Ok(None)
+}
+
+/// Types each field but for the character that sends, and sees in the end that all of them still hold it: a page may
+/// draw an earlier one anew while a later one is typed.
+async fn type_fields<'a>(page: &mut impl Hands<'a>, fill: &Fill) -> io::Result<Finding> {
+    let last = fill.fields.len().saturating_sub(1);
+    let part = |i: usize, text| if i == last { split(text, fill.submit).0 } else { Secret::expose(text) };
+    for (i, (_, mark, text)) in fill.fields.iter().enumerate() {
+        let state = page.evaluate(format!("firstbell.focus({mark})")).await?;
+        match judge(&page.view().plan.origin, &state, 0) {
+            Finding::Ready => {}
+            other => return Ok(other),
+        }
+        let text = part(i, text);
+        page.type_text(text).await?;
+        let state = page.evaluate(format!("firstbell.state({mark})")).await?;
+        match judge(&page.view().plan.origin, &state, text.chars().count()) {
+            Finding::Ready => {}
+            other => return Ok(other),
+        }
+    }
+    for (i, (_, mark, text)) in fill.fields.iter().enumerate() {
+        let held = page.evaluate(format!("firstbell.held({mark})")).await?;
+        if held.as_u64() != u64::try_from(part(i, text).chars().count()).ok() {
+            return Ok(Finding::Again("a field lost what was typed into it"));
+        }
+    }
+    Ok(Finding::Ready)
+}
+
+/// Waits until the armed request has left.
+async fn departure<'a>(page: &mut impl Hands<'a>) -> io::Result<()> {
+    while page.view().never_sent() {
+        page.turn().await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

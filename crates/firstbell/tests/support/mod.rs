@@ -2,6 +2,8 @@
 //! arrived.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this one")]
 
+pub mod engines;
+
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

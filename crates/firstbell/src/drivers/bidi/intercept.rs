@@ -142,11 +142,12 @@ impl Page<'_> {
             return;
         }
         let reason = text(&params["errorText"]);
+        if let Some(fault) = TlsFault::from_browser(reason) {
+            self.view.insecure = Some(fault);
+            return;
+        }
         if !matches!(reason, "NS_BINDING_ABORTED" | "net::ERR_ABORTED") {
-            match TlsFault::from_browser(reason) {
-                Some(fault) if step.is_none() => self.view.insecure = Some(fault),
-                _ => self.view.broke(step, NEVER_LEFT.contains(&reason), words(reason)),
-            }
+            self.view.broke(step, NEVER_LEFT.contains(&reason), words(reason));
         }
     }
 

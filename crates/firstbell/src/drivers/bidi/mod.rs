@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use firstbell_core::failure::Failure;
 use firstbell_core::plan::Plan;
-use firstbell_core::sight::{Action, Fill, Seen};
+use firstbell_core::sight::{Action, Seen};
 
 use self::page::Page;
 pub(super) use self::socket::Link;
@@ -37,11 +37,6 @@ impl<'a> Session<'a> {
         Ok(Session { page: Page::open(plan, socket, begin).await? })
     }
 
-    async fn typed(&mut self, fill: &Fill) -> io::Result<Option<Seen>> {
-        self.page.activate().await?;
-        hands::fill(&mut self.page, fill).await
-    }
-
     pub(super) async fn step(&mut self, action: Action) -> Result<Seen, Failure> {
         let gone = "the browser ended";
         let wait_ms = match action {
@@ -49,12 +44,14 @@ impl<'a> Session<'a> {
                 Ok(()) => wait_ms,
                 Err(_) => return self.page.view.gone(gone),
             },
-            Action::Fill(fill) => match tokio::time::timeout(TYPE, self.typed(&fill)).await {
-                Ok(Ok(None)) => fill.wait_ms,
-                Ok(Ok(Some(seen))) => return Ok(seen),
-                Ok(Err(_)) => return self.page.view.gone(gone),
-                Err(_) => return self.page.view.gone("the page hung"),
-            },
+            Action::Fill(fill) => {
+                match tokio::time::timeout(TYPE, hands::fill(&mut self.page, &fill)).await {
+                    Ok(Ok(None)) => fill.wait_ms,
+                    Ok(Ok(Some(seen))) => return Ok(seen),
+                    Ok(Err(_)) => return self.page.view.gone(gone),
+                    Err(_) => return self.page.view.gone("the page hung"),
+                }
+            }
             Action::Look { wait_ms } => wait_ms,
         };
         match tokio::time::timeout(Duration::from_millis(wait_ms), self.page.news()).await {

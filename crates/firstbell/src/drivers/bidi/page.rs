@@ -133,12 +133,6 @@ impl<'a> Page<'a> {
         self.send("browsingContext.navigate", params).await.map(drop)
     }
 
-    /// Brings the page to the front: one that is not would not take the focus.
-    pub(super) async fn activate(&mut self) -> io::Result<()> {
-        let id = self.send("browsingContext.activate", json!({ "context": self.context })).await?;
-        self.result_of(id).await.map(drop)
-    }
-
     /// Waits for something to report. An answer that waits for its body comes before what followed from it.
     pub(super) async fn news(&mut self) -> io::Result<Seen> {
         loop {
@@ -163,6 +157,12 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// Takes in what happens next.
+    pub(super) async fn take_next(&mut self) -> io::Result<()> {
+        let incoming = self.socket.next().await?;
+        self.take(incoming).await
+    }
+
     /// Sends a command.
     pub(super) async fn send(&mut self, method: &str, params: Value) -> io::Result<u64> {
         self.socket.send(method, params).await
@@ -179,7 +179,7 @@ impl<'a> Page<'a> {
     }
 
     /// Evaluates an expression of our own script in its own sandbox; it must give what JSON can say.
-    pub(super) async fn evaluate(&mut self, expression: &str) -> io::Result<Value> {
+    pub(super) async fn ask_script(&mut self, expression: &str) -> io::Result<Value> {
         let Some(realm) = &self.realm else { return Ok(Value::Null) };
         let params = json!({
             "expression": format!("JSON.stringify({expression})"),
@@ -189,12 +189,6 @@ impl<'a> Page<'a> {
         let reply = self.result_of(id).await?.unwrap_or(Value::Null);
         let text = reply["result"]["value"].as_str().unwrap_or("null");
         Ok(serde_json::from_str(text).unwrap_or(Value::Null))
-    }
-
-    /// Takes in what happens next.
-    pub(super) async fn take_next(&mut self) -> io::Result<()> {
-        let incoming = self.socket.next().await?;
-        self.take(incoming).await
     }
 
     async fn take(&mut self, incoming: Incoming) -> io::Result<()> {
@@ -228,10 +222,11 @@ impl<'a> Page<'a> {
                 self.send("script.callFunction", hear).await?;
             }
             "script.realmDestroyed" if params["realm"].as_str() == self.realm.as_deref() => self.realm = None,
-            "script.message" if params["channel"] == WORLD => {
-                if params["source"]["realm"].as_str() == self.realm.as_deref() {
-                    self.view.told(params["data"]["value"].as_str().unwrap_or_default());
-                }
+            "script.message"
+                if params["channel"] == WORLD
+                    && params["source"]["realm"].as_str() == self.realm.as_deref() =>
+            {
+                self.view.told(params["data"]["value"].as_str().unwrap_or_default());
             }
             "browsingContext.navigationStarted" if ours => {
                 (self.view.rest, self.loaded) = (Rest::Loading, false);

@@ -1,35 +1,39 @@
-//! The keyboard and the eyes that BiDi gives: each character an event of its own.
+//! A BiDi page's hands: WebDriver key actions.
 
 use std::io;
 
 use serde_json::{Value, json};
 
-use super::super::typing::{Hands, Keys};
+use super::super::typing::{Hands, Key};
 use super::super::view::View;
 use super::page::Page;
 
-/// The Enter key, as WebDriver writes it (§17.4.2, the table of keys).
+/// The Enter key, as WebDriver writes it (the table of keys in §17.4.2 of the standard).
 const ENTER: char = '\u{E006}';
 
-impl<'p> Hands<'p> for Page<'p> {
-    fn view(&mut self) -> &mut View<'p> {
+impl<'a> Hands<'a> for Page<'a> {
+    fn view(&mut self) -> &mut View<'a> {
         &mut self.view
     }
 
-    async fn ask(&mut self, expression: &str) -> io::Result<Value> {
-        self.evaluate(expression).await
+    async fn evaluate(&mut self, expression: String) -> io::Result<Value> {
+        self.ask_script(&expression).await
     }
 
-    async fn press(&mut self, keys: Keys<'_>) -> io::Result<()> {
-        match keys {
-            Keys::Text("") => Ok(()),
-            Keys::Text(text) => {
-                let typed = self.strokes(text.chars()).await?;
-                self.result_of(typed).await.map(drop)
-            }
-            Keys::One(character) => self.strokes([character]).await.map(drop),
-            Keys::Enter => self.strokes([ENTER]).await.map(drop),
+    async fn type_text(&mut self, text: &str) -> io::Result<()> {
+        if text.is_empty() {
+            return Ok(());
         }
+        let typed = self.strokes(text.chars()).await?;
+        self.result_of(typed).await.map(drop)
+    }
+
+    async fn press(&mut self, key: Key) -> io::Result<()> {
+        let key = match key {
+            Key::Character(character) => character,
+            Key::Enter => ENTER,
+        };
+        self.strokes([key]).await.map(drop)
     }
 
     async fn turn(&mut self) -> io::Result<()> {
@@ -38,7 +42,6 @@ impl<'p> Hands<'p> for Page<'p> {
 }
 
 impl Page<'_> {
-    /// Presses and releases keys; does not wait for what becomes of it.
     async fn strokes(&mut self, keys: impl IntoIterator<Item = char>) -> io::Result<u64> {
         let strokes: Vec<Value> = keys
             .into_iter()

@@ -7,7 +7,7 @@ mod walls;
 mod warden;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ const START: Duration = Duration::from_secs(30);
 /// Who is put into a cage, and what the owner accepted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CageConfig<'a> {
+    /// The program whose hidden command keeps it.
+    pub(super) warden: &'a Path,
     /// The user that an engine started by root runs as.
     pub(super) user: Option<&'a str>,
     /// Where this machine gives no namespaces, an open control port is accepted.
@@ -67,7 +69,7 @@ impl Cage {
         config: CageConfig<'_>,
         mut order: impl FnMut(&Places) -> io::Result<Order>,
     ) -> Result<Cage, Failure> {
-        let why = match Cage::raise(plan, config.user, "enter", &mut order).await? {
+        let why = match Cage::raise(plan, config, "enter", &mut order).await? {
             Ok(cage) => return Ok(cage),
             Err(Report::NoCage(why)) if !config.accept_open => return Err(no_cage(&why)),
             Err(Report::NoCage(why)) => why,
@@ -77,17 +79,17 @@ impl Cage {
             why,
             "the login engine's control port is open to this machine's users, as the owner accepted"
         );
-        Cage::raise(plan, config.user, "open", &mut order).await?.map_err(failed)
+        Cage::raise(plan, config, "open", &mut order).await?.map_err(failed)
     }
 
     /// One try; what the warden says where it has no engine to offer.
     async fn raise(
         plan: &Plan,
-        user: Option<&str>,
+        config: CageConfig<'_>,
         stage: &str,
         order: &mut impl FnMut(&Places) -> io::Result<Order>,
     ) -> Result<Result<Cage, Report>, Failure> {
-        let user = browser_user(user)?;
+        let user = browser_user(config.user)?;
         let folder = PrivateFolder::make(user)?;
         let places = Places::of(&folder);
         let mut begin = || -> io::Result<_> {
@@ -95,7 +97,7 @@ impl Cage {
             let listener = UnixListener::bind(&places.out)?;
             // The folder around it is for its user alone.
             chmod(&places.out, Mode::from_raw_mode(0o666))?;
-            Ok((order, listener, spawn(stage, user)?))
+            Ok((order, listener, spawn(config.warden, stage, user)?))
         };
         let (order, listener, mut child) = begin().map_err(|e| broken(&format!("no cage for it: {e}")))?;
         let (leash, report) = (child.stdin.take(), child.stdout.take());
@@ -150,9 +152,9 @@ impl Places {
     }
 }
 
-fn spawn(stage: &str, user: Option<User>) -> io::Result<Child> {
+fn spawn(warden: &Path, stage: &str, user: Option<User>) -> io::Result<Child> {
     group::prepare()?;
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = Command::new(warden);
     command
         .args(["cage", stage])
         .env_clear()

@@ -140,7 +140,7 @@ impl<'a> Page<'a> {
     }
 
     /// Evaluates an expression of our own script in its own world.
-    pub(super) async fn evaluate(&mut self, expression: String) -> io::Result<Value> {
+    pub(super) async fn ask_script(&mut self, expression: String) -> io::Result<Value> {
         let Some(world) = self.world else { return Ok(Value::Null) };
         let params = json!({ "expression": expression, "contextId": world, "returnByValue": true });
         let mut reply = self.call("Runtime.evaluate", params).await?;

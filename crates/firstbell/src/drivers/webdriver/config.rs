@@ -73,7 +73,7 @@ impl WebDriverConfig {
         config.program = section.text("program").map(PathBuf::from);
         config.url = section.parsed("url", |text| read_url(text, remote));
         config.binary = section.text("binary").map(PathBuf::from);
-        config.arguments = section.texts("arguments", arguments::accept);
+        config.arguments = section.texts("arguments", arguments::accept).unwrap_or_default();
         config.capabilities = section.foreign("capabilities", arguments::accept_capability);
         if config.url.is_some() && (config.program.is_some() || config.binary.is_some()) {
             section.fault(
