@@ -55,7 +55,7 @@ const CORE_DEPENDENCIES: [(&str, &str); 10] = [
 ];
 
 /// The only files that may open a secret, each with where it goes.
-const EXPOSE: [(&str, &str); 17] = [
+const EXPOSE: [(&str, &str); 18] = [
     (
         "crates/firstbell-core/src/brokers/kite/calls.rs",
         "into the exchange's form and the Authorization header",
@@ -64,7 +64,8 @@ const EXPOSE: [(&str, &str); 17] = [
     ("crates/firstbell-core/src/secret.rs", "its own definition"),
     ("crates/firstbell-core/src/token.rs", "checking a token's form"),
     ("crates/firstbell-core/src/totp.rs", "reading the seed"),
-    ("crates/firstbell-core/src/walk.rs", "reading the host of an address that is not the broker's"),
+    ("crates/firstbell-core/src/walk/code.rs", "seeing that a source of codes does not repeat itself"),
+    ("crates/firstbell-core/src/walk/mod.rs", "reading the host of an address that is not the broker's"),
     ("crates/firstbell/src/cli/exec.rs", "into the environment of the program that asked for it"),
     ("crates/firstbell/src/cli/say.rs", "to standard output, for firstbell token"),
     ("crates/firstbell/src/codes/endpoint.rs", "seeing that what came is six digits"),

@@ -2,12 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod codes;
+mod obstacles;
 
 use firstbell_core::broker::Broker;
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::budget::{Cause, Verdict};
 use firstbell_core::failure::Failure;
-use firstbell_core::obstacle::TlsFault;
 use firstbell_core::origin::Origin;
 use firstbell_core::plan::{Plan, Role, Step};
 use firstbell_core::secret::Secret;
@@ -380,59 +380,4 @@ fn the_whole_walk_has_an_end() {
     stage.page(&["totp"], Some(good(Step::Credentials)), end_ms - 10_000);
     let turn = stage.walk.seen(Seen::Unchanged, at(end_ms));
     assert_eq!(failed(&turn), "unanswered");
-}
-
-#[test]
-fn with_a_wrong_clock_not_even_the_password_is_typed() {
-    let (plan, who) = (plan(), who());
-    let mut stage = Stage::new(&plan, &who, None);
-    let mut sight = stage.sight(&["user", "password"], None, Rest::Loading);
-    sight.date = Some(Timestamp::from_second(at(0).wall.as_second() - 60).unwrap());
-    let turn = stage.walk.seen(Seen::Page(sight), at(0));
-    assert_eq!((failed(&turn), turn.verdict), ("clock-wrong", None));
-}
-
-#[test]
-fn a_bad_certificate_is_named_and_spends_nothing() {
-    let (plan, who) = (plan(), who());
-    let mut stage = Stage::new(&plan, &who, None);
-    let turn = stage.walk.seen(Seen::Insecure(TlsFault::Date), at(1));
-    assert_eq!((failed(&turn), turn.verdict), ("insecure", None));
-    let Next::Fail(failure) = turn.next else { panic!() };
-    assert!(failure.to_string().contains("its time is over"), "{failure}");
-}
-
-#[test]
-fn what_stands_in_the_way_is_told_by_its_name_and_nothing_is_typed() {
-    let (plan, who) = (plan(), who());
-    for kind in [
-        "captcha",
-        "security-check",
-        "forced-reset",
-        "continue-as",
-        "risk-notice",
-        "kill-switch",
-        "maintenance",
-    ] {
-        let mut stage = Stage::new(&plan, &who, None);
-        assert_eq!(failed(&stage.page(&[kind], None, 1)), kind);
-    }
-    let mut stage = Stage::new(&plan, &who, None);
-    assert_eq!(failed(&stage.page(&["user", "password", "captcha"], None, 1)), "captcha");
-}
-
-#[test]
-fn an_unlabelled_field_takes_a_code_only_where_the_broker_said_which() {
-    let (plan, who) = (plan(), who());
-    for (marks, typed) in [
-        (&["code"][..], false),
-        (&["code", "totp-wanted"], true),
-        (&["code", "app-code-wanted"], false),
-        (&["code", "totp", "sms-wanted"], false),
-    ] {
-        let mut stage = Stage::new(&plan, &who, None);
-        fill(stage.page(&["user", "password"], None, 0));
-        let turn = stage.page(marks, Some(good(Step::Credentials)), 1);
-        assert_eq!(matches!(turn.next, Next::Do(Action::Fill(_))), typed, "{marks:?}: {turn:?}");
-    }
 }
