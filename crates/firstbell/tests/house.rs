@@ -65,6 +65,7 @@ const EXPOSE: &[(&str, &str)] = &[
     ("crates/firstbell-core/src/token.rs", "checking a token's form"),
     ("crates/firstbell-core/src/totp.rs", "reading the seed"),
     ("crates/firstbell-core/src/skeleton.rs", "masking, so that it does not appear"),
+    ("crates/firstbell-core/src/walk/code.rs", "seeing that a source of codes does not repeat itself"),
     ("crates/firstbell-core/src/walk/mod.rs", "reading the host of an address that is not the broker's"),
     ("crates/firstbell/src/cli/exec.rs", "into the environment of the program that asked for it"),
     ("crates/firstbell/src/cli/say.rs", "to standard output, for firstbell token"),

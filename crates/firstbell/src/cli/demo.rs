@@ -55,7 +55,8 @@ pub(super) async fn run(args: DemoArgs) -> Exit {
     let mut drivers = DriverConfig::only(args.driver);
     drivers.chrome.binary = std::env::var_os("FIRSTBELL_BROWSER").map(PathBuf::from);
     drivers.show(args.headful);
-    let outcome = interruptible(rehearse(&drivers, &ticks)).await;
+    let rehearsal = Rehearsal { drivers: &drivers, plan: None, arguments: &[] };
+    let outcome = interruptible(rehearse(rehearsal, &ticks)).await;
     ticks.end(outcome.is_ok());
     let times = json!({ "driver": args.driver.as_str(), "ms": ticks.total_ms(), "steps": ticks.steps() });
     match outcome {
@@ -69,13 +70,27 @@ pub(super) async fn run(args: DemoArgs) -> Exit {
     }
 }
 
-async fn rehearse(drivers: &DriverConfig, ticks: &Ticks) -> Result<(Account, Token), Failure> {
+/// What is rehearsed: with which engines, by which plan, on which stage.
+#[derive(Clone, Copy)]
+pub(super) struct Rehearsal<'a> {
+    pub(super) drivers: &'a DriverConfig,
+    pub(super) plan: Option<&'a str>,
+    pub(super) arguments: &'a [&'a str],
+}
+
+/// A whole morning against a simulator of its own.
+pub(super) async fn rehearse(rehearsal: Rehearsal<'_>, ticks: &Ticks) -> Result<(Account, Token), Failure> {
     ticks.begin("raising the stage (kitesim)");
-    let (mut sim, stage) = raise().await?;
+    let (mut sim, stage) = raise(rehearsal.arguments).await?;
     let origin =
         |text: &str| Origin::parse(text).map_err(|e| broken(format!("kitesim's address {text} {e}")));
     let kite = Kite::rehearsal(origin(&stage.site)?, origin(&stage.api)?)
         .map_err(|_| broken("kitesim is not on a loopback address".into()))?;
+    let kite = match rehearsal.plan {
+        Some(text) => kite.with_plan(text).map_err(|faults| broken(faults.to_string()))?,
+        None => kite,
+    };
+    let drivers = rehearsal.drivers;
     let redirect =
         stage.redirect.parse().map_err(|_| broken("kitesim's redirect address cannot be read".into()))?;
     let app = App { api_key: stage.account.api_key, user_id: stage.account.user_id, redirect };
@@ -116,11 +131,12 @@ async fn rehearse(drivers: &DriverConfig, ticks: &Ticks) -> Result<(Account, Tok
 }
 
 /// Starts the kitesim that lies beside this program. It ends with us, however we end: it watches its standard input.
-async fn raise() -> Result<(Child, Stage), Failure> {
+async fn raise(arguments: &[&str]) -> Result<(Child, Stage), Failure> {
     let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("kitesim")));
     let path = beside.unwrap_or_else(|| PathBuf::from("kitesim"));
     let mut sim = Command::new(&path)
         .args(["serve", "--with-parent"])
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -60,9 +60,19 @@ impl Exit {
     }
 
     pub(super) fn configuration(faults: &ConfigFaults) -> Exit {
-        let what = "the configuration cannot be used";
-        say::error(&format!("firstbell: {what}:\n  {}", faults.0.join("\n  ")));
-        Exit::bad(USAGE, "configuration", what).with(json!({ "faults": faults.0 }))
+        Exit::faults("the configuration cannot be used", &faults.0)
+    }
+
+    /// All that is wrong with a file.
+    pub(super) fn faults(what: &str, lines: &[String]) -> Exit {
+        say::error(&format!("firstbell: {what}:\n  {}", lines.join("\n  ")));
+        Exit::bad(USAGE, "configuration", what).with(json!({ "faults": lines }))
+    }
+
+    /// A page into which a plan would type nothing.
+    pub(super) fn refused_page(why: &str) -> Exit {
+        say::error(&format!("firstbell: {why}"));
+        Exit::bad(4, "unknown-page", why)
     }
 
     pub(super) fn internal(what: &str) -> Exit {

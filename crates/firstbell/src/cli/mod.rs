@@ -6,6 +6,7 @@ mod exec;
 mod exit;
 mod history;
 mod login;
+mod plan;
 mod say;
 mod secrets;
 mod status;
@@ -62,6 +63,9 @@ enum Command {
         /// How far.
         stage: String,
     },
+    /// Show the login plan, or check one of your own.
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// Say that the account is well: attempts that were spent are forgotten.
     Unlock(AccountArg),
 }
@@ -125,6 +129,32 @@ struct ExecArgs {
 }
 
 #[derive(Debug, Subcommand)]
+enum PlanCommand {
+    /// Print the compiled-in plan: a copy of it is the beginning of your own.
+    Show,
+    /// Check a plan, and try it.
+    Check(PlanCheckArgs),
+}
+
+#[derive(Debug, Args)]
+struct PlanCheckArgs {
+    /// The plan.
+    file: PathBuf,
+    /// Look at this saved page with it, and say what would be typed where. Nothing is typed.
+    #[arg(long, value_name = "HTML")]
+    page: Option<PathBuf>,
+    /// Log in with it at every login page of kitesim.
+    #[arg(long)]
+    sim: bool,
+    /// The browser to look with.
+    #[arg(long, value_parser = DriverName::parse, default_value = "chrome")]
+    driver: DriverName,
+    /// Want a signature by this minisign key in FILE.minisig.
+    #[arg(long, value_name = "RW…")]
+    key: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
 enum SecretsCommand {
     /// Store a secret: asked for at a terminal, else read from standard input.
     Set {
@@ -168,7 +198,8 @@ pub fn main() -> ExitCode {
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let env: Environment = std::env::vars_os().filter_map(text).collect();
     say::start_log(&env);
-    let (json, token) = (cli.json, matches!(cli.command, Command::Token(_)));
+    let (json, token) =
+        (cli.json, matches!(cli.command, Command::Token(_) | Command::Plan(PlanCommand::Show)));
     // One thread: a login is one thing after another, and a second thread would only be waited for.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let exit = match runtime {
@@ -202,12 +233,15 @@ async fn run(cli: Cli, env: Environment) -> Exit {
     if let Command::Demo(args) = cli.command {
         return demo::run(args).await;
     }
+    if let Command::Plan(command) = cli.command {
+        return plan::run(command).await;
+    }
     let context = match Context::load(cli.config.as_deref(), env) {
         Ok(context) => context,
         Err(faults) => return Exit::configuration(&faults),
     };
     match cli.command {
-        Command::Demo(_) | Command::Cage { .. } => unreachable!("handled above"),
+        Command::Demo(_) | Command::Plan(_) | Command::Cage { .. } => unreachable!("handled above"),
         Command::Login(args) => login::run(context, args).await,
         Command::Token(args) => token::run(&context, args, cli.json).await,
         Command::Exec(args) => exec::run(&context, args).await,

@@ -99,10 +99,20 @@
     focused: field !== null && field.isConnected && document.activeElement === field && document.hasFocus(),
     length: field ? field.value.length : 0,
   });
+  // What is typed goes into the field that was proven, or nowhere: not where a page has moved the focus meanwhile.
+  let guards = false;
+  for (const event of ['keydown', 'keypress', 'beforeinput']) {
+    addEventListener(event, (e) => {
+      if (!guards || !e.isTrusted || (e.target === field && field.isConnected)) return;
+      e.preventDefault();
+      e.stopImmediatePropagation();
+    }, true);
+  }
   globalThis.firstbell = {
     focus(mark) {
       const all = find(marks[mark]);
       field = all.length === 1 && all[0] instanceof HTMLInputElement ? all[0] : null;
+      guards = true;
       if (field) { field.focus(); field.select(); }
       return { count: all.length, ...state() };
     },

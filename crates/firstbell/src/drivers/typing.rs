@@ -15,8 +15,6 @@ use super::view::{Submission, View};
 /// A field that sends by itself does so within this of its last character; after it the Enter key is pressed, where the
 /// plan allows that. One request leaves in either case: the engine lets no second one out.
 const SENDS_ITSELF: Duration = Duration::from_millis(400);
-/// A page that redraws itself while it is typed into is typed into once more, and then not again.
-const ATTEMPTS: u8 = 2;
 
 /// What our script's word of a field comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,10 +88,11 @@ pub(super) trait Hands<'a> {
 /// Types all fields and has the page send them. Returns what stopped it, if something did.
 pub(super) async fn fill<'a>(page: &mut impl Hands<'a>, fill: &Fill) -> io::Result<Option<Seen>> {
     page.view().submission = Submission::Typing;
-    for attempt in 1..=ATTEMPTS {
+    // A page may draw each of its fields anew once while it is typed into, and then not again.
+    for left in (0..=fill.fields.len()).rev() {
         match type_fields(page, fill).await? {
             Finding::Ready => break,
-            Finding::Again(_) if attempt < ATTEMPTS => {
+            Finding::Again(_) if left > 0 => {
                 // What draws anew is given the chance to be done with it.
                 let _ = tokio::time::timeout(SENDS_ITSELF, page.turn()).await;
             }

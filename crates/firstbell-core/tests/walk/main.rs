@@ -1,11 +1,13 @@
 //! The walk, page by page, without a browser: good mornings, bad ones, and what is spent in each.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod codes;
+mod obstacles;
+
 use firstbell_core::broker::Broker;
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::budget::{Cause, Verdict};
 use firstbell_core::failure::Failure;
-use firstbell_core::obstacle::TlsFault;
 use firstbell_core::origin::Origin;
 use firstbell_core::plan::{Plan, Role, Step};
 use firstbell_core::secret::Secret;
@@ -378,110 +380,4 @@ fn the_whole_walk_has_an_end() {
     stage.page(&["totp"], Some(good(Step::Credentials)), end_ms - 10_000);
     let turn = stage.walk.seen(Seen::Unchanged, at(end_ms));
     assert_eq!(failed(&turn), "unanswered");
-}
-
-#[test]
-fn with_a_wrong_clock_not_even_the_password_is_typed() {
-    let (plan, who) = (plan(), who());
-    let mut stage = Stage::new(&plan, &who, None);
-    let mut sight = stage.sight(&["user", "password"], None, Rest::Loading);
-    sight.date = Some(Timestamp::from_second(at(0).wall.as_second() - 60).unwrap());
-    let turn = stage.walk.seen(Seen::Page(sight), at(0));
-    assert_eq!((failed(&turn), turn.verdict), ("clock-wrong", None));
-}
-
-#[test]
-fn a_bad_certificate_is_named_and_spends_nothing() {
-    let (plan, who) = (plan(), who());
-    let mut stage = Stage::new(&plan, &who, None);
-    let turn = stage.walk.seen(Seen::Insecure(TlsFault::Date), at(1));
-    assert_eq!((failed(&turn), turn.verdict), ("insecure", None));
-    let Next::Fail(failure) = turn.next else { panic!() };
-    assert!(failure.to_string().contains("its time is over"), "{failure}");
-}
-
-#[test]
-fn what_stands_in_the_way_is_told_by_its_name_and_nothing_is_typed() {
-    let (plan, who) = (plan(), who());
-    for kind in [
-        "captcha",
-        "security-check",
-        "forced-reset",
-        "continue-as",
-        "risk-notice",
-        "kill-switch",
-        "maintenance",
-    ] {
-        let mut stage = Stage::new(&plan, &who, None);
-        assert_eq!(failed(&stage.page(&[kind], None, 1)), kind);
-    }
-    let mut stage = Stage::new(&plan, &who, None);
-    assert_eq!(failed(&stage.page(&["user", "password", "captcha"], None, 1)), "captcha");
-}
-
-#[test]
-fn an_unlabelled_field_takes_a_code_only_where_the_broker_said_which() {
-    let (plan, who) = (plan(), who());
-    for (marks, typed) in [
-        (&["code"][..], false),
-        (&["code", "totp-wanted"], true),
-        (&["code", "app-code-wanted"], false),
-        (&["code", "totp", "sms-wanted"], false),
-    ] {
-        let mut stage = Stage::new(&plan, &who, None);
-        fill(stage.page(&["user", "password"], None, 0));
-        let turn = stage.page(marks, Some(good(Step::Credentials)), 1);
-        assert_eq!(matches!(turn.next, Next::Do(Action::Fill(_))), typed, "{marks:?}: {turn:?}");
-    }
-}
-
-fn asked<'a>(plan: &'a Plan, who: &'a Credentials, last_step: Option<u64>, ms: u64) -> (Stage<'a>, Turn) {
-    let mut stage = Stage::new(plan, who, last_step);
-    let turn = stage.reach_code(ms);
-    (stage, turn)
-}
-
-#[test]
-fn a_code_of_somebody_else_is_asked_for_at_the_last_moment_and_once_a_time_step() {
-    let (plan, who) = (plan(), Credentials { codes: Codes::Asked, ..who() });
-    let digits = |text: &str| Secret::new(text.into());
-    let step = 1_795_404_600_000 / 30_000;
-    // Too late in this time step: the next one is awaited, then the question is put.
-    let (mut stage, turn) = asked(&plan, &who, None, 26_000);
-    assert_eq!(looks(&turn), 4_050);
-    assert!(matches!(stage.walk.seen(Seen::Unchanged, at(30_050)).next, Next::NeedCode));
-    let Next::Do(Action::Fill(typed)) = stage.walk.code(digits("123456"), false, at(31_000)) else {
-        panic!()
-    };
-    assert_eq!((typed.time_step, typed.fields[0].2.expose()), (Some(step + 1), "123456"));
-    // A time step that was used is not asked for again, across restarts too.
-    let (_, turn) = asked(&plan, &who, Some(step), 1_000);
-    assert_eq!(looks(&turn), 29_050);
-    // A code that took longer than its time step is asked for anew, a few times; one that a person typed is taken.
-    let (mut stage, turn) = asked(&plan, &who, None, 0);
-    assert!(matches!(turn.next, Next::NeedCode));
-    assert!(matches!(stage.walk.code(digits("1"), false, at(30_500)), Next::NeedCode));
-    assert!(matches!(stage.walk.code(digits("2"), false, at(60_500)), Next::NeedCode));
-    let end = stage.walk.code(digits("3"), false, at(90_500));
-    assert!(matches!(&end, Next::Fail(Failure::Broken { .. })), "{end:?}");
-    let (mut stage, _) = asked(&plan, &who, None, 0);
-    assert!(matches!(stage.walk.code(digits("4"), true, at(40_000)), Next::Do(Action::Fill(_))));
-}
-
-#[test]
-fn a_source_that_repeats_itself_is_not_believed() {
-    let (plan, who) = (plan(), Credentials { codes: Codes::Asked, ..who() });
-    let digits = || Secret::new("123456".into());
-    let (mut stage, _) = asked(&plan, &who, None, 0);
-    assert!(matches!(stage.walk.code(digits(), false, at(100)), Next::Do(Action::Fill(_))));
-    stage.page(&["totp"], Some(bad(Step::Code, 403, "TwoFAException")), 1_000);
-    looks(&stage.walk.seen(Seen::Unchanged, at(2_000)));
-    assert!(matches!(stage.walk.seen(Seen::Unchanged, at(31_000)).next, Next::NeedCode));
-    let mut next = stage.walk.code(digits(), false, at(31_100));
-    for ms in [31_200, 31_300] {
-        if matches!(next, Next::NeedCode) {
-            next = stage.walk.code(digits(), false, at(ms));
-        }
-    }
-    assert!(matches!(&next, Next::Fail(Failure::Broken { .. })), "{next:?}");
 }

@@ -1,0 +1,54 @@
+//! Codes that somebody else makes: when they are asked for, and which are taken.
+
+use super::*;
+
+fn asked<'a>(plan: &'a Plan, who: &'a Credentials, last_step: Option<u64>, ms: u64) -> (Stage<'a>, Turn) {
+    let mut stage = Stage::new(plan, who, last_step);
+    let turn = stage.reach_code(ms);
+    (stage, turn)
+}
+
+#[test]
+fn a_code_of_somebody_else_is_asked_for_at_the_last_moment_and_once_a_time_step() {
+    let (plan, who) = (plan(), Credentials { codes: Codes::Asked, ..who() });
+    let digits = |text: &str| Secret::new(text.into());
+    let step = 1_795_404_600_000 / 30_000;
+    // Too late in this time step: the next one is awaited, then the question is put.
+    let (mut stage, turn) = asked(&plan, &who, None, 26_000);
+    assert_eq!(looks(&turn), 4_050);
+    assert!(matches!(stage.walk.seen(Seen::Unchanged, at(30_050)).next, Next::NeedCode));
+    let Next::Do(Action::Fill(typed)) = stage.walk.code(digits("123456"), false, at(31_000)) else {
+        panic!()
+    };
+    assert_eq!((typed.time_step, typed.fields[0].2.expose()), (Some(step + 1), "123456"));
+    // A time step that was used is not asked for again, across restarts too.
+    let (_, turn) = asked(&plan, &who, Some(step), 1_000);
+    assert_eq!(looks(&turn), 29_050);
+    // A code that took longer than its time step is asked for anew, a few times; one that a person typed is taken.
+    let (mut stage, turn) = asked(&plan, &who, None, 0);
+    assert!(matches!(turn.next, Next::NeedCode));
+    assert!(matches!(stage.walk.code(digits("1"), false, at(30_500)), Next::NeedCode));
+    assert!(matches!(stage.walk.code(digits("2"), false, at(60_500)), Next::NeedCode));
+    let end = stage.walk.code(digits("3"), false, at(90_500));
+    assert!(matches!(&end, Next::Fail(Failure::Broken { .. })), "{end:?}");
+    let (mut stage, _) = asked(&plan, &who, None, 0);
+    assert!(matches!(stage.walk.code(digits("4"), true, at(40_000)), Next::Do(Action::Fill(_))));
+}
+
+#[test]
+fn a_source_that_repeats_itself_is_not_believed() {
+    let (plan, who) = (plan(), Credentials { codes: Codes::Asked, ..who() });
+    let digits = || Secret::new("123456".into());
+    let (mut stage, _) = asked(&plan, &who, None, 0);
+    assert!(matches!(stage.walk.code(digits(), false, at(100)), Next::Do(Action::Fill(_))));
+    stage.page(&["totp"], Some(bad(Step::Code, 403, "TwoFAException")), 1_000);
+    looks(&stage.walk.seen(Seen::Unchanged, at(2_000)));
+    assert!(matches!(stage.walk.seen(Seen::Unchanged, at(31_000)).next, Next::NeedCode));
+    let mut next = stage.walk.code(digits(), false, at(31_100));
+    for ms in [31_200, 31_300] {
+        if matches!(next, Next::NeedCode) {
+            next = stage.walk.code(digits(), false, at(ms));
+        }
+    }
+    assert!(matches!(&next, Next::Fail(Failure::Broken { .. })), "{next:?}");
+}
