@@ -23,6 +23,9 @@ CHROMIUM_FOLDER = Path("/usr/lib/chromium")
 CHROMIUM = CHROMIUM_FOLDER / "chromium"
 HEADLESS_SHELL = CHROMIUM_FOLDER / "chromium-headless-shell"
 CHROMEDRIVER = Path("/usr/bin/chromedriver")
+FIREFOX_FOLDER = Path("/usr/lib/firefox-esr")
+FIREFOX = FIREFOX_FOLDER / "firefox-esr"
+NODE_MODULES = ROOT / "target" / "bench-node" / "node_modules"
 
 
 class Missing(Exception):
@@ -31,11 +34,36 @@ class Missing(Exception):
 
 def need_browsers():
     """Checks the browsers before anything is built."""
-    packages = {CHROMIUM: "chromium", HEADLESS_SHELL: "chromium-headless-shell", CHROMEDRIVER: "chromium-driver"}
+    packages = {
+        CHROMIUM: "chromium",
+        HEADLESS_SHELL: "chromium-headless-shell",
+        CHROMEDRIVER: "chromium-driver",
+        FIREFOX: "firefox-esr",
+    }
     missing = {path: package for path, package in packages.items() if not path.is_file()}
     if missing:
         paths, names = ", ".join(map(str, missing)), " ".join(missing.values())
         raise Missing(f"there is no {paths}; on Debian: apt install {names}")
+
+
+def geckodriver():
+    """No package of Debian's: make browsers builds it."""
+    built = ROOT / "target" / "tools" / "bin" / "geckodriver"
+    path = built if built.is_file() else shutil.which("geckodriver")
+    if path is None:
+        raise Missing("there is no geckodriver; run make browsers")
+    return Path(path)
+
+
+def node():
+    """Node.js, and Puppeteer in a folder of its own."""
+    command = [ROOT / "packaging" / "node.sh", NODE_MODULES.parent, HERE / "node"]
+    if not NODE_MODULES.is_dir() and subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
+        raise Missing("Puppeteer could not be installed; the complaint stands above")
+    path = shutil.which("node")
+    if path is None:
+        raise Missing("there is no node; on Debian: apt install nodejs")
+    return Path(path)
 
 
 def build():
@@ -78,7 +106,14 @@ def environment(folder):
     The home stays from run to run, so that what a user's machine keeps there (font caches) is kept here too.
     """
     HOME.mkdir(parents=True, exist_ok=True)
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(HOME), "TMPDIR": str(folder)}
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": str(HOME),
+        "TMPDIR": str(folder),
+        "GECKODRIVER": str(geckodriver()),
+        "NODE_PATH": str(NODE_MODULES),
+    }
 
 
 class Kitesim:
@@ -156,11 +191,12 @@ LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def browsers_running():
-    """How many processes run a program of the browser's folder; to be asked while no contestant runs."""
+    """How many processes run a program of a browser's folder; to be asked while no contestant runs."""
     count = 0
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
-            count += os.readlink(f"/proc/{entry}/exe").startswith(f"{CHROMIUM_FOLDER}/")
+            program = os.readlink(f"/proc/{entry}/exe")
+            count += program.startswith((f"{CHROMIUM_FOLDER}/", f"{FIREFOX_FOLDER}/"))
         except OSError:
             pass  # It has ended, or is not ours to ask.
     return count
@@ -199,7 +235,10 @@ def versions():
         f"Chromium {said(CHROMIUM, '--version')}",
         f"headless shell {said(HEADLESS_SHELL, '--version')}",
         f"chromedriver {said(CHROMEDRIVER, '--version')}",
+        f"Firefox {said(FIREFOX, '--version')}",
+        f"geckodriver {said(geckodriver(), '--version')}",
         f"Selenium {packages['selenium']}",
+        f"Puppeteer {json.loads((NODE_MODULES / 'puppeteer-core' / 'package.json').read_text())['version']}",
         f"kiteconnect {packages['kiteconnect']}",
         f"Python {said(VENV / 'bin' / 'python', '--version')}",
         f"rustc {said('rustc', '--version')}",

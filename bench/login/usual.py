@@ -4,7 +4,8 @@ Six steps: open the login page in Chrome, send user id and password, send the TO
 the address, exchange it for the access token, prove that token with one call. Waits are explicit and look often;
 nothing sleeps. Usage: usual.py CREDENTIALS TOKEN, where CREDENTIALS is a JSON file with site, api, user_id, password,
 totp_seed, api_key and api_secret (secrets are no arguments: every user of a machine can read those), and TOKEN is the
-file to write. One JSON line on stdout says how many milliseconds each step took.
+file to write; a third word, firefox, takes Firefox in Chrome's place. One JSON line on stdout says how many milliseconds
+each step took.
 """
 
 import time
@@ -21,6 +22,7 @@ from kiteconnect import KiteConnect
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.firefox.service import Service as FirefoxService
 from selenium.webdriver.support import expected_conditions as expected
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -28,6 +30,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 # later; and a named driver, or Selenium would first run a program that looks for one.
 CHROME = "/usr/lib/chromium/chromium"
 CHROMEDRIVER = "/usr/bin/chromedriver"
+FIREFOX = "/usr/lib/firefox-esr/firefox-esr"
 
 TIMEOUT_S = 20
 # Selenium's own default is 0.5 s, which would add a quarter of a second on average to each wait.
@@ -42,6 +45,13 @@ def start_chrome():
         # Chrome refuses its sandbox to root, so such scripts turn it off. firstbell is measured with its sandbox on.
         options.add_argument("--no-sandbox")
     return webdriver.Chrome(service=Service(CHROMEDRIVER), options=options)
+
+
+def start_firefox():
+    options = webdriver.FirefoxOptions()
+    options.binary_location = FIREFOX
+    options.add_argument("--headless")
+    return webdriver.Firefox(service=FirefoxService(os.environ["GECKODRIVER"]), options=options)
 
 
 def log_in(driver, who):
@@ -61,7 +71,7 @@ def log_in(driver, who):
     return parse_qs(urlsplit(driver.current_url).query)["request_token"][0]
 
 
-def main(credentials, token_file):
+def main(credentials, token_file, browser="chrome"):
     steps = {}
 
     def step(name, since):
@@ -72,7 +82,7 @@ def main(credentials, token_file):
     at = step("imports", BEGAN)
     with open(credentials, encoding="utf-8") as file:
         who = json.load(file)
-    driver = start_chrome()
+    driver = start_firefox() if browser == "firefox" else start_chrome()
     try:
         at = step("browser start", at)
         request_token = log_in(driver, who)
@@ -94,6 +104,6 @@ def main(credentials, token_file):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        raise SystemExit("usage: usual.py CREDENTIALS TOKEN")
+    if len(sys.argv) not in (3, 4):
+        raise SystemExit("usage: usual.py CREDENTIALS TOKEN [firefox]")
     main(*sys.argv[1:])

@@ -3,7 +3,7 @@
 use firstbell_core::plan::Plan;
 
 /// Chromium's switches, each with what it keeps away. None turns the sandbox off and none opens a port.
-pub(super) const SWITCHES: [&str; 21] = [
+pub(super) const SWITCHES: [&str; 20] = [
     // Nothing is remembered, and nothing is fetched that the page did not ask for.
     "--no-first-run",
     "--no-default-browser-check",
@@ -17,9 +17,7 @@ pub(super) const SWITCHES: [&str; 21] = [
     "--password-store=basic",
     "--disable-breakpad",
     "--disable-crash-reporter",
-    // No window opens by itself, with a page of its own; the one that we ask for is the only one.
-    "--no-startup-window",
-    // And none by the page's will: a form that sends into a new one would be gone before anybody looks.
+    // No window opens by the page's will: a form that sends into a new one would be gone before anybody looks.
     "--block-new-web-contents",
     // A login needs no graphics processor, no sound, and no process kept ready for a second page.
     "--disable-gpu",

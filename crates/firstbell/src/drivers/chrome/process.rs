@@ -23,8 +23,9 @@ use super::program::{self, ChromeConfig};
 const READS: i32 = 3;
 const WRITES: i32 = 4;
 
-/// What only a browser on a pipe needs: the pipe, and no proxy of anybody's.
-const PIPE: [&str; 2] = ["--remote-debugging-pipe", "--no-proxy-server"];
+/// What only a browser on a pipe needs: the pipe, no proxy of anybody's, and no window that opens by itself, with a page of
+/// its own (chromedriver waits for that one).
+const PIPE: [&str; 3] = ["--remote-debugging-pipe", "--no-proxy-server", "--no-startup-window"];
 
 /// Our ends of the two pipes.
 pub(super) struct Ends {
