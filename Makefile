@@ -1,5 +1,5 @@
 # The few things people type. `make demo` and `make test` need nothing but Rust and, on Debian or Ubuntu, apt-get.
-.PHONY: demo test bench lint docs deny browser browsers python node clean
+.PHONY: demo test bench bench-kitesim lint docs deny browser browsers python node clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -14,6 +14,10 @@ test: browsers python node
 
 bench: browsers
 	python3 bench/login/run.py --write
+
+# How much the simulated Kite bears; half a minute.
+bench-kitesim:
+	$(CARGO) bench --locked -p kitesim --bench kitesim -- --write
 
 lint:
 	$(CARGO) fmt --all --check

@@ -1,7 +1,7 @@
 //! firstbell-core knows and never does: a login as data, the machine that walks it, the budget that protects the
 //! account, and the day's credential. The moment is always an argument; there is no clock, file or network here.
 //!
-//! Read from the bottom up: [`secret`], [`origin`], [`obstacle`], [`failure`], [`totp`], [`token`], [`plan`], [`budget`], [`sight`],
+//! Read from the bottom up: [`secret`], [`origin`], [`obstacle`], [`failure`], [`totp`], [`token`], [`plan`], [`budget`], [`sight`], [`skeleton`],
 //! [`walk`], [`broker`], [`brokers`], [`event`], [`state`].
 
 mod answer;
@@ -15,6 +15,7 @@ pub mod origin;
 pub mod plan;
 pub mod secret;
 pub mod sight;
+pub mod skeleton;
 pub mod state;
 pub mod token;
 pub mod totp;

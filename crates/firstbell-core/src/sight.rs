@@ -21,6 +21,13 @@ pub enum Action {
     },
     /// Type into the page's fields and have it send them, once.
     Fill(Fill),
+    /// Tell what the page is made of. What is told may repeat what was typed.
+    Witness,
+    /// Leave the page, and take a picture of this in its place.
+    Draw {
+        /// The whole of an empty page's body.
+        html: String,
+    },
     /// Report the next change.
     Look {
         /// How long to look for one.
@@ -66,6 +73,10 @@ pub enum Seen {
         /// What was wrong with them, in our own words.
         why: String,
     },
+    /// What the page is made of, as JSON; to be masked before anybody sees it.
+    Bones(Secret),
+    /// A picture, as PNG.
+    Picture(Vec<u8>),
     /// Nothing changed in the time given.
     Unchanged,
 }

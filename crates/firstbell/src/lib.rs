@@ -3,6 +3,7 @@
 //! Read from the bottom up: [`ports`], [`written`], the shelves ([`drivers`], [`secrets`], [`codes`], [`stores`],
 //! [`sinks`]), [`planfile`], [`config`], [`ledger`], [`login`], [`cli`].
 
+pub mod album;
 pub mod cli;
 pub mod clock;
 pub mod codes;
@@ -18,4 +19,5 @@ pub mod secrets;
 pub mod shape;
 pub mod sinks;
 pub mod stores;
+pub mod witness;
 pub mod written;

@@ -12,7 +12,8 @@ use firstbell_core::walk::{Credentials, Moment, Next, Walk};
 use jiff::SignedDuration;
 
 use crate::ledger::Ledger;
-use crate::ports::{Call, Clock, CodeSource, Driver, Engines, Http, WireFault};
+use crate::ports::{Album, Call, Clock, CodeSource, Driver, Engines, Http, WireFault};
+use crate::witness;
 
 /// Pauses before the proof is asked for again: reading is safe to repeat, and a token that was paid for with a login
 /// is worth a few seconds.
@@ -38,6 +39,8 @@ pub struct Login<'a> {
     pub clock: &'a dyn Clock,
     /// Who gives the codes that are not made here.
     pub codes: Option<&'a dyn CodeSource>,
+    /// Who keeps what a failed login looked like.
+    pub album: Option<&'a dyn Album>,
     /// Told of each step as it begins.
     pub progress: &'a dyn Progress,
 }
@@ -141,6 +144,11 @@ impl<'a> Login<'a> {
         match walked {
             Ok(url) => Ok(Departed { url, driver }),
             Err(failure) => {
+                if let Some(album) = self.album.filter(|_| witness::is_worth(&failure)) {
+                    // A code is masked by its shape, whoever made it.
+                    let secrets = [&keys.credentials.password, &keys.api_secret, &keys.credentials.user_id];
+                    witness::take(driver.as_mut(), album, &failure, &secrets).await;
+                }
                 driver.close().await.map_err(|failure| Stuck { failure, clean: false })?;
                 Err(Stuck { failure, clean: spent == Spent::default() })
             }

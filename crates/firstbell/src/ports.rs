@@ -212,3 +212,25 @@ pub trait Sink {
     /// As above; what was there before is still there.
     fn deliver(&self, delivery: &Delivery<'_>) -> Result<(), Failure>;
 }
+
+/// What a login that failed looked like. Nothing in it is secret.
+#[derive(Debug)]
+pub struct Exposure {
+    /// What happened, as a sentence.
+    pub failure: String,
+    /// The same as a short name.
+    pub code: &'static str,
+    /// The page's elements, masked.
+    pub bones: String,
+    /// A drawing of them, as PNG.
+    pub picture: Option<Vec<u8>>,
+}
+
+/// Keeps the evidence of failed logins for a while.
+pub trait Album {
+    /// Keeps one.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`]; the login's own failure counts for more.
+    fn keep(&self, exposure: &Exposure) -> Result<(), Failure>;
+}

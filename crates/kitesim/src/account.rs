@@ -96,6 +96,9 @@ impl fmt::Debug for Account {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
     use super::*;
 
     #[test]
@@ -124,5 +127,29 @@ mod tests {
         let text = r#"{"user_id":"AB1234","password":"p","totp_seed":"JBSW Y3DP-EHPK3PXP","api_key":"abcdef","api_secret":"s"}"#;
         let account = Account::from_json(text).unwrap();
         assert_eq!(account.user_id, "AB1234");
+    }
+
+    fn steady(cases: u32) -> ProptestConfig {
+        ProptestConfig {
+            cases,
+            rng_seed: RngSeed::Fixed(1),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(steady(1_000))]
+
+        #[test]
+        fn no_account_ends_its_reader(text in ".{0,80}", value in "[ -~]{0,12}") {
+            let whole = format!(r#"{{"user_id":"AB1234","password":"p","totp_seed":{value:?},"api_key":"abcdef","api_secret":"s"}}"#);
+            for text in [&text, &whole] {
+                match Account::from_json(text) {
+                    Ok(account) => prop_assert!(Seed::parse(&account.totp_seed).is_some()),
+                    Err(complaints) => prop_assert!(!complaints.is_empty()),
+                }
+            }
+        }
     }
 }

@@ -20,12 +20,24 @@ pub(crate) enum Place {
     Exchange,
     /// `GET /user/profile`.
     Profile,
+    /// `/connect/login`, whatever it would answer.
+    Entry,
+    /// Placing, changing and cancelling orders.
+    Orders,
+    /// `/quote` and what is below it.
+    Quotes,
+    /// Historical candles.
+    Candles,
+    /// Every other call of the API.
+    Api,
+    /// The handshake of the ticker's WebSocket.
+    Ticker,
     /// The handshake of TLS.
     Handshake,
 }
 
 /// Every place with its name in scenarios.
-pub(crate) const PLACES: [(&str, Place); 7] = [
+pub(crate) const PLACES: [(&str, Place); 13] = [
     ("login-page", Place::LoginPage),
     ("login", Place::Login),
     ("twofa", Place::Twofa),
@@ -33,6 +45,12 @@ pub(crate) const PLACES: [(&str, Place); 7] = [
     ("exchange", Place::Exchange),
     ("profile", Place::Profile),
     ("handshake", Place::Handshake),
+    ("entry", Place::Entry),
+    ("orders", Place::Orders),
+    ("quotes", Place::Quotes),
+    ("candles", Place::Candles),
+    ("api", Place::Api),
+    ("ticker", Place::Ticker),
 ];
 
 impl Place {
@@ -56,13 +74,8 @@ pub(crate) enum Deed {
         /// How late.
         delay_ms: u64,
     },
-    /// A proxy answers in Kite's stead; no effect.
-    Status {
-        /// Its HTTP status.
-        status: u16,
-        /// Its `Retry-After` header.
-        retry_after_s: Option<u64>,
-    },
+    /// Something answers in Kite's stead; no effect.
+    Status(Answer),
     /// The connection is reset; no effect.
     ResetBefore,
     /// The effect happens, then the connection is reset.
@@ -75,8 +88,16 @@ pub(crate) enum Deed {
     DeadOnArrival,
     /// The exchange goes well, but for another user.
     OtherUser,
+    /// The exchange finds the checksum wrong; the request token is not spent.
+    WrongChecksum,
     /// The user must first allow the app.
     Consent,
+    /// The login ends at the redirect URL without a request token and with another status than success.
+    NoGrant,
+    /// The login ends with a request token that was never given out.
+    ForeignGrant,
+    /// Every access token dies before the call is looked at, as by a login elsewhere.
+    TokensKilled,
     /// The effect happens, the reply's body comes byte by byte.
     Drip {
         /// The pause after each byte.
@@ -106,11 +127,32 @@ pub(crate) enum Deed {
     CertificateExpired,
     /// The certificate is for another name.
     CertificateOtherName,
+    /// The certificate's time has not begun.
+    CertificateEarly,
+    /// The certificate is of an authority that nobody trusts.
+    CertificateStranger,
+    /// The handshake ends with an alert and without a certificate.
+    HandshakeRefused,
     /// The request waits until it is released.
     Hold {
         /// Whether the effect has happened while it waits.
         after: bool,
     },
+}
+
+/// What stands in Kite's stead: a page of a proxy, or any other reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Its HTTP status.
+    pub(crate) status: u16,
+    /// Its `Retry-After` header.
+    pub(crate) retry_after_s: Option<u64>,
+    /// Its `Location` header.
+    pub(crate) location: Option<String>,
+    /// Its body; nothing means a page of a proxy.
+    pub(crate) body: Option<String>,
+    /// The type of that body; nothing means JSON when it begins like that, else HTML.
+    pub(crate) body_type: Option<String>,
 }
 
 /// A way in which the login page differs from what scripts know.
@@ -126,15 +168,21 @@ pub(crate) enum Mutation {
     LateRendering,
     /// Its script arrives in half.
     HalfLoaded,
+    /// Its fields lose what was typed so far, once.
+    LostCharacters,
+    /// A script of somebody else reaches for another host at each key.
+    StrangerScript,
 }
 
 /// Every mutation with its name in scenarios.
-pub(crate) const MUTATIONS: [(&str, Mutation); 5] = [
+pub(crate) const MUTATIONS: [(&str, Mutation); 7] = [
     ("renamed-ids", Mutation::RenamedIds),
     ("decoy-fields", Mutation::DecoyFields),
     ("reordered-fields", Mutation::ReorderedFields),
     ("late-rendering", Mutation::LateRendering),
     ("half-loaded", Mutation::HalfLoaded),
+    ("lost-characters", Mutation::LostCharacters),
+    ("stranger-script", Mutation::StrangerScript),
 ];
 
 impl Mutation {
@@ -155,6 +203,8 @@ pub(crate) struct Fault {
     pub(crate) when: When,
     /// What it does.
     pub(crate) deed: Deed,
+    /// The name of that in scenarios.
+    pub(crate) name: &'static str,
 }
 
 /// All faults that stand, each with the calls that it has seen.
@@ -167,9 +217,14 @@ impl Faults {
         self.0 = faults.into_iter().map(|fault| (fault, 0)).collect();
     }
 
+    /// Whether there is none.
+    pub(crate) fn none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// All of them with the calls that each has seen, for inspection.
     pub(crate) fn listed(&self) -> Value {
-        let told = |(fault, calls): &(Fault, u64)| json!({"at": fault.at.name(), "do": format!("{:?}", fault.deed), "call": fault.call, "calls": calls});
+        let told = |(fault, calls): &(Fault, u64)| json!({"at": fault.at.name(), "do": fault.name, "call": fault.call, "calls": calls});
         self.0.iter().map(told).collect()
     }
 
@@ -211,8 +266,20 @@ mod tests {
     #[test]
     fn calls_are_counted_for_each_fault_from_its_setting() {
         let mut faults = Faults::default();
-        let second = Fault { at: Place::Login, call: Some(2), when: When::default(), deed: Deed::Blocked };
-        let every = Fault { at: Place::Login, call: None, when: When::default(), deed: Deed::Truncated };
+        let second = Fault {
+            at: Place::Login,
+            call: Some(2),
+            when: When::default(),
+            deed: Deed::Blocked,
+            name: "blocked",
+        };
+        let every = Fault {
+            at: Place::Login,
+            call: None,
+            when: When::default(),
+            deed: Deed::Truncated,
+            name: "truncated",
+        };
         faults.replace(vec![second, every]);
         assert!(faults.strike(Place::Twofa, NOW).deeds().next().is_none());
         let hits: Vec<bool> =

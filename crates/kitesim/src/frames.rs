@@ -92,6 +92,9 @@ pub(crate) async fn write(to: &mut (impl AsyncWrite + Unpin), kind: Kind, bytes:
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
     use super::*;
 
     async fn heard(bytes: &[u8]) -> Option<(Kind, Vec<u8>)> {
@@ -112,5 +115,42 @@ mod tests {
         let mut written = Vec::new();
         write(&mut written, Kind::Binary, &[7; 300]).await.unwrap();
         assert_eq!((&written[..4], written.len()), (&[0x82, 126, 1, 44][..], 304));
+    }
+
+    fn steady(cases: u32) -> ProptestConfig {
+        ProptestConfig {
+            cases,
+            rng_seed: RngSeed::Fixed(1),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        }
+    }
+
+    /// Waits for what is ready at once.
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
+    proptest! {
+        #![proptest_config(steady(2_000))]
+
+        /// A frame of a client comes back whole, whatever its length and mask; other bytes end the conversation.
+        #[test]
+        fn no_frame_ends_its_reader(text in prop::collection::vec(any::<u8>(), 0..400), mask: [u8; 4], bytes: Vec<u8>) {
+            let mut frame = vec![0x81];
+            match u16::try_from(text.len()).unwrap() {
+                length @ 0..126 => frame.push(0x80 | length.to_be_bytes()[1]),
+                length => {
+                    frame.push(0x80 | 126);
+                    frame.extend(length.to_be_bytes());
+                }
+            }
+            frame.extend(mask);
+            frame.extend(text.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+            prop_assert_eq!(now(heard(&frame)), Some((Kind::Text, text)));
+            if let Some((_, heard)) = now(heard(&bytes)) {
+                prop_assert!(heard.len() < bytes.len());
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::clock;
+use crate::fields;
 use crate::mishap::Cut;
 use crate::names::{Asked, NAMES};
 use crate::world::World;
@@ -28,7 +29,10 @@ pub(crate) async fn guard(State(world): State<Arc<World>>, mut request: Request,
     let response = match origin {
         Some(origin) => {
             request.extensions_mut().insert(Origin(origin));
-            next.run(request).await
+            match fields::whole(request).await {
+                Ok(request) => next.run(request).await,
+                Err(response) => response,
+            }
         }
         None => misdirected(),
     };

@@ -12,13 +12,13 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::clock::ClockOrder;
 use crate::faults::{PLACES, Place};
-use crate::fields::{Query, read_body};
+use crate::fields::{self, Query, read_body};
 use crate::front;
 use crate::scenario;
 use crate::world::World;
@@ -62,7 +62,10 @@ async fn guard(State(own): State<SocketAddr>, request: Request, next: Next) -> R
         let complaint = "inspection answers only to its own loopback address, and to no web page".to_owned();
         return refusal(StatusCode::FORBIDDEN, &[complaint]);
     }
-    next.run(request).await
+    match fields::whole(request).await {
+        Ok(request) => next.run(request).await,
+        Err(response) => response,
+    }
 }
 
 async fn seen(State(world): Shared) -> Response {
@@ -83,18 +86,11 @@ fn snapshot(world: &World) -> Value {
         (json!(passwords), json!(codes))
     };
     seen["frozen"] = json!(truth.clock.frozen());
+    seen["speed"] = json!(truth.clock.speed());
     seen["tokens"] = json!(truth.rules.token_lives(now));
     seen["sessions"] = json!(truth.rules.session_lives(now));
     seen["faults"] = truth.faults.listed();
     seen
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClockOrder {
-    set: Option<Timestamp>,
-    advance_s: Option<i64>,
-    freeze: Option<bool>,
 }
 
 async fn set_clock(State(world): Shared, request: Request) -> Response {
@@ -102,15 +98,12 @@ async fn set_clock(State(world): Shared, request: Request) -> Response {
         Ok(order) => order,
         Err(response) => return response,
     };
+    let complaints = order.complaints();
+    if !complaints.is_empty() {
+        return refusal(StatusCode::BAD_REQUEST, &complaints);
+    }
     let mut truth = world.lock();
-    // Frozen first: a clock that is set while it stands still shows exactly that moment.
-    if let Some(frozen) = order.freeze {
-        truth.clock.freeze(frozen);
-    }
-    if let Some(at) = order.set {
-        truth.clock.set(at);
-    }
-    if !order.advance_s.is_none_or(|seconds| truth.clock.advance(seconds)) {
+    if !truth.clock.obey(&order) {
         return refusal(StatusCode::BAD_REQUEST, &["advance_s: no calendar reaches that far".to_owned()]);
     }
     Json(json!({"now": truth.clock.now()})).into_response()
@@ -126,6 +119,12 @@ async fn set_faults(State(world): Shared, request: Request) -> Response {
         Err(complaints) => return refusal(StatusCode::BAD_REQUEST, &complaints),
     };
     let mut truth = world.lock();
+    if !truth.clock.obey(&scenario.clock) {
+        return refusal(
+            StatusCode::BAD_REQUEST,
+            &["clock.advance_s: no calendar reaches that far".to_owned()],
+        );
+    }
     scenario.apply(&mut truth.rules.settings);
     if let Some(faults) = scenario.faults {
         truth.faults.replace(faults);
@@ -164,12 +163,13 @@ async fn event(State(world): Shared, request: Request) -> Response {
     };
     let rules = &mut world.lock().rules;
     match (order.event.as_str(), order.password, order.api_secret) {
-        ("master-logout", None, None) => rules.flush(),
+        ("master-logout", None, None) => rules.master_logout(),
         ("web-login", None, None) => rules.web_login(),
+        ("ticker-drop", None, None) => world.cuts.send_modify(|cuts| *cuts += 1),
         ("password-reset", Some(password), None) => rules.reset_password(password),
         ("new-secret", None, Some(api_secret)) => rules.renew_secret(api_secret),
         _ => {
-            let complaint = "event: must be master-logout, web-login, password-reset (with `password`) or \
+            let complaint = "event: must be master-logout, web-login, ticker-drop, password-reset (with `password`) or \
                              new-secret (with `api_secret`)";
             return refusal(StatusCode::BAD_REQUEST, &[complaint.to_owned()]);
         }

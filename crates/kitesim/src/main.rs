@@ -47,9 +47,21 @@ use crate::account::Account;
 use crate::habits::PAGES;
 use crate::stage::{Failed, Plan};
 
-/// A pretended Zerodha Kite for rehearsals: login pages, Connect redirects, REST API. Loopback only.
+/// What `--help` ends with: from nothing to a rehearsed failure.
+const FIVE_MINUTES: &str = "\
+Rehearse a failed login in five minutes:
+  1. kitesim serve --listen 127.0.0.1:8080 --inspect 127.0.0.1:8081
+     The line on stdout has throw-away credentials; give them to your script.
+  2. Send the script here: the login begins at http://127.0.0.1:8080/connect/login?v=3&api_key=KEY, the API client
+     takes root=http://127.0.0.1:8080, the ticker root=ws://127.0.0.1:8080/. A script whose hosts cannot be changed
+     needs --tls DIR and a hosts-file line.
+  3. Run it once: all is well. Open http://127.0.0.1:8081/, press `wrong-password`, run it again.
+     The page shows what arrived: a good script stops at the first refusal and does not lock the account.
+  4. More bad days are in the scenarios folder: kitesim serve --faults scenarios/f64-exchange-lost.toml";
+
+/// A pretended Zerodha Kite for rehearsals: login pages, Connect redirects, REST API, ticker. Loopback only.
 #[derive(Debug, Parser)]
-#[command(name = "kitesim", version)]
+#[command(name = "kitesim", version, after_help = FIVE_MINUTES)]
 struct Line {
     #[command(subcommand)]
     verb: Verb,
@@ -58,6 +70,7 @@ struct Line {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Start the simulation, announce its addresses as one JSON line on stdout, and serve until told to stop.
+    #[command(after_help = FIVE_MINUTES)]
     Serve(Serve),
 }
 
@@ -82,7 +95,7 @@ struct Serve {
     /// with a private authority that is made and kept in DIR.
     #[arg(long, value_name = "DIR")]
     tls: Option<PathBuf>,
-    /// A scenario file (TOML) with settings and faults.
+    /// A scenario file (TOML) with settings, the clock and faults.
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
     /// A file with one account as JSON, or - to read it from stdin [default: throw-away credentials are made].

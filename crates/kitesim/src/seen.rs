@@ -28,6 +28,7 @@ pub(crate) struct Seen {
     /// Tokens ended by `DELETE /session/token`.
     pub(crate) logouts: u64,
     requests: VecDeque<Request>,
+    postbacks: VecDeque<Posted>,
     #[serde(skip)]
     last: u64,
 }
@@ -75,6 +76,16 @@ struct Exchange {
     ticket: u64,
     verdict: &'static str,
     at: Timestamp,
+}
+
+/// An order update that was posted.
+#[derive(Debug, Serialize)]
+struct Posted {
+    at: Timestamp,
+    order_id: String,
+    status: String,
+    /// The receiver's status; nothing when there was no answer.
+    answer: Option<u16>,
 }
 
 #[derive(Debug, Serialize)]
@@ -143,6 +154,11 @@ impl Seen {
         if let Some(found) = self.requests.iter_mut().rev().find(|entry| entry.ticket == ticket.0) {
             found.status = Some(status);
         }
+    }
+
+    /// Notes a postback and its answer.
+    pub(crate) fn posted(&mut self, at: Timestamp, order_id: String, status: String, answer: Option<u16>) {
+        push(&mut self.postbacks, Posted { at, order_id, status, answer });
     }
 
     /// Forgets everything; tickets that are still out complete nothing any more.

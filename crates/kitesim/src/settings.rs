@@ -1,10 +1,11 @@
 //! How the pretended Kite behaves where the real one varies or where sources disagree.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use jiff::civil::{Date, Time};
 use jiff::{Span, Timestamp};
-use url::Url;
+use url::{Host, Url};
 
 use crate::clock;
 use crate::habits::{Habits, Page};
@@ -45,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) flush_mode: FlushMode,
     /// What a plain login on the website does to access tokens.
     pub(crate) web_login: WebLogin,
+    /// Whether a logout of all devices ends access tokens.
+    pub(crate) master_logout_kills: bool,
     /// Whether a new password ends access tokens.
     pub(crate) password_reset_kills: bool,
     /// Whether a new secret ends access tokens.
@@ -55,6 +58,28 @@ pub(crate) struct Settings {
     pub(crate) market_protection: bool,
     /// Whether the API answers samples, to anybody and without any state.
     pub(crate) replay: bool,
+    /// How much of an order the market takes at once.
+    pub(crate) fills: Fills,
+    /// Where order updates are posted to; nothing means that the app registered no URL.
+    pub(crate) postback: Option<Url>,
+    /// How many ticker connections the app may have.
+    pub(crate) ticker_connections: u32,
+    /// How many invented shares stand beside the short table of instruments.
+    pub(crate) invented_shares: u32,
+    /// Days without trade beside those that are known.
+    pub(crate) holidays: Arc<[Date]>,
+    /// Days with trade beside those that are known.
+    pub(crate) sessions: Arc<[Date]>,
+}
+
+/// How much of an order the market takes at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fills {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Half of what is left in each second, in whole lots.
+    Partial,
 }
 
 /// What an app may ask for.
@@ -77,6 +102,8 @@ pub(crate) enum FlushMode {
     Progressive,
     /// At midnight.
     Midnight,
+    /// Not at all, which no source says; a client must not mind.
+    Never,
 }
 
 /// A part of the API; a progressive morning ends them one after another.
@@ -157,6 +184,8 @@ impl Default for Settings {
             rate_limits: true,
             flush_mode: FlushMode::Hard,
             web_login: WebLogin::None,
+            // Kite Connect docs, /user: a master logout ends the token.
+            master_logout_kills: true,
             // Zerodha's support pages: a reset "logs out all active sessions".
             password_reset_kills: true,
             // Zerodha's forum, 2026: a new secret leaves the present token alone.
@@ -164,6 +193,15 @@ impl Default for Settings {
             candle_limits: CandleLimits::Staff,
             market_protection: true,
             replay: false,
+            // Shares of this liquidity fill at once; a rehearsal of the other case asks for it.
+            fills: Fills::Whole,
+            // Kite Connect docs, /postbacks: individual developers are advised to use the ticker instead.
+            postback: None,
+            // Kite Connect docs, WebSocket: three connections for each app.
+            ticker_connections: 3,
+            invented_shares: 0,
+            holidays: Arc::default(),
+            sessions: Arc::default(),
         }
     }
 }
@@ -201,6 +239,7 @@ impl Settings {
         match (self.flush_mode, part) {
             (FlushMode::Hard, _) => [Some(self.flush), None, None],
             (FlushMode::Midnight, _) => [at(0, 0), None, None],
+            (FlushMode::Never, _) => [None, None, None],
             (FlushMode::Window, _) => {
                 let spread =
                     (self.seed ^ u64::from(day.day_of_year().unsigned_abs())).wrapping_mul(0x9e37_79b9);
@@ -255,6 +294,17 @@ impl Factor {
     }
 }
 
+/// Whether order updates may be posted to a URL: plain http on this machine, for nothing of ours leaves it.
+pub(crate) fn may_be_postback(url: &Url) -> bool {
+    let near = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    near && url.scheme() == "http"
+}
+
 /// Whether a URL can be a registered redirect URL.
 pub(crate) fn may_be_redirect(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https") && url.has_host()
@@ -279,6 +329,13 @@ mod tests {
         for (start, now, dead) in cases {
             assert_eq!(settings.flushed(at(start), at(now)), dead, "{start} {now}");
         }
+    }
+
+    #[test]
+    fn postbacks_stay_on_this_machine() {
+        let good = |text: &str| may_be_postback(&Url::parse(text).unwrap());
+        assert!(good("http://127.0.0.1:9/x") && good("http://[::1]:9/") && good("http://localhost/"));
+        assert!(!good("https://127.0.0.1/") && !good("http://example.com/") && !good("http://10.0.0.1/"));
     }
 
     #[test]

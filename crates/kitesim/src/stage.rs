@@ -140,22 +140,30 @@ fn open(plan: Plan, listeners: Listeners) -> Result<Announcement, Failed> {
     let rules = Rules::new(account, settings, landing_url).expect("the seed was read once already");
     let redirect = rules.redirect().to_string();
 
-    let mut world = World::new(site_at, Clock::starting(plan.start), faults, rules);
+    let mut clock = Clock::starting(plan.start);
+    if !clock.obey(&plan.scenario.clock) {
+        return Err(Failed::Usage(vec![
+            "--faults: clock.advance_s: no calendar reaches that far".to_owned(),
+        ]));
+    }
+    let mut world = World::new(site_at, clock, faults, rules);
     world.secure = plan.tls.is_some();
     let world = Arc::new(world);
     let secure = plan.tls.as_deref().map(|folder| secure(folder, &world)).transpose()?;
     let guard = middleware::from_fn_with_state(Arc::clone(&world), front::guard);
     let stamp = middleware::from_fn_with_state(Arc::clone(&world), front::stamp);
-    let door = middleware::from_fn_with_state(Arc::clone(&world), ticker::doorway);
-    let whole = api::closed(site::router().merge(api::router(&world))).with_state(Arc::clone(&world));
+    let tickers = (Arc::clone(&world), ticker::Board::default());
+    let door = middleware::from_fn_with_state(tickers, ticker::doorway);
+    let whole = api::closed(site::router(&world).merge(api::router(&world))).with_state(Arc::clone(&world));
     let kite = if secure.is_some() {
-        let site = api::closed(site::router()).with_state(Arc::clone(&world));
+        let site = api::closed(site::router(&world)).with_state(Arc::clone(&world));
         hosts::split(site, api::closed(api::router(&world)).with_state(Arc::clone(&world)), whole)
     } else {
         whole
     };
     let (acceptor, authority) = secure.unzip();
     tokio::spawn(wire::serve(listeners.site, kite.layer(door).layer(guard), acceptor));
+    tokio::spawn(api::post_all(Arc::clone(&world)));
     tokio::spawn(wire::serve(listeners.inspect, inspect::router(world, inspect_at), None));
     tokio::spawn(wire::serve(listeners.landing, landing::router().layer(stamp), None));
     let base = |name: &str| match &authority {

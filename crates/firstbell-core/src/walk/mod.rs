@@ -161,7 +161,8 @@ impl<'a> Walk<'a> {
                 let failure = Failure::UnknownPage { stage: self.stage(), seen: why };
                 Turn { verdict: self.judge(Verdict::NeverLeft), next: Next::Fail(failure) }
             }
-            Seen::Unchanged => self.unchanged(now),
+            // A walk asks for neither of the last two.
+            Seen::Unchanged | Seen::Bones(_) | Seen::Picture(_) => self.unchanged(now),
         }
     }
 

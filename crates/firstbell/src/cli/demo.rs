@@ -122,6 +122,7 @@ pub(super) async fn rehearse(rehearsal: Rehearsal<'_>, ticks: &Ticks) -> Result<
         http: &http,
         clock: &clock,
         codes: None,
+        album: None,
         progress: ticks,
     };
     login.probe(&token.access).await?;

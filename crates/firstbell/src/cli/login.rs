@@ -11,13 +11,14 @@ use super::LoginArgs;
 use super::context::{self, Context};
 use super::exit::Exit;
 use super::say::{self, Ticks};
+use crate::album::FolderAlbum;
 use crate::clock::MachineClock;
 use crate::config::Account;
 use crate::drivers::DriverConfig;
 use crate::http::HyperHttp;
 use crate::ledger::Ledger;
 use crate::login::{Login, Progress};
-use crate::ports::{Clock, Delivery, Sink};
+use crate::ports::{Album, Clock, Delivery, Sink};
 use crate::shape::india;
 use crate::stores::{self, LoginLock, Stores};
 
@@ -59,7 +60,8 @@ async fn morning(context: &Context, account: &Account, ticks: &Ticks) -> Result<
     let kite = context.kite();
     let came = MachineClock::start().now();
     let lock = lock(context, account, ticks).await?;
-    let began = Began { came: lock.waited.then_some(came) };
+    let album = Some(FolderAlbum::of(&context.config.state_dir, &account.name, came));
+    let began = Began { came: lock.waited.then_some(came), album };
     one(&kite, &context.config.drivers, account, (&stores, ticks, began)).await
 }
 
@@ -76,9 +78,10 @@ async fn lock(context: &Context, account: &Account, ticks: &Ticks) -> Result<Log
 }
 
 /// When somebody else was logging in as we came: that login's token is ours too.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 pub(super) struct Began {
     came: Option<jiff::Timestamp>,
+    album: Option<FolderAlbum>,
 }
 
 /// One login, by whoever holds the account's lock.
@@ -108,6 +111,7 @@ pub(super) async fn one(
         http: &http,
         clock: &clock,
         codes: codes.as_deref(),
+        album: began.album.as_ref().map(|album| album as &dyn Album),
         progress: ticks,
     };
     let token = login.run(&mut ledger, &keys).await?;

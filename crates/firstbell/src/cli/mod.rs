@@ -4,6 +4,7 @@ mod context;
 mod demo;
 mod exec;
 mod exit;
+mod history;
 mod login;
 mod plan;
 mod say;
@@ -51,6 +52,8 @@ enum Command {
     Exec(ExecArgs),
     /// Say what is stored, what was spent, and what to do next.
     Status(AccountArg),
+    /// Say what happened; with --last, show the page on which the last failed login ended.
+    History(HistoryArgs),
     /// Keep the secrets in the sealed vault.
     #[command(subcommand)]
     Secrets(SecretsCommand),
@@ -93,6 +96,18 @@ struct LoginArgs {
     /// Show the browser's window.
     #[arg(long)]
     headful: bool,
+}
+
+#[derive(Debug, Args)]
+struct HistoryArgs {
+    #[command(flatten)]
+    account: AccountArg,
+    /// The evidence of the last failed login, with nothing secret in it: the page's elements, and a picture.
+    #[arg(long)]
+    last: bool,
+    /// How many events, the newest last.
+    #[arg(short, long, default_value_t = 30)]
+    number: usize,
 }
 
 #[derive(Debug, Args)]
@@ -231,6 +246,7 @@ async fn run(cli: Cli, env: Environment) -> Exit {
         Command::Token(args) => token::run(&context, args, cli.json).await,
         Command::Exec(args) => exec::run(&context, args).await,
         Command::Status(args) => status::run(&context, args, cli.json),
+        Command::History(args) => history::run(&context, args, cli.json),
         Command::Secrets(command) => secrets::run(&context, command, cli.json),
         Command::Unlock(args) => unlock::run(&context, args),
     }

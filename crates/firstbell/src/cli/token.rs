@@ -57,6 +57,7 @@ pub(super) async fn believed(context: &Context, account: &Account) -> Result<Tok
                 http: &http,
                 clock: &clock,
                 codes: None,
+                album: None,
                 progress: &ticks,
             };
             match login.probe(&token.access).await {

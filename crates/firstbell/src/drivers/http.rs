@@ -40,6 +40,8 @@ impl<'a> HttpDriver<'a> {
         match action {
             Action::Open { url, .. } => self.follow(url, Step::Open).await,
             Action::Fill(fill) => self.submit(fill).await,
+            // There is no page to look at.
+            Action::Witness | Action::Draw { .. } => Seen::Unchanged,
             Action::Look { wait_ms } => match self.next.take() {
                 Some(url) => self.follow(url, Step::Finish).await,
                 None => {

@@ -16,3 +16,6 @@ pub(super) fn script(plan: &Plan, tell: &str) -> String {
     let marks = serde_json::to_string(&marks).expect("texts can be written as JSON");
     include_str!("observer.js").replace("__MARKS__", &marks).replace("__TELL__", tell)
 }
+
+/// An expression that tells what the page is made of.
+pub(super) const WITNESS: &str = include_str!("witness.js");

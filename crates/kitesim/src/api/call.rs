@@ -4,18 +4,21 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::desk::{Desk, No};
 use crate::envelope::{self, Kind};
+use crate::faults::Place;
 use crate::fields::{Fields, cookie, read_body};
 use crate::limits::Bucket;
 use crate::market::Market;
+use crate::mishap;
 use crate::settings::{Part, Settings};
 use crate::wire::Peer;
 use crate::world::{Truth, World};
@@ -80,19 +83,32 @@ impl Call {
 
     /// The market of the seed.
     pub(super) fn market(&self) -> Market {
-        self.settings(|settings| Market { seed: settings.seed })
+        self.world.lock().market()
     }
 
     /// Lets the desk, brought up to now, do something, and puts the outcome into the envelope.
     pub(super) fn desk(&self, deed: impl FnOnce(&mut Desk) -> Result<Value, No>) -> Response {
         let mut truth = self.world.lock();
-        let market = Market { seed: truth.rules.settings.seed };
-        truth.desk.settle(market, self.now);
-        match deed(&mut truth.desk) {
+        match deed(truth.settled_desk(self.now)) {
             Ok(data) => envelope::success(data),
             Err(no) => refused(no),
         }
     }
+}
+
+/// Carries out the faults of every call that has no place of its own.
+pub(super) async fn under_faults(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if path.starts_with("/session/") || path == "/user/profile" {
+        return next.run(request).await;
+    }
+    let place = match bucket_of(request.method(), path.strip_prefix(WEBSITE).unwrap_or(path)) {
+        Bucket::Quote => Place::Quotes,
+        Bucket::Candles => Place::Candles,
+        Bucket::Orders => Place::Orders,
+        Bucket::Other => Place::Api,
+    };
+    mishap::around(&world, place, request, next).await
 }
 
 /// A refusal of the desk in the envelope.
@@ -110,7 +126,7 @@ pub(super) fn refused(no: No) -> Response {
 
 /// Counts a call; gives the refusal when it is one too many for its second.
 pub(super) fn too_many(truth: &mut Truth, bucket: Bucket, now: Timestamp) -> Option<Refusal> {
-    let takes = !truth.rules.settings.rate_limits || truth.limits.takes(bucket, now);
+    let takes = !truth.rules.settings.rate_limits || truth.limits.takes(bucket, now, truth.clock.still_ms());
     (!takes).then(|| (Kind::Network, "Too many requests".to_owned()))
 }
 

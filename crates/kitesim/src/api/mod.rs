@@ -4,6 +4,7 @@ mod call;
 mod charges;
 mod orders;
 mod portfolio;
+mod postbacks;
 mod quotes;
 mod replay;
 mod session;
@@ -19,6 +20,7 @@ use axum::response::Response;
 use axum::routing::{get, post, put};
 
 use call::WEBSITE;
+pub(crate) use postbacks::post_all;
 
 use crate::envelope::{self, Kind};
 use crate::world::World;
@@ -36,6 +38,7 @@ pub(crate) fn router(world: &Arc<World>) -> Router<Arc<World>> {
         .merge(standing(WEBSITE))
         .merge(data(""))
         .merge(data(WEBSITE))
+        .layer(middleware::from_fn_with_state(Arc::clone(world), call::under_faults))
         .layer(middleware::from_fn_with_state(Arc::clone(world), replay::stand_in))
 }
 

@@ -20,17 +20,17 @@ pub(super) fn table(text: String) -> Response {
 
 /// `GET /instruments`.
 pub(super) async fn instruments(call: Call) -> Response {
-    table(market::csv(None, clock::in_india(call.now).date()))
+    table(market::csv(None, clock::in_india(call.now).date(), invented(&call)))
 }
 
 /// `GET /instruments/{exchange}`.
 pub(super) async fn instruments_of(call: Call) -> Response {
     let today = clock::in_india(call.now).date();
     let exchange = call.part("exchange");
-    if !market::everything(today).iter().any(|one| one.exchange == exchange) {
+    if !market::everything(today, 0).iter().any(|one| one.exchange == exchange) {
         return envelope::refusal(Kind::Input, "Invalid `exchange`.");
     }
-    table(market::csv(Some(exchange), today))
+    table(market::csv(Some(exchange), today, invented(&call)))
 }
 
 /// `GET /quote`.
@@ -100,6 +100,10 @@ pub(super) async fn candles(call: Call) -> Response {
     envelope::success(json!({"candles": candles}))
 }
 
+fn invented(call: &Call) -> u32 {
+    call.settings(|settings| settings.invented_shares)
+}
+
 /// What is told of each instrument that the call names by `EXCHANGE:SYMBOL` or by token; unknown ones are left out.
 fn asked(call: &Call, most: usize, tell: impl Fn(&Instrument) -> Value) -> Response {
     let names: Vec<&str> = call.query.every("i").filter(|name| !name.is_empty()).collect();
@@ -109,12 +113,14 @@ fn asked(call: &Call, most: usize, tell: impl Fn(&Instrument) -> Value) -> Respo
     if names.len() > most {
         return envelope::refusal(Kind::Input, &format!("Maximum {most} instruments are allowed."));
     }
-    let everything = market::everything(clock::in_india(call.now).date());
+    let today = clock::in_india(call.now).date();
     let mut data = Map::new();
     for name in names {
-        let known = |one: &&Instrument| one.key() == name || name.parse() == Ok(one.token);
-        if let Some(one) = everything.iter().find(known) {
-            data.insert(name.to_owned(), tell(one));
+        let by_token = || name.parse().ok().and_then(|token| market::by_token(token, today));
+        let by_name =
+            name.split_once(':').and_then(|(exchange, symbol)| market::by_name(exchange, symbol, today));
+        if let Some(one) = by_name.or_else(by_token) {
+            data.insert(name.to_owned(), tell(&one));
         }
     }
     envelope::success(Value::Object(data))

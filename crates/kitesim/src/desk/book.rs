@@ -100,12 +100,17 @@ impl Desk {
         let one = market::by_token(changed.instrument_token, clock::in_india(now).date());
         let taken = one.is_some_and(|one| changed.quantity % one.lot == 0 && changed.quantity <= one.freeze);
         let sane = |price: f64| price.is_finite() && price >= 0.0;
-        if changed.quantity <= 0 || !taken || !known || !sane(changed.price) || !sane(changed.trigger_price) {
+        if changed.quantity <= changed.filled_quantity
+            || !taken
+            || !known
+            || !sane(changed.price)
+            || !sane(changed.trigger_price)
+        {
             return Err(No::Input(
                 "Invalid `quantity`, `price`, `trigger_price` or `order_type`.".to_owned(),
             ));
         }
-        changed.pending_quantity = changed.quantity;
+        changed.pending_quantity = changed.quantity - changed.filled_quantity;
         changed.modifications += 1;
         changed.modified = true;
         changed.exchange_update_timestamp = Some(stamp(now));
@@ -156,6 +161,31 @@ impl Desk {
                 fields["unfilled_quantity"] = json!(order.pending_quantity);
                 list.push(fields);
             }
+        }
+        list
+    }
+
+    /// Every step that orders took since somebody last looked, and whether more was filled in it; `seen` counts the steps
+    /// of each.
+    pub(crate) fn new_steps(&self, seen: &mut BTreeMap<String, usize>) -> Vec<(Value, bool)> {
+        let mut list = Vec::new();
+        for order in &self.orders {
+            let steps = seen.entry(order.order_id.clone()).or_default();
+            for index in *steps..order.history.len() {
+                let filled =
+                    |index: usize| order.history.get(index).map(|step| step["filled_quantity"].as_i64());
+                let grew = index > 0 && filled(index) != filled(index - 1);
+                let mut fields = order.history[index].clone();
+                fields["user_id"] = json!(order.placed_by);
+                fields["unfilled_quantity"] = fields["pending_quantity"].clone();
+                fields["guid"] = json!(order.guid);
+                fields["meta"] = json!(order.meta);
+                list.push((fields, grew));
+            }
+            *steps = order.history.len();
+        }
+        if seen.len() > self.orders.len() {
+            seen.retain(|order_id, _| self.orders.iter().any(|order| order.order_id == *order_id));
         }
         list
     }
@@ -261,6 +291,7 @@ impl Desk {
             tags: wish.tag.iter().cloned().collect(),
             guid: format!("{number}X"),
             placed: now,
+            filled_in: None,
             modifications: 0,
             history: Vec::new(),
         };

@@ -6,7 +6,8 @@ use serde_json::json;
 use super::book::reach_exchange;
 use super::{Desk, Order, Wish};
 use crate::clock;
-use crate::market::{self, Instrument, later, opens_after, stamp};
+use crate::market::{self, Instrument, later, paise, stamp};
+use crate::settings::Fills;
 
 /// A fill may enter a further leg, which may fill at once; this many rounds cover the longest iceberg.
 const MOST_ROUNDS: usize = 12;
@@ -33,14 +34,14 @@ impl Desk {
 
     /// Moves one order on; true when it fills.
     fn meets(&mut self, index: usize, now: Timestamp) -> bool {
-        let market = self.market();
+        let market = &self.market;
         let today = clock::in_india(now).date();
         let order = &mut self.orders[index];
-        if !order.waits() {
+        if !order.waits() || order.filled_in == Some(now.as_second()) {
             return false;
         }
         if order.status == "AMO REQ RECEIVED" {
-            if now < opens_after(order.placed) {
+            if now < market.calendar.opens_after(order.placed) {
                 return false;
             }
             reach_exchange(order, now);
@@ -68,31 +69,43 @@ impl Desk {
 
     fn fill(&mut self, index: usize, now: Timestamp) {
         let today = clock::in_india(now).date();
-        let market = self.market();
         let Some(one) = market::by_token(self.orders[index].instrument_token, today) else {
             return;
         };
-        let last = market.last_price(&one, now);
+        let last = self.market.last_price(&one, now);
         let trade_number = self.next_number();
+        let fills = self.fills;
         let order = &mut self.orders[index];
-        order.average_price = last;
-        order.filled_quantity = order.quantity;
-        order.pending_quantity = 0;
+        let quantity = taken(order.pending_quantity, one.lot, fills);
+        let before = order.average_price * order.filled_quantity as f64;
+        order.filled_quantity += quantity;
+        order.pending_quantity -= quantity;
+        order.average_price = paise((before + last * quantity as f64) / order.filled_quantity.max(1) as f64);
+        if order.filled_quantity == quantity {
+            order.average_price = last;
+        }
+        order.filled_in = Some(now.as_second());
         order.exchange_timestamp = Some(stamp(now));
         order.exchange_update_timestamp = Some(stamp(now));
-        order.step("COMPLETE");
+        let whole = order.pending_quantity == 0;
+        order.step(if whole { "COMPLETE" } else { "OPEN" });
+        if !whole && order.validity == "IOC" {
+            expire(order);
+        }
         let done = order.clone();
         let clock_time = stamp(now);
         self.trades.push(json!({
             "trade_id": format!("{}", 10_000_000 + trade_number), "order_id": done.order_id,
             "exchange": done.exchange, "tradingsymbol": done.tradingsymbol,
             "instrument_token": done.instrument_token, "product": done.product, "average_price": last,
-            "quantity": done.quantity, "exchange_order_id": done.exchange_order_id,
+            "quantity": quantity, "exchange_order_id": done.exchange_order_id,
             "transaction_type": done.transaction_type, "fill_timestamp": clock_time,
             "order_timestamp": clock_time.get(11..).unwrap_or_default(), "exchange_timestamp": clock_time,
         }));
-        self.book_trade(&done, &one, last);
-        self.bring_forth(&done, &one, now);
+        self.book_trade(&done, &one, (quantity, last));
+        if whole {
+            self.bring_forth(&done, &one, now);
+        }
     }
 
     /// What a filled order leads to: the leg of a cover order, or the next leg of an iceberg.
@@ -135,11 +148,26 @@ fn expires(order: &mut Order, now: Timestamp) -> bool {
         _ => false,
     };
     if over {
-        order.cancelled_quantity = order.pending_quantity;
-        order.pending_quantity = 0;
-        order.step("CANCELLED");
+        expire(order);
     }
     false
+}
+
+fn expire(order: &mut Order) {
+    order.cancelled_quantity = order.pending_quantity;
+    order.pending_quantity = 0;
+    order.step("CANCELLED");
+}
+
+/// How much of what is left the market takes at once.
+fn taken(left: i64, lot: i64, fills: Fills) -> i64 {
+    match fills {
+        Fills::Whole => left,
+        Fills::Partial => {
+            let lots = left / lot.max(1);
+            if lots > 1 { (lots / 2) * lot } else { left }
+        }
+    }
 }
 
 fn wish_of(order: &Order) -> Wish {

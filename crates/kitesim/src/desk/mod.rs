@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use crate::clock;
 use crate::market::Market;
+use crate::settings::Fills;
 use alerts::Alert;
 use portfolio::{Holding, Position};
 use triggers::Trigger;
@@ -42,13 +43,19 @@ pub(crate) const MOST_ORDERS_A_DAY: usize = 5_000;
 /// A rehearsal has a handful of triggers, alerts or funds; a flood must not fill the memory.
 const MOST_ENTRIES: usize = 1_000;
 
+/// How often an order or trigger is looked at, over all of them, while the clock jumps: some tenths of a second.
+const MOST_LOOKS: usize = 100_000;
+
 /// Everything that an account has at its broker.
 #[derive(Default)]
 pub(crate) struct Desk {
     /// Whose desk it is.
     user_id: String,
     market: Market,
+    fills: Fills,
     day: Option<Date>,
+    /// Up to when it was brought.
+    settled: Option<Timestamp>,
     number: u64,
     orders: Vec<Order>,
     trades: Vec<Value>,
@@ -72,13 +79,29 @@ impl Desk {
     }
 
     /// The market that it trades on.
-    pub(crate) fn market(&self) -> Market {
-        self.market
+    pub(crate) fn market(&self) -> &Market {
+        &self.market
     }
 
-    /// Brings everything up to a moment: a new day begins, waiting orders meet the price, triggers fire.
-    pub(crate) fn settle(&mut self, market: Market, now: Timestamp) {
-        self.market = market;
+    /// Brings everything up to a moment, minute by minute of trade while something waits: whoever jumps over a day finds
+    /// its orders filled when their price came by.
+    pub(crate) fn settle(&mut self, market: Market, fills: Fills, now: Timestamp) {
+        (self.market, self.fills) = (market, fills);
+        let waiting = self.orders.iter().filter(|order| order.waits()).count() + self.active_triggers();
+        if let (Some(before), 1..) = (self.settled, waiting) {
+            // Many orders are looked at less often, so that no call takes long.
+            let every_s = i64::try_from(60 * (1 + waiting / 50)).unwrap_or(i64::MAX);
+            let most = (MOST_LOOKS / waiting).clamp(20, 5_000);
+            for moment in self.market.calendar.moments((before, now), every_s, most) {
+                self.step(moment);
+            }
+        }
+        self.step(now);
+        self.settled = Some(now);
+    }
+
+    /// One moment: a new day begins, triggers fire, waiting orders meet the price.
+    fn step(&mut self, now: Timestamp) {
         let today = clock::in_india(now).date();
         if self.day.is_some_and(|day| day < today) {
             self.begin_day();

@@ -56,6 +56,9 @@ pub(crate) struct Order {
     pub(crate) guid: String,
     #[serde(skip)]
     pub(super) placed: Timestamp,
+    /// The second of its last fill, in which there is no other.
+    #[serde(skip)]
+    pub(super) filled_in: Option<i64>,
     #[serde(skip)]
     pub(super) modifications: u32,
     #[serde(skip)]
@@ -216,6 +219,8 @@ fn optional<T: FromStr>(text: Option<String>, name: &str) -> Result<Option<T>, N
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::*;
     use crate::market::by_name;
@@ -244,5 +249,39 @@ mod tests {
         assert!(check(&[("order_type", "LIMIT"), ("price", "1500")]).is_ok());
         assert!(wish(&[]).unwrap().check(&one, false).is_ok());
         assert!(wish(&[("quantity", "many")]).is_err());
+    }
+
+    fn steady(cases: u32) -> ProptestConfig {
+        ProptestConfig {
+            cases,
+            rng_seed: RngSeed::Fixed(1),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(steady(2_000))]
+
+        /// Whatever the fields say, an order that passes has a quantity and prices that can be reckoned with.
+        #[test]
+        fn no_order_form_ends_its_reader(
+            quantity in "-?[0-9]{1,20}", price in "-?[0-9.eE+-]{1,12}|NaN|inf", kind in "MARKET|LIMIT|SL|SL-M|.{0,4}",
+            legs in "[0-9]{1,19}", validity in "DAY|IOC|TTL|.{0,3}", tag in ".{0,25}",
+        ) {
+            let one = by_name("NSE", "INFY", date(2026, 10, 5)).unwrap();
+            let fields = [
+                ("exchange", "NSE"), ("tradingsymbol", "INFY"), ("transaction_type", "BUY"), ("product", "MIS"),
+                ("order_type", kind.as_str()), ("quantity", &quantity), ("price", &price), ("trigger_price", &price),
+                ("iceberg_legs", &legs), ("iceberg_quantity", &quantity), ("validity", &validity), ("tag", &tag),
+                ("market_protection", &price),
+            ];
+            for variety in VARIETIES {
+                let field = |name: &str| fields.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+                if let Ok(wish) = Wish::read(variety, field) && wish.check(&one, true).is_ok() {
+                    prop_assert!(wish.quantity > 0 && wish.price.is_finite() && wish.price >= 0.0);
+                }
+            }
+        }
     }
 }

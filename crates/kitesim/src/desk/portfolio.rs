@@ -53,18 +53,18 @@ impl Position {
 
 impl Desk {
     /// Books a trade into its position.
-    pub(super) fn book_trade(&mut self, order: &Order, one: &Instrument, price: f64) {
-        let value = price * order.quantity as f64;
+    pub(super) fn book_trade(&mut self, order: &Order, one: &Instrument, (quantity, price): (i64, f64)) {
+        let value = price * quantity as f64;
         let position = self.position(one, &order.product);
         if order.buys() {
-            position.bought += order.quantity;
+            position.bought += quantity;
             position.bought_for += value;
         } else {
-            position.sold += order.quantity;
+            position.sold += quantity;
             position.sold_for += value;
         }
         if order.product == "CNC" && !order.buys() {
-            self.take_from_holdings(one.token, order.quantity);
+            self.take_from_holdings(one.token, quantity);
         }
     }
 

@@ -76,6 +76,11 @@ impl Desk {
         Ok(json!({"trigger_id": id}))
     }
 
+    /// How many triggers wait for their price.
+    pub(super) fn active_triggers(&self) -> usize {
+        self.triggers.iter().filter(|own| own.status == "active").count()
+    }
+
     /// Places the order of every trigger whose price is reached.
     pub(super) fn fire_triggers(&mut self, now: Timestamp) {
         let today = clock::in_india(now).date();

@@ -32,22 +32,22 @@ const SHOWN: usize = 20;
 
 /// The ready scenarios that have a button.
 const BUTTONS: [(&str, &str); 16] = [
-    ("wrong-password", include_str!("../../scenarios/wrong-password.toml")),
-    ("wrong-code", include_str!("../../scenarios/wrong-code.toml")),
-    ("blocked", include_str!("../../scenarios/blocked.toml")),
-    ("slow", include_str!("../../scenarios/slow.toml")),
-    ("drip", include_str!("../../scenarios/drip.toml")),
-    ("reset-before", include_str!("../../scenarios/reset-before.toml")),
-    ("reset-after", include_str!("../../scenarios/reset-after.toml")),
-    ("unknown-page", include_str!("../../scenarios/unknown-page.toml")),
-    ("html-instead-of-json", include_str!("../../scenarios/html-instead-of-json.toml")),
-    ("too-many-requests", include_str!("../../scenarios/too-many-requests.toml")),
-    ("renamed-ids", include_str!("../../scenarios/renamed-ids.toml")),
-    ("decoy-fields", include_str!("../../scenarios/decoy-fields.toml")),
-    ("late-rendering", include_str!("../../scenarios/late-rendering.toml")),
-    ("half-loaded", include_str!("../../scenarios/half-loaded.toml")),
-    ("truncated", include_str!("../../scenarios/truncated.toml")),
-    ("dead-on-arrival", include_str!("../../scenarios/dead-on-arrival.toml")),
+    ("wrong-password", include_str!("../../scenarios/f48-wrong-password.toml")),
+    ("wrong-code", include_str!("../../scenarios/f51-wrong-code.toml")),
+    ("blocked", include_str!("../../scenarios/f49-blocked.toml")),
+    ("slow", include_str!("../../scenarios/f05-slow.toml")),
+    ("drip", include_str!("../../scenarios/f14-drip.toml")),
+    ("reset-before", include_str!("../../scenarios/f04-reset-before.toml")),
+    ("reset-after", include_str!("../../scenarios/f05-reset-after.toml")),
+    ("unknown-page", include_str!("../../scenarios/f20-unknown-page.toml")),
+    ("html-instead-of-json", include_str!("../../scenarios/f13-html-instead-of-json.toml")),
+    ("too-many-requests", include_str!("../../scenarios/f12-too-many-requests.toml")),
+    ("renamed-ids", include_str!("../../scenarios/f20-renamed-ids.toml")),
+    ("decoy-fields", include_str!("../../scenarios/f21-decoy-fields.toml")),
+    ("late-rendering", include_str!("../../scenarios/f18-late-rendering.toml")),
+    ("half-loaded", include_str!("../../scenarios/f19-half-loaded.toml")),
+    ("truncated", include_str!("../../scenarios/f15-truncated.toml")),
+    ("dead-on-arrival", include_str!("../../scenarios/f68-dead-on-arrival.toml")),
 ];
 
 /// `GET /`.
@@ -59,9 +59,11 @@ pub(super) async fn page(State(world): Shared) -> Response {
     content += &table("Access tokens", &["user_id", "since", "ends"], &seen["tokens"]);
     content += &table("Browser sessions", &["since", "ends"], &seen["sessions"]);
     content += &button("flush", "", "End all tokens and sessions, as the morning does");
+    content += &button("cut", "", "Cut all ticker connections");
     content += &faults_part(&world, &seen);
     content += &table("Last submissions", &["at", "kind", "user_id", "verdict"], &seen["submissions"]);
     content += &table("Last exchanges", &["at", "verdict"], &seen["exchanges"]);
+    content += &table("Last postbacks", &["at", "order_id", "status", "answer"], &seen["postbacks"]);
     content += &table("Last requests", &["method", "path", "status"], &seen["requests"]);
     let mut response = html::page(StatusCode::OK, "kitesim: control page", &content);
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
@@ -89,12 +91,17 @@ fn pull(world: &Arc<World>, form: &Fields) -> Result<(), Vec<String>> {
                 return Err(vec!["with: no calendar reaches that far".to_owned()]);
             }
         }
+        "speed" => {
+            let speed = with.parse().map_err(|_error| vec!["with: must be a number".to_owned()])?;
+            truth.clock.hurry(speed);
+        }
         "morning" => to_next_morning(&mut truth.clock),
         "set" => {
             let at: Timestamp =
                 with.parse().map_err(|_error| vec!["with: must be a moment of RFC 3339".to_owned()])?;
             truth.clock.set(at);
         }
+        "cut" => world.cuts.send_modify(|cuts| *cuts += 1),
         "flush" => truth.rules.flush(),
         "reset" => forget(&mut truth),
         "release" => world.held.release(),
@@ -127,13 +134,19 @@ fn to_next_morning(clock: &mut Clock) {
 fn clock_part(seen: &Value) -> String {
     let now = shown(&seen["now"]);
     let state = if seen["frozen"] == true { "stands still" } else { "runs" };
-    let mut part = format!("<h2>Clock</h2><p><b>{now}</b> in India; it {state}.</p>");
+    let speed = &seen["speed"];
+    let mut part = format!("<h2>Clock</h2><p><b>{now}</b> in India; it {state} ({speed} s a second).</p>");
     part += &button("freeze", "", "Freeze");
     part += &button("run", "", "Run");
     for (seconds, label) in [("30", "+30 s"), ("300", "+5 min"), ("3600", "+1 h"), ("86400", "+1 day")] {
         part += &button("advance", seconds, label);
     }
     part += &button("morning", "", "To the next 06:01");
+    for (speed, label) in
+        [("1", "Real time"), ("60", "A minute a second"), ("22500", "A trading day a second")]
+    {
+        part += &button("speed", speed, label);
+    }
     part += "<form method=\"post\" action=\"/control\"><input type=\"hidden\" name=\"do\" value=\"set\">\
         <input name=\"with\" size=\"28\" placeholder=\"2026-10-05T08:30:00+05:30\" aria-label=\"Moment\"> \
         <button>Set</button></form>";

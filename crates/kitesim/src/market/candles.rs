@@ -4,12 +4,9 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::{Value, json};
 
-use super::hours::{day_start, india, later, trades_on};
+use super::hours::{DAY_S, day_start, india, later};
 use super::{Instrument, Market};
 use crate::clock;
-
-/// The trading day from 09:15 to 15:30.
-const DAY_S: i64 = 22_500;
 
 /// How long one candle is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +69,7 @@ fn civil(text: &str) -> Option<DateTime> {
 impl Market {
     /// The candles of a range that have begun by now, oldest first.
     pub(crate) fn candles(
-        self,
+        &self,
         one: &Instrument,
         interval: Interval,
         range: Range,
@@ -82,7 +79,7 @@ impl Market {
         let mut list = Vec::new();
         let mut day = range.from.date();
         while india(day.to_datetime(Time::midnight())) <= to {
-            let starts = if trades_on(day) { starts(interval, day) } else { Vec::new() };
+            let starts = if self.calendar.trades_on(day) { starts(interval, day) } else { Vec::new() };
             for (label, start, length_s) in starts {
                 if label >= from && start <= to {
                     list.push(self.candle(one, label, start, length_s));
@@ -95,7 +92,7 @@ impl Market {
     }
 
     /// Time, open, high, low, close, volume and open interest.
-    fn candle(self, one: &Instrument, label: Timestamp, start: Timestamp, length_s: i64) -> Vec<Value> {
+    fn candle(&self, one: &Instrument, label: Timestamp, start: Timestamp, length_s: i64) -> Vec<Value> {
         let end = later(start, length_s - 1);
         let [open, high, low, close] = self.bar(one, start, end);
         let label = clock::in_india(label).strftime("%Y-%m-%dT%H:%M:%S+0530").to_string();
@@ -132,14 +129,16 @@ fn starts(interval: Interval, day: Date) -> Vec<(Timestamp, Timestamp, i64)> {
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::*;
-    use crate::market::by_token;
+    use crate::market::{Calendar, by_token};
 
     #[test]
     fn a_trading_day_has_its_candles() {
         let one = by_token(256_265, date(2026, 10, 5)).unwrap();
-        let market = Market { seed: 1 };
+        let market = Market::new(1, Calendar::default());
         let range = Range::read("2026-10-01", "2026-10-05").unwrap();
         let now: Timestamp = "2026-10-06T12:00:00+05:30".parse().unwrap();
         // Friday is a holiday.
@@ -159,5 +158,28 @@ mod tests {
         assert!(!range("2026-03-02 00:00:00").exceeds(60));
         assert!(range("2026-03-03 00:00:00").exceeds(60));
         assert!(Range::read("yesterday", "2026-01-01").is_none());
+    }
+
+    fn steady(cases: u32) -> ProptestConfig {
+        ProptestConfig {
+            cases,
+            rng_seed: RngSeed::Fixed(1),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(steady(2_000))]
+
+        /// Whatever can be read as a range is measured without overflow.
+        #[test]
+        fn no_range_ends_its_reader(from in "[0-9 :T+-]{0,20}", to in "-?[0-9]{1,4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2})?") {
+            for (from, to) in [(&from, &to), (&to, &from), (&to, &to)] {
+                if let Some(range) = Range::read(from, to) {
+                    prop_assert!(!range.exceeds(2_000) || range.exceeds(60));
+                }
+            }
+        }
     }
 }

@@ -34,11 +34,6 @@ impl Instrument {
     pub(crate) fn derivative(&self) -> bool {
         self.kind != "EQ"
     }
-
-    /// `EXCHANGE:SYMBOL`, as quotes are asked for.
-    pub(crate) fn key(&self) -> String {
-        format!("{}:{}", self.exchange, self.symbol)
-    }
 }
 
 /// Token, exchange, symbol, name, segment, kind, tick, lot, freeze quantity, base price. A `#` stands for the month.
@@ -66,33 +61,57 @@ const TABLE: [Row; 16] = [
 const MONTHS: [&str; 12] =
     ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 
-/// Every instrument as it stands on a day.
-pub(crate) fn everything(today: Date) -> Vec<Instrument> {
+/// Invented shares beside the table have numbers of the exchange that no real one comes near.
+const FIRST_INVENTED: u32 = 900_001;
+/// More invented shares than this are not to be had: three connections of 3,000 instruments each.
+pub(crate) const MOST_INVENTED: u32 = 9_000;
+
+/// Every instrument as it stands on a day, and so many invented shares beside them.
+pub(crate) fn everything(today: Date, invented: u32) -> Vec<Instrument> {
     let expiry = expiry_of(today);
-    TABLE.iter().map(|row| made(row, expiry)).collect()
+    let more = (1..=invented.min(MOST_INVENTED)).map(invented_share);
+    TABLE.iter().map(|row| made(row, expiry)).chain(more).collect()
+}
+
+/// One of the shares that a scenario adds so that there are many; their names say what they are.
+fn invented_share(number: u32) -> Instrument {
+    let row: Row =
+        ((FIRST_INVENTED + number) << 8 | 1, "NSE", "", "INVENTED SHARE", "NSE", "EQ", 0.05, 1, 100_000, 0.0);
+    let base = 50.0 + f64::from(number % 400) * 5.0;
+    Instrument { symbol: format!("SIM{number:04}"), base, ..made(&row, Date::MIN) }
 }
 
 /// The instrument of an exchange and a symbol.
 pub(crate) fn by_name(exchange: &str, symbol: &str, today: Date) -> Option<Instrument> {
     let expiry = expiry_of(today);
     let own = TABLE.iter().filter(|row| row.1 == exchange).map(|row| made(row, expiry));
-    own.into_iter().find(|one| one.symbol == symbol)
+    let number = symbol.strip_prefix("SIM").filter(|digits| exchange == "NSE" && digits.len() == 4);
+    let number =
+        number.and_then(|digits| digits.parse().ok()).filter(|number| (1..=MOST_INVENTED).contains(number));
+    let mut own = own;
+    own.find(|one| one.symbol == symbol).or_else(|| number.map(invented_share))
 }
 
 /// The instrument of a token.
 pub(crate) fn by_token(token: u32, today: Date) -> Option<Instrument> {
     let expiry = expiry_of(today);
-    TABLE.iter().find(|row| row.0 == token).map(|row| made(row, expiry))
+    let number = (token >> 8).checked_sub(FIRST_INVENTED).filter(|_| token & 0xff == 1);
+    let number = number.filter(|number| (1..=MOST_INVENTED).contains(number));
+    TABLE
+        .iter()
+        .find(|row| row.0 == token)
+        .map(|row| made(row, expiry))
+        .or_else(|| number.map(invented_share))
 }
 
 /// The dump of all instruments, or of one exchange (Kite Connect docs, /instruments).
-pub(crate) fn csv(exchange: Option<&str>, today: Date) -> String {
+pub(crate) fn csv(exchange: Option<&str>, today: Date, invented: u32) -> String {
     let mut text =
         "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,\
                     instrument_type,segment,exchange\n"
             .to_owned();
     let asked = |one: &Instrument| exchange.is_none_or(|exchange| exchange == one.exchange);
-    for one in everything(today).into_iter().filter(asked) {
+    for one in everything(today, invented).into_iter().filter(asked) {
         let expiry = one.expiry.map(|day| day.to_string()).unwrap_or_default();
         text.push_str(&format!(
             "{},{},{},{},0.0,{expiry},{:.1},{},{},{},{},{}\n",
@@ -163,9 +182,21 @@ mod tests {
     }
 
     #[test]
+    fn invented_shares_are_found_by_name_and_token() {
+        let today = date(2026, 10, 5);
+        let last = everything(today, 9_999).pop().unwrap();
+        assert_eq!(last.symbol, "SIM9000");
+        assert_eq!(by_name("NSE", "SIM9000", today).unwrap().token, last.token);
+        assert_eq!(by_token(last.token, today).unwrap().symbol, "SIM9000");
+        assert!(by_name("NSE", "SIM9001", today).is_none() && by_name("BSE", "SIM0001", today).is_none());
+        assert!(by_token(u32::MAX, today).is_none() && by_token(0, today).is_none());
+        assert_eq!(csv(Some("NSE"), today, 2).lines().count(), 1 + 8 + 2);
+    }
+
+    #[test]
     fn the_low_byte_of_a_token_is_its_segment() {
         // Kite Connect docs, WebSocket: nse 1, nfo 2, cds 3, bse 4, bfo 5, mcx 7, indices 9.
-        for one in everything(date(2026, 10, 5)) {
+        for one in everything(date(2026, 10, 5), 3) {
             let byte = match one.segment {
                 "INDICES" => 9,
                 "NSE" => 1,

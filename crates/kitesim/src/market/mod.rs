@@ -6,8 +6,8 @@ mod instruments;
 mod prices;
 
 pub(crate) use candles::{Interval, Range};
-pub(crate) use hours::{later, opens_after};
-pub(crate) use instruments::{Instrument, by_name, by_token, csv, everything};
+pub(crate) use hours::{Calendar, later};
+pub(crate) use instruments::{Instrument, MOST_INVENTED, by_name, by_token, csv, everything};
 pub(crate) use prices::{Market, drawn};
 
 /// A moment as Kite writes it: Indian time, 19 characters.

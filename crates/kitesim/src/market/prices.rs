@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::hours::{close_before, day_start, later, previous};
+use super::hours::{Calendar, day_start, later};
 use super::instruments::Instrument;
 use super::{paise, stamp};
 use crate::clock;
@@ -13,15 +13,39 @@ use crate::clock;
 const WAVES: [(i64, f64); 4] = [(1_209_600, 0.06), (86_400, 0.012), (3_600, 0.004), (60, 0.0008)];
 
 /// The pretended market of one seed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Market {
     /// What all prices follow from.
     pub(crate) seed: u64,
+    /// On which days it trades.
+    pub(crate) calendar: Calendar,
+}
+
+/// What is known of an instrument at a moment, in rupees and pieces.
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// The moment whose prices are shown: the last closing bell while the market is closed.
+    pub(crate) shown: Timestamp,
+    pub(crate) last: f64,
+    pub(crate) average: f64,
+    pub(crate) volume: i64,
+    /// What waits on either side.
+    pub(crate) waiting: i64,
+    pub(crate) interest: i64,
+    /// Open, high, low, and the close of the day before.
+    pub(crate) bar: [f64; 4],
+    /// Buyers and sellers, best first: price, quantity, orders.
+    pub(crate) depth: [[(f64, i64, i32); 5]; 2],
 }
 
 impl Market {
+    /// The market of a seed, with the days on which it trades.
+    pub(crate) fn new(seed: u64, calendar: Calendar) -> Market {
+        Market { seed, calendar }
+    }
+
     /// The price at a moment, whether or not the market trades then.
-    pub(super) fn walk(self, one: &Instrument, at: Timestamp) -> f64 {
+    pub(super) fn walk(&self, one: &Instrument, at: Timestamp) -> f64 {
         let second = at.as_second();
         let mut factor = 1.0;
         for (length_s, reach) in WAVES {
@@ -36,27 +60,27 @@ impl Market {
     }
 
     /// The last price at a moment: while the market is closed, that of the last closing bell.
-    pub(crate) fn last_price(self, one: &Instrument, now: Timestamp) -> f64 {
-        self.walk(one, close_before(now))
+    pub(crate) fn last_price(&self, one: &Instrument, now: Timestamp) -> f64 {
+        self.walk(one, self.calendar.close_before(now))
     }
 
     /// The closing price of the trading day before the one whose prices are shown.
-    pub(crate) fn close_price(self, one: &Instrument, now: Timestamp) -> f64 {
-        let shown = clock::in_india(close_before(now)).date();
-        let before = previous(shown);
-        self.walk(one, close_before(later(day_start(before), 12 * 3_600)))
+    pub(crate) fn close_price(&self, one: &Instrument, now: Timestamp) -> f64 {
+        let shown = clock::in_india(self.calendar.close_before(now)).date();
+        let before = self.calendar.previous(shown);
+        self.walk(one, self.calendar.close_before(later(day_start(before), 12 * 3_600)))
     }
 
     /// Open, high, low and close as quotes have them: the close is that of the day before.
-    pub(crate) fn ohlc(self, one: &Instrument, now: Timestamp) -> Value {
-        let last = close_before(now);
+    pub(crate) fn ohlc(&self, one: &Instrument, now: Timestamp) -> Value {
+        let last = self.calendar.close_before(now);
         let start = day_start(clock::in_india(last).date());
         let [open, high, low, _] = self.bar(one, start, last);
         json!({"open": open, "high": high, "low": low, "close": self.close_price(one, now)})
     }
 
     /// Open, high, low and last price of a stretch of time.
-    pub(super) fn bar(self, one: &Instrument, start: Timestamp, end: Timestamp) -> [f64; 4] {
+    pub(super) fn bar(&self, one: &Instrument, start: Timestamp, end: Timestamp) -> [f64; 4] {
         let length_s = end.as_second().saturating_sub(start.as_second());
         // Six looks are enough to make a high and a low; nobody can see those that are missed.
         let looks = (0..=5).map(|look| self.walk(one, later(start, length_s * look / 5)));
@@ -67,7 +91,7 @@ impl Market {
     }
 
     /// How many were traded in a stretch of time.
-    pub(super) fn volume(self, one: &Instrument, start: Timestamp, length_s: i64) -> i64 {
+    pub(super) fn volume(&self, one: &Instrument, start: Timestamp, length_s: i64) -> i64 {
         if !one.tradable() {
             return 0;
         }
@@ -76,7 +100,7 @@ impl Market {
     }
 
     /// How many contracts are open.
-    pub(super) fn interest(self, one: &Instrument, at: Timestamp) -> i64 {
+    pub(super) fn interest(&self, one: &Instrument, at: Timestamp) -> i64 {
         if !one.derivative() {
             return 0;
         }
@@ -84,39 +108,56 @@ impl Market {
         (level * 10_000.0) as i64 * one.lot
     }
 
-    /// A full quote (Kite Connect docs, /market-quotes).
-    pub(crate) fn quote(self, one: &Instrument, now: Timestamp) -> Value {
-        let shown = close_before(now);
-        let last = self.last_price(one, now);
+    /// What is known of an instrument at a moment, in numbers.
+    pub(crate) fn look(&self, one: &Instrument, now: Timestamp) -> Look {
+        let shown = self.calendar.close_before(now);
+        let last = self.walk(one, shown);
         let start = day_start(clock::in_india(shown).date());
-        let traded_s = shown.as_second() - start.as_second();
-        let interest = self.interest(one, shown);
-        let depth = |side: f64| -> Vec<Value> {
-            (1..=5_i32)
-                .map(|row| {
-                    let price = to_tick(last + side * f64::from(row) * one.tick, one.tick);
-                    json!({"price": price, "quantity": i64::from(row) * 10 * one.lot, "orders": row})
-                })
-                .collect()
+        let [open, high, low, _] = self.bar(one, start, shown);
+        let depth = |side: f64| -> [(f64, i64, i32); 5] {
+            std::array::from_fn(|index| {
+                let row = i32::try_from(index + 1).unwrap_or(5);
+                let price = to_tick(last + side * f64::from(row) * one.tick, one.tick);
+                (price, i64::from(row) * 10 * one.lot, row)
+            })
         };
-        let mut quote = json!({
-            "instrument_token": one.token, "timestamp": stamp(now), "last_trade_time": stamp(shown),
-            "last_price": last, "last_quantity": one.lot, "buy_quantity": 150 * one.lot,
-            "sell_quantity": 150 * one.lot, "volume": self.volume(one, start, traded_s),
-            "average_price": paise((last + self.walk(one, start)) / 2.0), "oi": interest,
-            "oi_day_high": interest, "oi_day_low": interest, "net_change": 0,
-            "lower_circuit_limit": to_tick(last * 0.9, one.tick),
-            "upper_circuit_limit": to_tick(last * 1.1, one.tick),
-            "ohlc": self.ohlc(one, now), "depth": {"buy": depth(-1.0), "sell": depth(1.0)},
-        });
-        if !one.tradable() {
-            quote["depth"] = json!({"buy": [], "sell": []});
+        Look {
+            shown,
+            last,
+            average: paise((last + self.walk(one, start)) / 2.0),
+            volume: self.volume(one, start, shown.as_second() - start.as_second()),
+            waiting: 150 * one.lot,
+            interest: self.interest(one, shown),
+            bar: [open, high, low, self.close_price(one, now)],
+            depth: [depth(-1.0), depth(1.0)],
         }
-        quote
+    }
+
+    /// A full quote (Kite Connect docs, /market-quotes).
+    pub(crate) fn quote(&self, one: &Instrument, now: Timestamp) -> Value {
+        let look = self.look(one, now);
+        let [open, high, low, close] = look.bar;
+        let depth = look.depth.map(|side| -> Vec<Value> {
+            let rows = side.iter().filter(|_| one.tradable());
+            rows.map(
+                |(price, quantity, orders)| json!({"price": price, "quantity": quantity, "orders": orders}),
+            )
+            .collect()
+        });
+        json!({
+            "instrument_token": one.token, "timestamp": stamp(now), "last_trade_time": stamp(look.shown),
+            "last_price": look.last, "last_quantity": one.lot, "buy_quantity": look.waiting,
+            "sell_quantity": look.waiting, "volume": look.volume, "average_price": look.average,
+            "oi": look.interest, "oi_day_high": look.interest, "oi_day_low": look.interest, "net_change": 0,
+            "lower_circuit_limit": to_tick(look.last * 0.9, one.tick),
+            "upper_circuit_limit": to_tick(look.last * 1.1, one.tick),
+            "ohlc": {"open": open, "high": high, "low": low, "close": close},
+            "depth": {"buy": depth[0], "sell": depth[1]},
+        })
     }
 
     /// A number from -1 to 1 that looks random and is always the same.
-    fn noise(self, token: u32, length_s: i64, knot: i64) -> f64 {
+    fn noise(&self, token: u32, length_s: i64, knot: i64) -> f64 {
         // One round of SplitMix64's finalizer over each part; prices need no stronger randomness.
         let mixed = [u64::from(token), length_s.cast_unsigned(), knot.cast_unsigned()];
         let word = mixed.into_iter().fold(self.seed, |state, part| finalize(state ^ part));
@@ -154,7 +195,11 @@ mod tests {
     fn prices_follow_from_the_seed_alone() {
         let one = by_name("NSE", "INFY", date(2026, 10, 5)).unwrap();
         let noon: Timestamp = "2026-10-05T12:00:00+05:30".parse().unwrap();
-        let (first, again, other) = (Market { seed: 1 }, Market { seed: 1 }, Market { seed: 2 });
+        let (first, again, other) = (
+            Market::new(1, Calendar::default()),
+            Market::new(1, Calendar::default()),
+            Market::new(2, Calendar::default()),
+        );
         assert_eq!(first.quote(&one, noon), again.quote(&one, noon));
         assert_ne!(first.last_price(&one, noon), other.last_price(&one, noon));
         let price = first.last_price(&one, noon);

@@ -76,14 +76,19 @@ impl Rules {
         }
         let request_token = chance::alphanumeric(32);
         let mut target = self.redirect().clone();
+        let granted = !strike.has(&Deed::NoGrant);
         // The order of 2023 and later: action, type, status, request_token.
-        target
-            .query_pairs_mut()
-            .append_pair("action", "login")
-            .append_pair("type", "login")
-            .append_pair("status", "success")
-            .append_pair("request_token", &request_token)
-            .extend_pairs(redirect_params);
+        let mut pairs = target.query_pairs_mut();
+        pairs.append_pair("action", "login").append_pair("type", "login");
+        pairs.append_pair("status", if granted { "success" } else { "cancelled" });
+        if granted {
+            pairs.append_pair("request_token", &request_token);
+        }
+        pairs.extend_pairs(redirect_params);
+        drop(pairs);
+        if !granted || strike.has(&Deed::ForeignGrant) {
+            return Finish::Granted(target);
+        }
         self.ledger.grants.put(request_token, Grant { since: now, used: false });
         Finish::Granted(target)
     }

@@ -78,6 +78,19 @@ impl Rules {
         self.ledger.web = Recent::default();
     }
 
+    /// A logout of all devices: every browser session ends, and perhaps the access tokens.
+    pub(crate) fn master_logout(&mut self) {
+        self.ledger.web = Recent::default();
+        if self.settings.master_logout_kills {
+            self.ledger.tokens = Recent::default();
+        }
+    }
+
+    /// Ends every access token, as a login elsewhere may.
+    pub(crate) fn end_all_tokens(&mut self) {
+        self.ledger.tokens = Recent::default();
+    }
+
     /// A login on the website, which may end access tokens or bar them from the ticker.
     pub(crate) fn web_login(&mut self) {
         match self.settings.web_login {

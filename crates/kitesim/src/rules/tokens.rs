@@ -85,7 +85,8 @@ impl Rules {
         if demand.api_key != self.account.api_key {
             return ExchangeVerdict::UnknownKey;
         }
-        if demand.checksum != self.checksum(demand.request_token) {
+        let wrong = strike.has(&Deed::WrongChecksum);
+        if wrong || demand.checksum != self.checksum(demand.request_token) {
             return ExchangeVerdict::WrongChecksum;
         }
         let Some(grant) = self.ledger.grants.find_mut(demand.request_token) else {

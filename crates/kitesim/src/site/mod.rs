@@ -9,17 +9,22 @@ mod sign_in;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 
+use crate::faults::Place;
 use crate::fields::cookie;
+use crate::mishap;
 use crate::world::World;
 
 /// The routes of the website.
-pub(crate) fn router() -> Router<Arc<World>> {
+pub(crate) fn router(world: &Arc<World>) -> Router<Arc<World>> {
+    let entry = middleware::from_fn_with_state(Arc::clone(world), entry);
     Router::new()
-        .route("/connect/login", get(connect::login).post(connect::login))
+        .route("/connect/login", get(connect::login).post(connect::login).layer(entry))
         .route("/connect/finish", get(connect::finish))
         .route("/connect/authorize", get(consent::page).post(consent::accept))
         .route("/api/connect/session", get(consent::session))
@@ -40,6 +45,11 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/static/login.js", get(pages::script))
         .route("/static/dashboard.js", get(pages::dashboard_script))
         .route("/static/login.css", get(pages::style))
+}
+
+/// What may go wrong at the first step of a Connect login.
+async fn entry(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
+    mishap::around(&world, Place::Entry, request, next).await
 }
 
 /// Whether the cookies of a request belong to somebody who is logged in.

@@ -67,30 +67,38 @@ impl Authority {
     /// The certificates of one run, good and bad, all with keys of their own that are never written down.
     pub(crate) fn certificates(&self, today: Timestamp) -> Result<Certificates, String> {
         let today = clock::in_india(today).date();
+        let stranger = Issuer::new(authority_params().0, made_key()?);
         Ok(Certificates {
-            good: self.leaf(&NAMES, (today, -2), LEAF_DAYS)?,
-            expired: self.leaf(&NAMES, (today, -30), -2)?,
-            other: self.leaf(&[OTHER_NAME], (today, -2), LEAF_DAYS)?,
+            good: leaf(&self.issuer, &NAMES, (today, -2), LEAF_DAYS)?,
+            expired: leaf(&self.issuer, &NAMES, (today, -30), -2)?,
+            other: leaf(&self.issuer, &[OTHER_NAME], (today, -2), LEAF_DAYS)?,
+            early: leaf(&self.issuer, &NAMES, (today, 2), LEAF_DAYS)?,
+            stranger: leaf(&stranger, &NAMES, (today, -2), LEAF_DAYS)?,
         })
     }
+}
 
-    fn leaf(&self, names: &[&str], since: (Date, i64), until: i64) -> Result<Arc<CertifiedKey>, String> {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).map_err(|error| error.to_string())?;
-        params.distinguished_name = name("kitesim, a simulation");
-        let (from, to) = (moved(since.0, since.1), moved(since.0, until));
-        params.not_before = date_time_ymd(from.0, from.1, from.2);
-        params.not_after = date_time_ymd(to.0, to.1, to.2);
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.use_authority_key_identifier_extension = true;
-        let key = made_key()?;
-        let leaf = params.signed_by(&key, &self.issuer).map_err(|error| error.to_string())?;
-        let pkcs8 = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let signer = any_ecdsa_type(&pkcs8).map_err(|error| error.to_string())?;
-        let chain = vec![CertificateDer::from(leaf.der().to_vec())];
-        Ok(Arc::new(CertifiedKey::new(chain, signer)))
-    }
+fn leaf(
+    issuer: &Issuer<'_, KeyPair>,
+    names: &[&str],
+    since: (Date, i64),
+    until: i64,
+) -> Result<Arc<CertifiedKey>, String> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).map_err(|error| error.to_string())?;
+    params.distinguished_name = name("kitesim, a simulation");
+    let (from, to) = (moved(since.0, since.1), moved(since.0, until));
+    params.not_before = date_time_ymd(from.0, from.1, from.2);
+    params.not_after = date_time_ymd(to.0, to.1, to.2);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    let key = made_key()?;
+    let leaf = params.signed_by(&key, issuer).map_err(|error| error.to_string())?;
+    let pkcs8 = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let signer = any_ecdsa_type(&pkcs8).map_err(|error| error.to_string())?;
+    let chain = vec![CertificateDer::from(leaf.der().to_vec())];
+    Ok(Arc::new(CertifiedKey::new(chain, signer)))
 }
 
 /// The authority's own parameters; its issuer's name and constraints must be the same at every start.

@@ -25,6 +25,10 @@ pub(crate) struct Certificates {
     expired: Arc<CertifiedKey>,
     /// For a name that nobody asks for.
     other: Arc<CertifiedKey>,
+    /// For all pretended names, from some days ahead on.
+    early: Arc<CertifiedKey>,
+    /// For all pretended names, of an authority that nobody knows.
+    stranger: Arc<CertifiedKey>,
 }
 
 /// Chooses the certificate of each handshake.
@@ -49,9 +53,14 @@ impl ResolvesServerCert for Chooser {
         let mut truth = self.world.lock();
         let now = truth.clock.now();
         let strike = truth.faults.strike(Place::Handshake, now);
+        if strike.has(&Deed::HandshakeRefused) {
+            return None;
+        }
         let chosen = strike.deeds().find_map(|deed| match deed {
             Deed::CertificateExpired => Some(&self.certificates.expired),
             Deed::CertificateOtherName => Some(&self.certificates.other),
+            Deed::CertificateEarly => Some(&self.certificates.early),
+            Deed::CertificateStranger => Some(&self.certificates.stranger),
             _ => None,
         });
         Some(Arc::clone(chosen.unwrap_or(&self.certificates.good)))

@@ -7,10 +7,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::orders::Trader;
-use crate::support::{Browser, Line, Sim, get, refusal};
+use crate::support::{Browser, Line, MORNING, Sim, get, refusal};
 
 /// A client's program that does an errand and tells of it in lines of JSON.
-struct Client {
+pub(crate) struct Client {
     child: Child,
     stdin: ChildStdin,
     told: BufReader<ChildStdout>,
@@ -25,7 +25,7 @@ impl Client {
         Client::sent(command, &errand)
     }
 
-    fn sent(mut command: Command, errand: &Value) -> Client {
+    pub(crate) fn sent(mut command: Command, errand: &Value) -> Client {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the client starts");
         let stdin = child.stdin.take().expect("stdin is piped");
@@ -39,14 +39,22 @@ impl Client {
         writeln!(self.stdin, "{line}").expect("the client reads");
     }
 
-    fn hear(&mut self) -> Value {
+    pub(crate) fn hear(&mut self) -> Value {
         let mut line = String::new();
         self.told.read_line(&mut line).expect("the client tells");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}; its stderr says why"))
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         assert!(self.child.wait().expect("the client ends").success());
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // It may have ended already, and then there is nothing left to end.
+        let _gone = self.child.kill();
+        let _code = self.child.wait();
     }
 }
 
@@ -58,12 +66,12 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
 }
 
-fn python(sim: &Sim) -> Client {
+pub(crate) fn python(name: &str) -> Command {
     let program = workspace().join("target/venv/bin/python");
     assert!(program.exists(), "the Python environment is missing: run make python (make test does)");
     let mut command = Command::new(program);
-    command.arg(script("every_method.py"));
-    Client::start(command, sim)
+    command.arg(script(name));
+    command
 }
 
 fn node(name: &str) -> Command {
@@ -82,7 +90,7 @@ fn unhurried() -> Sim {
 #[test]
 fn row_22_row_24_row_25_every_method_of_the_official_python_client_and_its_expiry_hook() {
     let sim = unhurried();
-    let mut client = python(&sim);
+    let mut client = Client::start(python("every_method.py"), &sim);
     let told = client.hear();
     assert_eq!(told["login_time"], "2026-10-05 08:30:30");
     assert_eq!(told["renew_access_token"], "refused");
@@ -106,31 +114,99 @@ fn row_22_row_24_row_25_every_method_of_the_official_javascript_client_and_its_e
     client.end();
 }
 
+/// Both clients' unit suites send no token and look at the kind of what comes back.
 #[test]
-fn row_29_the_official_javascript_ticker_receives_ticks_orders_and_the_end() {
+fn row_26_row_27_every_method_of_both_official_clients_against_replay() {
+    let sim = Sim::with(&["--replay", "--clock", MORNING], None);
+    let root = json!({"root": format!("http://{}", sim.site())});
+    let mut client = Client::sent(python("replay.py"), &root);
+    let told = client.hear();
+    assert_eq!(told["left_out"], json!([]));
+    assert_eq!(told["rest"], json!(["dict", "dict", "dict", "list"]));
+    let kind = |name: &str| told["kinds"][name].as_str().expect("it was called").to_owned();
+    for name in
+        ["orders", "trades", "holdings", "instruments", "mf_instruments", "historical_data", "get_gtts"]
+    {
+        assert_eq!(kind(name), "list", "{name}");
+    }
+    for name in ["profile", "margins", "positions", "quote", "place_gtt", "basket_order_margins"] {
+        assert_eq!(kind(name), "dict", "{name}");
+    }
+    assert_eq!((kind("place_order"), kind("invalidate_access_token")), ("str".to_owned(), "bool".to_owned()));
+    client.end();
+    let mut client = Client::sent(node("replay.js"), &root);
+    let told = client.hear();
+    assert_eq!((&told["left_out"], &told["child"].is_string()), (&json!([]), &true));
+    assert_eq!(
+        (&told["kinds"]["getInstruments"], &told["kinds"]["getQuote"]),
+        (&json!("list"), &json!("object"))
+    );
+    client.end();
+    assert_eq!(sim.seen()["live_tokens"], 0);
+}
+
+/// What a ticker of an official client is told to do.
+fn errand(trader: &Trader, access_token: &str, reconnect: bool) -> Value {
+    json!({
+        "root": format!("ws://{}/", trader.sim.site()), "api_key": trader.sim.credential("api_key"),
+        "access_token": access_token, "tokens": [408_065, 256_265], "reconnect": reconnect,
+    })
+}
+
+/// Ticks in full mode of a share and an index, order updates, the end with the token, and the refusal after it.
+fn ticker_receives(start: impl Fn(&Value) -> Client) {
     let trader = Trader::under(&json!({"rate_limits": "off"}));
-    let errand = |access_token: &str| {
-        json!({
-            "root": format!("ws://{}/", trader.sim.site()), "api_key": trader.sim.credential("api_key"),
-            "access_token": access_token, "tokens": [408_065, 256_265],
-        })
-    };
-    let mut client = Client::sent(node("ticker.js"), &errand(trader.access_token()));
+    let mut client = start(&errand(&trader, trader.access_token(), false));
     let ticks = client.hear()["ticks"].clone();
-    let share = ticks.as_array().and_then(|list| list.iter().find(|one| one["instrument_token"] == 408_065));
-    let share = share.expect("the share ticks");
+    let tick = |token: u32| {
+        let one = ticks.as_array().and_then(|list| list.iter().find(|one| one["instrument_token"] == token));
+        one.expect("it ticks").clone()
+    };
+    let share = tick(408_065);
     assert_eq!((&share["mode"], share["depth"]["buy"].as_array().map(Vec::len)), (&json!("full"), Some(5)));
     let price = trader.data(get("/quote/ltp?i=NSE:INFY"))["NSE:INFY"]["last_price"].clone();
     assert_eq!(share["last_price"], price);
-    let index = ticks.as_array().and_then(|list| list.iter().find(|one| one["instrument_token"] == 256_265));
-    assert_eq!(index.map(|index| &index["tradable"]), Some(&json!(false)));
+    assert_eq!(tick(256_265)["tradable"], json!(false));
     trader.ordered("regular", &[("price", "1000")]);
     assert_eq!(client.hear(), json!({"order": "OPEN"}));
     trader.sim.lever("/flush", &json!({}));
     assert_eq!(client.hear(), json!({"closed": true}));
     client.end();
-    let mut refused = Client::sent(node("ticker.js"), &errand("wrong"));
-    assert!(refused.hear()["error"].as_str().is_some_and(|told| told.contains("403")));
+    let mut refused = start(&errand(&trader, "wrong", false));
+    let told = refused.hear();
+    assert!(told["error"].as_str().is_some_and(|told| told.contains("403")), "{told}");
+}
+
+/// A connection that is cut is opened again by the client, which then receives as before.
+fn ticker_reconnects(start: impl Fn(&Value) -> Client) {
+    let trader = Trader::under(&json!({"rate_limits": "off"}));
+    let mut client = start(&errand(&trader, trader.access_token(), true));
+    assert_eq!(client.hear()["connection"], 1);
+    trader.sim.lever("/event", &json!({"event": "ticker-drop"}));
+    let again = client.hear();
+    assert_eq!((&again["connection"], &again["ticks"][0]["mode"]), (&json!(2), &json!("full")));
+    trader.ordered("regular", &[("price", "1000")]);
+    assert_eq!(client.hear(), json!({"order": "OPEN"}));
+}
+
+#[test]
+fn row_29_the_official_javascript_ticker_receives_ticks_orders_and_the_end() {
+    ticker_receives(|errand| Client::sent(node("ticker.js"), errand));
+}
+
+#[test]
+fn row_29_the_official_python_ticker_receives_ticks_orders_and_the_end() {
+    ticker_receives(|errand| Client::sent(python("ticker.py"), errand));
+}
+
+#[test]
+fn row_29_the_official_javascript_ticker_reconnects_after_a_drop() {
+    ticker_reconnects(|errand| Client::sent(node("ticker.js"), errand));
+}
+
+#[test]
+fn row_29_the_official_python_ticker_reconnects_after_a_drop() {
+    ticker_reconnects(|errand| Client::sent(python("ticker.py"), errand));
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn its_levers_work() {
     assert_eq!(pull(&sim, "advance", "300"), 303);
     assert_eq!(sim.now_s(), start + 300);
     assert_eq!(pull(&sim, "fault", "wrong-password"), 303);
-    assert!(page(&sim).contains("WrongPassword"));
+    assert!(page(&sim).contains("<td>wrong-password</td>"));
     assert_eq!(Browser::new(&sim).password(sim.credential("password")).status, 403);
     assert_eq!((pull(&sim, "clear", ""), pull(&sim, "release", "")), (303, 303));
     assert_eq!(sim.seen()["faults"], json!([]));
@@ -65,7 +65,12 @@ fn its_levers_work() {
     assert_eq!(sim.seen()["requests"], json!([]));
     assert_eq!((pull(&sim, "run", ""), sim.seen()["frozen"].clone()), (303, json!(false)));
     assert_eq!((pull(&sim, "freeze", ""), sim.seen()["frozen"].clone()), (303, json!(true)));
-    for (lever, with) in [("advance", "x"), ("set", "today"), ("fault", "none"), ("explode", ""), ("", "")] {
+    assert_eq!((pull(&sim, "speed", "60"), sim.seen()["speed"].clone()), (303, json!(60)));
+    assert!(page(&sim).contains("(60 s a second)"));
+    assert_eq!(pull(&sim, "cut", ""), 303);
+    for (lever, with) in
+        [("advance", "x"), ("speed", "fast"), ("set", "today"), ("fault", "none"), ("explode", ""), ("", "")]
+    {
         assert_eq!(pull(&sim, lever, with), 400, "{lever}");
     }
 }
@@ -93,8 +98,9 @@ fn a_person_pulls_them_in_a_browser() {
     let driver = Driver::start();
     driver.open(&format!("http://{}/", sim.host("inspect")));
     driver.click(&driver.first("xpath", "//button[text()='wrong-code']"));
-    driver.until("document.body.innerText.includes('WrongCode')");
+    let stands = "[...document.querySelectorAll('td')].some((cell) => cell.textContent === 'wrong-code')";
+    driver.until(stands);
     assert_eq!(sim.seen()["faults"][0]["at"], "twofa");
     driver.click(&driver.first("xpath", "//button[text()='Clear all faults']"));
-    driver.until("!document.body.innerText.includes('WrongCode')");
+    driver.until(&format!("!{stands}"));
 }

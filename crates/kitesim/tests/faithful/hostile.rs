@@ -137,6 +137,30 @@ fn what_a_client_says_is_never_written_into_a_page() {
     }
 }
 
+/// Whoever stands in Kite's stead reads what was sent, or the client's next request would find its connection closed.
+#[test]
+fn a_body_that_nobody_needs_leaves_the_connection_open() {
+    let sim = Sim::start();
+    let fault = serde_json::json!({"fault": [{"at": "login", "do": "status", "status": 503}], "settings": {"replay": true}});
+    sim.lever("/faults", &fault);
+    let body = vec![b'x'; 20_000];
+    let arrived = || sim.seen()["requests"].as_array().expect("a list").len();
+    for (path, status) in [("/api/login", 503), ("/charges/orders", 200)] {
+        let mut line = Line::to(sim.site());
+        for _request in 0..3 {
+            let before = arrived();
+            let host = sim.site();
+            let head =
+                format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n", body.len());
+            line.raw(head.as_bytes()).expect("the connection is still open");
+            // The body comes when the head has been looked at already.
+            assert!((0..10_000).any(|_look| arrived() > before));
+            line.raw(&body).expect("the connection is still open");
+            assert_eq!(line.reply().expect("the connection is still open").status, status, "{path}");
+        }
+    }
+}
+
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     let sim = Sim::start();

@@ -21,6 +21,11 @@ impl Trader {
         Trader { sim, line }
     }
 
+    /// What the `Authorization` header says.
+    pub(crate) fn line(&self) -> String {
+        self.line.clone()
+    }
+
     pub(crate) fn access_token(&self) -> &str {
         self.line.rsplit_once(':').expect("key and token").1
     }

@@ -39,6 +39,32 @@ fn loopback_only() {
     assert_eq!(sim.ask(get("/")).status, 200);
 }
 
+/// What the kernel says of every listening socket of a running simulation.
+#[test]
+fn every_socket_that_listens_is_bound_to_loopback() {
+    let folder =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-loopback-ca", std::process::id()));
+    let folder = folder.to_str().expect("its path is text");
+    let sim = Sim::with(&["--inspect", "[::1]:0", "--tls", folder], None);
+    let own = fs::read_dir(format!("/proc/{}/fd", sim.id())).expect("the kernel tells its files");
+    let links = own.filter_map(|entry| fs::read_link(entry.expect("an entry").path()).ok());
+    let sockets: Vec<String> =
+        links.filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.to_owned())).collect();
+    let mut listening = Vec::new();
+    for table in ["tcp", "tcp6"] {
+        let text = fs::read_to_string(format!("/proc/{}/net/{table}", sim.id())).expect("the kernel tells");
+        for line in text.lines().skip(1) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            // 0A is the state of a socket that listens; the tenth field is its number.
+            if fields[3] == "0A" && sockets.contains(&format!("{}]", fields[9])) {
+                listening.push(fields[1].split(':').next().expect("an address").to_owned());
+            }
+        }
+    }
+    listening.sort();
+    assert_eq!(listening, ["00000000000000000000000001000000", "0100007F", "0100007F"]);
+}
+
 #[test]
 fn row_14_the_page_is_one_of_four_generations() {
     for page in ["E", "a", ""] {

@@ -9,6 +9,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::clients::{Client, python};
 use crate::support::driver::Driver;
 use crate::support::{MORNING, Sim, refused};
 
@@ -79,16 +80,17 @@ fn row_02_the_old_entry_leads_to_the_site_by_get_and_post() {
     }
 }
 
-#[test]
-fn rows_01_02_08_a_whole_script_runs_on_the_real_names() {
-    let folder = folder("script");
-    let sim = start(&folder);
-    let post = |path: &str, fields: &[(&str, &str)]| -> Value {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let (code, text) = curl(&sim, &folder, &["-d", &body, &format!("https://{path}")]);
-        assert_eq!(code, Some(0), "{text}");
-        serde_json::from_str(&text).expect("it is JSON")
-    };
+/// Posts a form to a pretended name; gives the JSON of the reply.
+fn posted(sim: &Sim, folder: &Path, path: &str, fields: &[(&str, &str)]) -> Value {
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let (code, text) = curl(sim, folder, &["-d", &body, &format!("https://{path}")]);
+    assert_eq!(code, Some(0), "{text}");
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
+/// A login on the pretended names; gives the request token.
+fn grant(sim: &Sim, folder: &Path) -> String {
+    let post = |path: &str, fields: &[(&str, &str)]| posted(sim, folder, path, fields);
     let user_id = sim.credential("user_id");
     let first =
         post("kite.zerodha.com/api/login", &[("user_id", user_id), ("password", sim.credential("password"))]);
@@ -96,17 +98,48 @@ fn rows_01_02_08_a_whole_script_runs_on_the_real_names() {
     let code = sim.code(0);
     let fields = [("user_id", user_id), ("request_id", request_id), ("twofa_value", code.as_str())];
     assert_eq!(post("kite.zerodha.com/api/twofa", &fields)["status"], "success");
-    let api_key = sim.credential("api_key");
-    let entry = format!("https://kite.trade/connect/login?api_key={api_key}");
+    let entry = format!("https://kite.trade/connect/login?api_key={}", sim.credential("api_key"));
     // The landing page is no pretended name, so it is not followed to.
     let ways = ["-L", "--max-redirs", "2", "-o", "/dev/null", "-w", "%{redirect_url}"];
-    let (_, landed) = curl(&sim, &folder, &[&ways[..], &[entry.as_str()]].concat());
+    let (_, landed) = curl(sim, folder, &[&ways[..], &[entry.as_str()]].concat());
     let token = landed.split("request_token=").nth(1).and_then(|rest| rest.get(..32)).expect("a token");
+    token.to_owned()
+}
+
+#[test]
+fn rows_01_02_08_a_whole_script_runs_on_the_real_names() {
+    let folder = folder("script");
+    let sim = start(&folder);
+    let token = grant(&sim, &folder);
+    let api_key = sim.credential("api_key");
     let checksum =
         HEXLOWER.encode(&Sha256::digest(format!("{api_key}{token}{}", sim.credential("api_secret"))));
-    let exchange = [("api_key", api_key), ("request_token", token), ("checksum", checksum.as_str())];
-    let session = post("api.kite.trade/session/token", &exchange);
-    assert_eq!(session["data"]["user_id"], *user_id, "{session}");
+    let exchange = [("api_key", api_key), ("request_token", token.as_str()), ("checksum", checksum.as_str())];
+    let session = posted(&sim, &folder, "api.kite.trade/session/token", &exchange);
+    assert_eq!(session["data"]["user_id"], *sim.credential("user_id"), "{session}");
+}
+
+#[test]
+fn row_01_the_official_python_client_comes_unchanged() {
+    let folder = folder("python");
+    let sim = start(&folder);
+    let request_token = grant(&sim, &folder);
+    let port =
+        sim.announced["tls"]["listen"].as_str().and_then(|listen| listen.rsplit(':').next()).expect("a port");
+    let errand = json!({
+        "port": port.parse::<u16>().expect("a number"), "api_key": sim.credential("api_key"),
+        "api_secret": sim.credential("api_secret"), "request_token": request_token,
+    });
+    let mut command = python("real_names.py");
+    command
+        .env("REQUESTS_CA_BUNDLE", folder.join("ca.pem"))
+        .env_remove("HTTPS_PROXY")
+        .env_remove("https_proxy");
+    let mut client = Client::sent(command, &errand);
+    let user = sim.credential("user_id");
+    let expected = json!({"user": user, "same": true, "refused": 403, "asked": ["api.kite.trade"]});
+    assert_eq!(client.hear(), expected);
+    client.end();
 }
 
 #[test]
@@ -161,17 +194,27 @@ fn the_authority_is_kept_private_and_bound() {
 }
 
 #[test]
-fn row_34_certificates_may_be_expired_or_for_another_name() {
+fn row_34_certificates_may_be_expired_early_or_of_others_and_handshakes_refused() {
     let folder = folder("bad");
     let sim = start(&folder);
     // curl's code 60: the certificate cannot be verified.
-    for (deed, reason) in [("certificate-expired", "expired"), ("certificate-other-name", "name")] {
+    let deeds = [
+        ("certificate-expired", "expired"),
+        ("certificate-other-name", "name"),
+        ("certificate-early", "not yet valid"),
+        ("certificate-stranger", "certificate"),
+    ];
+    for (deed, reason) in deeds {
         sim.lever("/faults", &json!({"fault": [{"at": "handshake", "do": deed, "call": 1}]}));
         let (code, told) = curl(&sim, &folder, &["https://kite.zerodha.com/"]);
         assert_eq!(code, Some(60), "{told}");
         assert!(told.contains(reason), "{deed}: {told}");
         assert_eq!(curl(&sim, &folder, &["-o", "/dev/null", "https://kite.zerodha.com/"]).0, Some(0));
     }
+    sim.lever("/faults", &json!({"fault": [{"at": "handshake", "do": "handshake-refused", "call": 1}]}));
+    // curl's code 35: the handshake failed.
+    let (code, told) = curl(&sim, &folder, &["https://kite.zerodha.com/"]);
+    assert_eq!(code, Some(35), "{told}");
     sim.lever("/faults", &json!({"fault": [{"at": "login", "do": "reset-before"}]}));
     let (code, _) = curl(&sim, &folder, &["-d", "user_id=AB1234", "https://kite.zerodha.com/api/login"]);
     assert!(matches!(code, Some(52 | 56)), "{code:?}");

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use firstbell_core::failure::Failure;
 use firstbell_core::plan::Plan;
+use firstbell_core::secret::Secret;
 use firstbell_core::sight::{Action, Seen};
 
 use self::page::Page;
 pub(super) use self::socket::Link;
 use self::socket::Socket;
-use super::typing as hands;
+use super::{observer, typing as hands};
 
 /// Typing into a page is over within this; a page that hangs is given up.
 const TYPE: Duration = Duration::from_secs(20);
@@ -51,6 +52,19 @@ impl<'a> Session<'a> {
                     Ok(Err(_)) => return self.page.view.gone(gone),
                     Err(_) => return self.page.view.gone("the page hung"),
                 }
+            }
+            Action::Witness => {
+                let told = self.page.ask_script(observer::WITNESS).await;
+                return match told {
+                    Ok(told) => Ok(Seen::Bones(Secret::new(told.to_string()))),
+                    Err(_) => self.page.view.gone(gone),
+                };
+            }
+            Action::Draw { html } => {
+                return match self.page.draw(html).await {
+                    Ok(png) => Ok(png.map_or(Seen::Unchanged, Seen::Picture)),
+                    Err(_) => self.page.view.gone(gone),
+                };
             }
             Action::Look { wait_ms } => wait_ms,
         };

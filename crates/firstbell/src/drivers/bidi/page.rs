@@ -178,6 +178,23 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// Leaves the page for an empty one, and takes a picture of this in it.
+    pub(super) async fn draw(&mut self, html: String) -> io::Result<Option<Vec<u8>>> {
+        let blank = json!({ "context": self.context, "url": "about:blank", "wait": "complete" });
+        let id = self.send("browsingContext.navigate", blank).await?;
+        self.result_of(id).await?;
+        let set = json!({
+            "functionDeclaration": "(html) => { document.documentElement.innerHTML = html; }",
+            "arguments": [{ "type": "string", "value": html }],
+            "target": { "context": self.context }, "awaitPromise": false,
+        });
+        let id = self.send("script.callFunction", set).await?;
+        self.result_of(id).await?;
+        let id = self.send("browsingContext.captureScreenshot", json!({ "context": self.context })).await?;
+        let shot = self.result_of(id).await?.unwrap_or(Value::Null);
+        Ok(shot["data"].as_str().and_then(|data| data_encoding::BASE64.decode(data.as_bytes()).ok()))
+    }
+
     /// Evaluates an expression of our own script in its own sandbox; it must give what JSON can say.
     pub(super) async fn ask_script(&mut self, expression: &str) -> io::Result<Value> {
         let Some(realm) = &self.realm else { return Ok(Value::Null) };

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::plan::Plan;
+use firstbell_core::secret::Secret;
 use firstbell_core::sight::{Action, Seen};
 
 use self::page::Page;
@@ -19,7 +20,7 @@ pub use self::program::ChromeConfig;
 pub(super) use self::program::find;
 use super::group::Group;
 use super::sandbox;
-use super::typing as hands;
+use super::{observer, typing as hands};
 use crate::ports::{Driver, Soon};
 
 /// A browser that has not answered within this does not start.
@@ -80,6 +81,19 @@ impl<'a> ChromeDriver<'a> {
                     Ok(Err(_)) => return self.page.view.gone("the browser ended"),
                     Err(_) => return self.page.view.gone("the page hung"),
                 }
+            }
+            Action::Witness => {
+                let told = self.page.ask_script(observer::WITNESS.to_owned()).await;
+                return match told {
+                    Ok(told) => Ok(Seen::Bones(Secret::new(told.to_string()))),
+                    Err(_) => self.page.view.gone("the browser ended"),
+                };
+            }
+            Action::Draw { html } => {
+                return match self.page.draw(html).await {
+                    Ok(png) => Ok(png.map_or(Seen::Unchanged, Seen::Picture)),
+                    Err(_) => self.page.view.gone("the browser ended"),
+                };
             }
             Action::Look { wait_ms } => wait_ms,
         };

@@ -139,6 +139,14 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// Leaves the page for an empty one, and takes a picture of this in it.
+    pub(super) async fn draw(&mut self, html: String) -> io::Result<Option<Vec<u8>>> {
+        self.call("Page.navigate", json!({ "url": "about:blank" })).await?;
+        self.call("Page.setDocumentContent", json!({ "frameId": self.frame, "html": html })).await?;
+        let shot = self.call("Page.captureScreenshot", json!({ "format": "png" })).await?;
+        Ok(shot["data"].as_str().and_then(|data| data_encoding::BASE64.decode(data.as_bytes()).ok()))
+    }
+
     /// Evaluates an expression of our own script in its own world.
     pub(super) async fn ask_script(&mut self, expression: String) -> io::Result<Value> {
         let Some(world) = self.world else { return Ok(Value::Null) };

@@ -44,10 +44,14 @@ impl Driver {
     }
 
     pub(crate) fn order(&self, path: &str, order: &Value) -> Value {
-        let ask = post(&format!("{}{path}", self.session)).json(order);
-        let reply = Line::to(&self.host).ask(&ask).expect("the driver replies").json()["value"].clone();
+        let reply = self.try_order(path, order);
         assert!(reply.get("error").is_none(), "{path} {order}: {reply}");
         reply
+    }
+
+    fn try_order(&self, path: &str, order: &Value) -> Value {
+        let ask = post(&format!("{}{path}", self.session)).json(order);
+        Line::to(&self.host).ask(&ask).expect("the driver replies").json()["value"].clone()
     }
 
     pub(crate) fn url(&self) -> String {
@@ -126,7 +130,11 @@ impl Driver {
         let script = format!(
             "const done = arguments[0]; const look = () => ({condition}) ? done(true) : setTimeout(look, 5); look();"
         );
-        self.order("/execute/async", &json!({"script": script, "args": []}));
+        let order = json!({"script": script, "args": []});
+        // A page that makes way for the next one takes the waiting script with it; the next page is asked again.
+        let answer =
+            (0..5).map(|_page| self.try_order("/execute/async", &order)).find(|answer| *answer == true);
+        assert!(answer.is_some(), "{condition} never held");
     }
 
     pub(crate) fn type_into(&self, id: &str, text: &str) {

@@ -11,7 +11,7 @@ use url::form_urlencoded::Serializer;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One request.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ask {
     method: String,
     target: String,
@@ -114,12 +114,17 @@ impl Line {
         Ok(bytes)
     }
 
-    /// Says that nothing more will be sent, and reads whatever still comes.
-    pub(crate) fn finish(&mut self) -> io::Result<Vec<u8>> {
-        self.stream.get_mut().shutdown(Shutdown::Write)?;
+    /// Reads whatever still comes, until the other side ends it.
+    pub(crate) fn rest(&mut self) -> io::Result<Vec<u8>> {
         let mut rest = Vec::new();
         self.stream.read_to_end(&mut rest)?;
         Ok(rest)
+    }
+
+    /// Says that nothing more will be sent, and reads whatever still comes.
+    pub(crate) fn finish(&mut self) -> io::Result<Vec<u8>> {
+        self.stream.get_mut().shutdown(Shutdown::Write)?;
+        self.rest()
     }
 
     pub(crate) fn reply(&mut self) -> io::Result<Reply> {

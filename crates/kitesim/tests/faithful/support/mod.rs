@@ -189,3 +189,9 @@ pub(crate) fn refusal(reply: &Reply, status: u16, error_type: &str) -> String {
     assert_eq!(envelope.as_object().map(serde_json::Map::len), Some(4));
     envelope["message"].as_str().expect("a message is text").to_owned()
 }
+
+/// The host's time, for what a test promises about it.
+#[expect(clippy::disallowed_methods, reason = "the host's time is what such a test is about")]
+pub(crate) fn started() -> std::time::Instant {
+    std::time::Instant::now()
+}

@@ -1,0 +1,95 @@
+//! `firstbell history`: what happened to an account, and what the last failed login looked like.
+
+use firstbell_core::budget::{Cause, Verdict};
+use firstbell_core::event::Event;
+use firstbell_core::failure::Failure;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::HistoryArgs;
+use super::context::Context;
+use super::exit::Exit;
+use super::say;
+use crate::album::FolderAlbum;
+use crate::clock::MachineClock;
+use crate::config::Account;
+use crate::ports::Clock;
+use crate::shape::india;
+
+pub(super) fn run(context: &Context, args: HistoryArgs, as_json: bool) -> Exit {
+    let account = match context.account(args.account.account.as_deref()) {
+        Ok(account) => account,
+        Err(exit) => return exit,
+    };
+    if args.last {
+        return last(context, account, as_json);
+    }
+    match events(context, account, args.number) {
+        Ok(events) => {
+            if !as_json {
+                for (at, event) in &events {
+                    say::out(&format!("{}  {}", india(*at), sentence(event)));
+                }
+            }
+            let events: Vec<Value> = events.iter().map(|(at, event)| row(*at, event)).collect();
+            Exit::done(json!({ "account": account.name, "events": events }))
+        }
+        Err(failure) => Exit::failed(&failure),
+    }
+}
+
+fn events(context: &Context, account: &Account, number: usize) -> Result<Vec<(Timestamp, Event)>, Failure> {
+    let mut all = context.stores()?.store().history(&account.app.user())?;
+    Ok(all.split_off(all.len().saturating_sub(number)))
+}
+
+/// The newest evidence: its text, and where its picture is.
+fn last(context: &Context, account: &Account, as_json: bool) -> Exit {
+    let album = FolderAlbum::of(&context.config.state_dir, &account.name, MachineClock::start().now());
+    let Some(entry) = album.entries().pop() else {
+        if !as_json {
+            say::out("no failed login of the last 14 days left a page behind");
+        }
+        return Exit::done(json!({ "account": account.name, "evidence": null }));
+    };
+    let text = std::fs::read_to_string(&entry.text).unwrap_or_default();
+    if !as_json {
+        say::out(text.trim_end());
+        if let Some(picture) = &entry.picture {
+            say::out(&format!("\nThe same as a picture: {}", picture.display()));
+        }
+    }
+    Exit::done(json!({ "account": account.name, "evidence": {
+        "at": india(entry.at), "text": text, "file": entry.text, "picture": entry.picture } }))
+}
+
+fn row(at: Timestamp, event: &Event) -> Value {
+    json!({ "at": india(at), "event": sentence(event) })
+}
+
+fn sentence(event: &Event) -> String {
+    let what = |cause: &Cause| match cause {
+        Cause::Password => "the password",
+        Cause::Code => "a code",
+    };
+    match event {
+        Event::Began { driver } => format!("a login began, with {driver}"),
+        Event::Intent { cause, .. } => format!("{} is about to be sent", what(cause)),
+        Event::Judged { cause, verdict } => {
+            let became = match verdict {
+                Verdict::Accepted => "was accepted",
+                Verdict::Rejected => "was rejected",
+                Verdict::Blocked => "met a blocked account",
+                Verdict::NeverLeft => "never left this machine",
+                Verdict::Unknown => "was sent, and what became of it is not known",
+            };
+            format!("{} {became}", what(cause))
+        }
+        Event::Exchanging => "the request token is about to be exchanged".into(),
+        Event::Issued { generation } => format!("token {generation} was issued"),
+        Event::Proven { generation } => format!("token {generation} works and is stored"),
+        Event::Dropped { generation } => format!("token {generation} did not work and was dropped"),
+        Event::Failed { code } => format!("the login failed: {code}"),
+        Event::Unlocked => "the owner said that the account is well".into(),
+    }
+}
