@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use firstbell_core::secret::Secret;
 use firstbell_core::totp::Seed;
 use serde_json::json;
-use support::{Ended, Home, Sim};
+use support::{Account, Ended, Home, Sim};
 
 /// Puts lines before the configuration's own.
 fn before(home: &Home, lines: &str) {
@@ -201,5 +201,27 @@ fn a_source_of_codes_is_read_with_all_its_faults() {
         let home = with_codes(&sim, totp);
         let ended = home.login("http");
         assert!(ended.code == 2 && ended.stderr.contains(says), "{totp}: {ended:?}");
+    }
+}
+
+/// A server that speaks TLS with a certificate for which nobody vouches, as a network that opens connections does.
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_named_and_nothing_is_sent() {
+    for driver in ["chrome", "http"] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("ca");
+        let sim = Sim::start_with(Account::new(), &["--tls", place.to_str().unwrap()]);
+        let home = Home::new(&sim);
+        // By its number, which is loopback: the simulator's own names are the broker's, and are not for a rehearsal.
+        let port = sim.site.rsplit(':').next().unwrap().to_owned();
+        let text = std::fs::read_to_string(home.config()).unwrap();
+        let sites =
+            format!("[rehearsal]\nsite = \"https://127.0.0.1:{port}\"\napi = \"https://127.0.0.1:{port}\"\n");
+        let rest = text.split("\n\n").skip(1).collect::<Vec<_>>().join("\n\n");
+        std::fs::write(home.config(), format!("{sites}\n{rest}")).unwrap();
+        let ended = home.login(driver);
+        assert_eq!((ended.code, &ended.json()["failure"]), (5, &json!("insecure")), "{ended:?}");
+        assert!(ended.stderr.contains("certificate is not valid"), "{ended:?}");
+        assert_eq!(sim.passwords(), 0);
     }
 }
