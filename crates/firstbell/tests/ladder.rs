@@ -3,14 +3,14 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
 use firstbell_core::secret::Secret;
 use firstbell_core::totp::Seed;
 use serde_json::json;
-use support::{Account, Ended, Home, Sim};
+use support::{Ended, Home, Sim};
 
 /// Puts lines before the configuration's own.
 fn before(home: &Home, lines: &str) {
@@ -205,23 +205,67 @@ fn a_source_of_codes_is_read_with_all_its_faults() {
 }
 
 /// A server that speaks TLS with a certificate for which nobody vouches, as a network that opens connections does.
+struct Stranger(std::process::Child, String);
+
+impl Stranger {
+    fn start(folder: &std::path::Path) -> Stranger {
+        let (key, certificate) = (folder.join("key.pem"), folder.join("cert.pem"));
+        let made = std::process::Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "2",
+            ])
+            .args(["-subj", "/CN=stranger", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let mut server = std::process::Command::new("openssl")
+            .args(["s_server", "-accept", "127.0.0.1:0", "-www", "-key"])
+            .arg(&key)
+            .arg("-cert")
+            .arg(&certificate)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let port = lines
+            .filter_map(|line| Some(line.strip_prefix("ACCEPT ")?.rsplit(':').next()?.to_owned()))
+            .next();
+        Stranger(server, port.unwrap())
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn a_certificate_that_nobody_vouches_for_is_named_and_nothing_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let stranger = Stranger::start(folder.path());
+    let sim = Sim::start();
     for driver in ["chrome", "http"] {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("ca");
-        let sim = Sim::start_with(Account::new(), &["--tls", place.to_str().unwrap()]);
         let home = Home::new(&sim);
-        // By its number, which is loopback: the simulator's own names are the broker's, and are not for a rehearsal.
-        let port = sim.site.rsplit(':').next().unwrap().to_owned();
         let text = std::fs::read_to_string(home.config()).unwrap();
-        let sites =
-            format!("[rehearsal]\nsite = \"https://127.0.0.1:{port}\"\napi = \"https://127.0.0.1:{port}\"\n");
-        let rest = text.split("\n\n").skip(1).collect::<Vec<_>>().join("\n\n");
-        std::fs::write(home.config(), format!("{sites}\n{rest}")).unwrap();
+        let site = format!("site = \"https://127.0.0.1:{}\"", stranger.1);
+        std::fs::write(home.config(), text.replace(&format!("site = \"{}\"", sim.site), &site)).unwrap();
         let ended = home.login(driver);
         assert_eq!((ended.code, &ended.json()["failure"]), (5, &json!("insecure")), "{ended:?}");
-        assert!(ended.stderr.contains("certificate is not valid"), "{ended:?}");
+        assert!(ended.stderr.contains("nobody who is trusted vouches for it"), "{ended:?}");
         assert_eq!(sim.passwords(), 0);
     }
 }
