@@ -84,6 +84,20 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// A whole number, `least` or more, that may be left out.
+    pub fn number(&mut self, key: &str, least: u64) -> Option<u64> {
+        let value = self.take(key)?;
+        let span = value.span();
+        let read = match value.into_inner() {
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        };
+        match read.filter(|number| *number >= least) {
+            Some(number) => Some(number),
+            None => self.refuse(&span, key, &format!("must be a whole number, {least} or more")),
+        }
+    }
+
     /// A text that `read` understands; its error becomes a fault at the value's line.
     pub fn parsed<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let span = self.table.get(key)?.span();

@@ -153,7 +153,15 @@ impl FirefoxDriver<'_> {
             sandbox::prove(self.cage.pid())?;
             self.proven = true;
         }
-        self.session.step(action).await
+        self.session.step(action).await.map_err(|failure| explained(failure, &self.cage))
+    }
+}
+
+/// A browser that the watchdog ended did not just end.
+pub(super) fn explained(failure: Failure, cage: &Cage) -> Failure {
+    match failure {
+        Failure::Broken { part, why, cure } => Failure::Broken { part, why: cage.why(&why).to_owned(), cure },
+        other => other,
     }
 }
 

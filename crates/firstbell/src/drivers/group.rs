@@ -9,6 +9,7 @@ use tokio::process::Child;
 use firstbell_core::failure::{Failure, Part};
 
 use super::private::PrivateFolder;
+use super::watchdog::Watchdog;
 
 /// A warden that has not ended its engine within this is killed.
 const OBEY: Duration = Duration::from_secs(5);
@@ -20,6 +21,7 @@ pub(super) struct Group {
     group: Pid,
     folder: PrivateFolder,
     leash: Option<Leash>,
+    watchdog: Watchdog,
     ended: bool,
 }
 
@@ -33,17 +35,22 @@ struct Leash {
 
 impl Group {
     /// Takes over a child that leads a process group of its own.
-    pub(super) fn of(child: Child, folder: PrivateFolder) -> Group {
+    pub(super) fn of(child: Child, folder: PrivateFolder, memory_mb: u64) -> Group {
         let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let group = pid.expect("a child that was not waited for has a number");
-        Group { child, group, folder, leash: None, ended: false }
+        let watchdog = Watchdog::over(group, memory_mb);
+        Group { child, group, folder, leash: None, watchdog, ended: false }
     }
 
-    /// The same with a warden in between. `gently` where killing it would set free what it guards.
-    pub(super) fn on_leash(child: Child, folder: PrivateFolder, input: OwnedFd, gently: bool) -> Group {
-        let mut group = Group::of(child, folder);
-        group.leash = Some(Leash { input: Some(input), gently });
-        group
+    /// Puts a warden in between, who holds this leash's other end. `gently` where killing it would set free what it guards.
+    pub(super) fn on_leash(mut self, input: OwnedFd, gently: bool) -> Group {
+        self.leash = Some(Leash { input: Some(input), gently });
+        self
+    }
+
+    /// Why it is no more: what the watchdog says, else this.
+    pub(super) fn why<'a>(&'a self, else_why: &'a str) -> &'a str {
+        self.watchdog.why().unwrap_or(else_why)
     }
 
     /// The number of the process that leads it.

@@ -13,6 +13,7 @@ mod sandbox;
 mod switches;
 mod typing;
 mod view;
+mod watchdog;
 mod webdriver;
 
 use std::path::PathBuf;
@@ -137,7 +138,8 @@ impl DriverConfig {
             chrome.binary = browser.text("binary").map(PathBuf::from);
             chrome.user = browser.text("user");
             chrome.arguments = browser.texts("arguments", arguments::accept).unwrap_or_default();
-            browser.end(&["arguments", "binary", "user"]);
+            chrome.memory_mb = browser.number("memory_mb", 1);
+            browser.end(&["arguments", "binary", "memory_mb", "user"]);
         }
         let accept = root.texts("accept", Risk::parse).unwrap_or_default();
         let firefox = FirefoxConfig::read(root);
@@ -163,7 +165,9 @@ impl DriverConfig {
 
     fn cage(&self) -> CageConfig<'_> {
         let accept_open = self.accept.contains(&Risk::OpenControlPort);
-        CageConfig { warden: &self.warden, user: self.chrome.user.as_deref(), accept_open }
+        let (user, memory_mb) =
+            (self.chrome.user.as_deref(), self.chrome.memory_mb.unwrap_or(watchdog::MEMORY_MB));
+        CageConfig { warden: &self.warden, user, memory_mb, accept_open }
     }
 }
 

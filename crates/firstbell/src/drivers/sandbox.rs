@@ -15,23 +15,8 @@ const PAGES: [&str; 2] = ["--type=renderer", "-contentproc"];
 /// # Errors
 /// [`Failure::Broken`] where one does not, or where none is found: a control that cannot be seen is none.
 pub(super) fn prove(root: u32) -> Result<(), Failure> {
-    let parents = parents();
-    let below = |mut pid: u32| {
-        // No tree of processes is deeper than this.
-        for _ in 0..64 {
-            match parents.get(&pid) {
-                Some(parent) if *parent == root => return true,
-                Some(parent) => pid = *parent,
-                None => return false,
-            }
-        }
-        false
-    };
     let mut shown = 0;
-    for pid in parents.keys().copied().filter(|pid| below(*pid)) {
-        if !shows_pages(pid) {
-            continue;
-        }
+    for pid in below(root).into_iter().filter(|pid| shows_pages(*pid)) {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         // One that has just ended says nothing any more.
         if status.is_empty() || status.contains("State:\tZ") {
@@ -43,6 +28,23 @@ pub(super) fn prove(root: u32) -> Result<(), Failure> {
         shown += 1;
     }
     if shown == 0 { Err(no_sandbox()) } else { Ok(()) }
+}
+
+/// All processes below one.
+pub(super) fn below(root: u32) -> Vec<u32> {
+    let parents = parents();
+    let is_below = |mut pid: u32| {
+        // No tree of processes is deeper than this.
+        for _ in 0..64 {
+            match parents.get(&pid) {
+                Some(parent) if *parent == root => return true,
+                Some(parent) => pid = *parent,
+                None => return false,
+            }
+        }
+        false
+    };
+    parents.keys().copied().filter(|pid| is_below(*pid)).collect()
 }
 
 fn parents() -> HashMap<u32, u32> {

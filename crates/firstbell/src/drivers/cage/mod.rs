@@ -36,6 +36,8 @@ pub(super) struct CageConfig<'a> {
     pub(super) warden: &'a Path,
     /// The user that an engine started by root runs as.
     pub(super) user: Option<&'a str>,
+    /// Private memory that the engine may take.
+    pub(super) memory_mb: u64,
     /// Where this machine gives no namespaces, an open control port is accepted.
     pub(super) accept_open: bool,
 }
@@ -106,7 +108,7 @@ impl Cage {
         let line = serde_json::to_string(&order).expect("an order can be written as JSON") + "\n";
         let sent = leash.write_all(line.as_bytes()).await;
         let leash = leash.into_owned_fd().map_err(|e| broken(&e.to_string()))?;
-        let group = Group::on_leash(child, folder, leash, stage == "open");
+        let group = Group::of(child, folder, config.memory_mb).on_leash(leash, stage == "open");
         let forwarder = tokio::spawn(forwarder::run(listener, forwarder::Allowed::of(plan)));
         let said = match tokio::time::timeout(START, read(report)).await {
             Ok(Ok(Report::Ready { port, proxy })) if sent.is_ok() => {
@@ -119,6 +121,11 @@ impl Cage {
         forwarder.abort();
         group.end().await?;
         Ok(Err(said))
+    }
+
+    /// Why the engine is no more: what the watchdog says, else this.
+    pub(super) fn why<'a>(&'a self, else_why: &'a str) -> &'a str {
+        self.group.why(else_why)
     }
 
     /// The process below which everything of the cage runs.

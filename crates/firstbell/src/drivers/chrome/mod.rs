@@ -68,7 +68,7 @@ impl<'a> ChromeDriver<'a> {
         let wait_ms = match action {
             Action::Open { url, wait_ms } => match self.page.navigate(&url).await {
                 Ok(()) => wait_ms,
-                Err(_) => return self.page.view.gone("the browser ended"),
+                Err(_) => return self.page.view.gone(self.process.why("the browser ended")),
             },
             Action::Fill(fill) => {
                 if !self.proven {
@@ -78,7 +78,7 @@ impl<'a> ChromeDriver<'a> {
                 match tokio::time::timeout(TYPE, hands::fill(&mut self.page, &fill)).await {
                     Ok(Ok(None)) => fill.wait_ms,
                     Ok(Ok(Some(seen))) => return Ok(seen),
-                    Ok(Err(_)) => return self.page.view.gone("the browser ended"),
+                    Ok(Err(_)) => return self.page.view.gone(self.process.why("the browser ended")),
                     Err(_) => return self.page.view.gone("the page hung"),
                 }
             }
@@ -86,20 +86,20 @@ impl<'a> ChromeDriver<'a> {
                 let told = self.page.ask_script(observer::WITNESS.to_owned()).await;
                 return match told {
                     Ok(told) => Ok(Seen::Bones(Secret::new(told.to_string()))),
-                    Err(_) => self.page.view.gone("the browser ended"),
+                    Err(_) => self.page.view.gone(self.process.why("the browser ended")),
                 };
             }
             Action::Draw { html } => {
                 return match self.page.draw(html).await {
                     Ok(png) => Ok(png.map_or(Seen::Unchanged, Seen::Picture)),
-                    Err(_) => self.page.view.gone("the browser ended"),
+                    Err(_) => self.page.view.gone(self.process.why("the browser ended")),
                 };
             }
             Action::Look { wait_ms } => wait_ms,
         };
         match tokio::time::timeout(Duration::from_millis(wait_ms), self.page.news()).await {
             Ok(Ok(seen)) => Ok(seen),
-            Ok(Err(_)) => self.page.view.gone("the browser ended"),
+            Ok(Err(_)) => self.page.view.gone(self.process.why("the browser ended")),
             Err(_) if self.page.view.never_sent() => {
                 let why = "the page sent nothing to the address that the plan knows";
                 Ok(Seen::Untyped { why: why.into() })

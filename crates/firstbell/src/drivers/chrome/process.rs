@@ -16,6 +16,7 @@ use super::super::cage::no_sandbox;
 use super::super::group::{self, Group};
 use super::super::private::{PrivateFolder, User, browser_user};
 use super::super::switches::{SWITCHES, resolver_rules};
+use super::super::watchdog::MEMORY_MB;
 use super::program::{self, ChromeConfig};
 
 /// The browser's descriptors for reading and writing DevTools messages; the number is Chromium's.
@@ -39,7 +40,7 @@ pub(super) fn start(plan: &Plan, config: &ChromeConfig) -> Result<(Group, Ends),
     let folder = PrivateFolder::make(user)?;
     let started = spawn(plan, config, &binary, &folder, user);
     let (child, ends) = started.map_err(|e| cannot_start(&binary, &e.to_string()))?;
-    Ok((Group::of(child, folder), ends))
+    Ok((Group::of(child, folder, config.memory_mb.unwrap_or(MEMORY_MB)), ends))
 }
 
 fn spawn(

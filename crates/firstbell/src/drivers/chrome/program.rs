@@ -13,6 +13,8 @@ pub struct ChromeConfig {
     pub binary: Option<PathBuf>,
     /// The user that a browser started by root runs as.
     pub user: Option<String>,
+    /// Private memory that an engine may take, in megabytes.
+    pub memory_mb: Option<u64>,
     /// Further arguments, each accepted.
     pub arguments: Vec<String>,
     /// Show the browser's window.

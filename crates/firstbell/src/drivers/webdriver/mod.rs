@@ -141,7 +141,11 @@ impl<'a> WebDriver<'a> {
             sandbox::prove(cage.pid())?;
             self.proven = true;
         }
-        self.session.step(action).await
+        let outcome = self.session.step(action).await;
+        match &self.server {
+            Server::Ours(cage) => outcome.map_err(|failure| firefox::explained(failure, cage)),
+            Server::Theirs { .. } => outcome,
+        }
     }
 }
 
