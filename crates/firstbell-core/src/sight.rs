@@ -94,6 +94,8 @@ pub struct Sight {
     pub date: Option<Timestamp>,
     /// Whether more is to be expected.
     pub rest: Rest,
+    /// Whether the page's own scripts still wait for something that they asked the broker for.
+    pub busy: bool,
 }
 
 /// How finished a page looks.

@@ -179,6 +179,7 @@ fn answered(kite: &Kite, after: Step, answer: Answer) -> Turn {
             answer,
             date: None,
             rest: Rest::Loading,
+            busy: false,
         })
     };
     let good = |after| Answer {

@@ -152,13 +152,9 @@ fn reason(error: &hyper_util::client::legacy::Error) -> String {
 /// What is wrong with the encrypted connection, by the library's own kinds.
 fn tls_fault(error: &hyper_util::client::legacy::Error) -> Option<TlsFault> {
     use rustls::{CertificateError as Bad, Error as Tls};
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        // An error of the connection carries the library's inside it, and does not name it as its source.
-        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = inner.and_then(|e| e.downcast_ref::<Tls>()).or_else(|| cause.downcast_ref::<Tls>());
-        match tls {
-            None => source = cause.source(),
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        match cause.downcast_ref::<Tls>() {
             Some(Tls::InvalidCertificate(fault)) => {
                 return Some(match fault {
                     Bad::Expired | Bad::ExpiredContext { .. } => TlsFault::Date,
@@ -169,7 +165,12 @@ fn tls_fault(error: &hyper_util::client::legacy::Error) -> Option<TlsFault> {
                 });
             }
             Some(_) => return Some(TlsFault::Handshake),
+            None => {}
         }
+        // An error of the connection carries the library's inside it, and does not name it as its source.
+        let io = cause.downcast_ref::<std::io::Error>();
+        let inside = io.and_then(std::io::Error::get_ref).map(|e| e as &(dyn std::error::Error + 'static));
+        next = inside.or_else(|| cause.source());
     }
     None
 }

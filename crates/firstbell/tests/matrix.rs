@@ -8,26 +8,32 @@ use std::process::Stdio;
 use std::sync::Mutex;
 
 use serde_json::json;
+use support::engines::geckodriver;
 use support::{Account, Home, Sim, seed};
 
 /// An engine: its name here and to firstbell, and what the configuration says of it.
 struct Engine {
     name: &'static str,
     driver: &'static str,
-    config: &'static str,
+    config: String,
 }
 
-const ENGINES: &[Engine] = &[
-    Engine { name: "chrome (headless shell)", driver: "chrome", config: "" },
-    Engine {
-        name: "chrome (full)",
-        driver: "chrome",
-        config: "[browser]\nbinary = \"/usr/lib/chromium/chromium\"\n",
-    },
-    Engine { name: "firefox", driver: "firefox", config: "" },
-    Engine { name: "chromedriver", driver: "webdriver", config: "[webdriver]\nbrowser = \"chrome\"\n" },
-    Engine { name: "http", driver: "http", config: "" },
-];
+fn every_engine() -> Vec<Engine> {
+    let one = |name, driver, config: &str| Engine { name, driver, config: config.to_owned() };
+    let gecko = format!("[webdriver]\nbrowser = \"firefox\"\nprogram = \"{}\"\n", geckodriver().display());
+    vec![
+        one(
+            "chrome (headless shell)",
+            "chrome",
+            "[browser]\nbinary = \"/usr/lib/chromium/chromium-headless-shell\"\n",
+        ),
+        one("chrome (full)", "chrome", "[browser]\nbinary = \"/usr/lib/chromium/chromium\"\n"),
+        one("firefox", "firefox", ""),
+        one("chromedriver", "webdriver", "[webdriver]\nbrowser = \"chrome\"\n"),
+        one("geckodriver", "webdriver", &gecko),
+        one("http", "http", ""),
+    ]
+}
 
 const GENERATIONS: [&str; 4] = ["A", "B", "C", "D"];
 
@@ -142,5 +148,5 @@ fn play_all(engines: &[Engine], at_once: usize) {
 
 #[test]
 fn every_engine_at_every_page_on_every_morning() {
-    play_all(ENGINES, 6);
+    play_all(&every_engine(), 6);
 }

@@ -18,6 +18,10 @@ use crate::totp::Seed;
 const REMAINING_MIN: u8 = 2;
 /// A page that was told of a refusal empties its field before it takes another code, and nothing on the wire says when.
 const REFUSED_MS: u64 = 1_000;
+/// A page that asks for more of itself (a captcha, for one) is waited for so long before a password is typed …
+const BUSY_MS: u64 = 3_000;
+/// … and then given this to draw what came.
+const DRAWN_MS: u64 = 150;
 /// Codes that one walk submits at most.
 const CODES_MAX: u8 = 2;
 
@@ -90,6 +94,10 @@ pub struct Walk<'a> {
     last_step: Option<u64>,
     skew_s: Option<i64>,
     counts: Vec<u32>,
+    /// Whether the page waits for something of its own, since when, and when it may be taken for drawn.
+    busy: bool,
+    busy_since_ms: Option<u64>,
+    drawn_ms: u64,
     url: String,
     reloaded: bool,
     /// The time step in which a code was asked for, and how often that was.
@@ -116,6 +124,9 @@ impl<'a> Walk<'a> {
             last_step,
             skew_s: None,
             counts: Vec::new(),
+            busy: false,
+            busy_since_ms: None,
+            drawn_ms: 0,
             url: String::new(),
             reloaded: false,
             asked: None,
@@ -167,6 +178,13 @@ impl<'a> Walk<'a> {
             return self.fail(Failure::WrongOrigin { origin });
         }
         self.counts = sight.counts;
+        if self.busy && !sight.busy {
+            self.drawn_ms = now.run_ms + DRAWN_MS;
+        }
+        self.busy = sight.busy;
+        if self.busy {
+            self.busy_since_ms.get_or_insert(now.run_ms);
+        }
         let mut verdict = None;
         if let Some(answer) = &sight.answer {
             match self.answer(answer, now) {
@@ -236,6 +254,11 @@ impl<'a> Walk<'a> {
         // Half a login would be an attempt for nothing: with this clock no code will be made.
         if let Some(failure) = self.clock_fault() {
             return Next::Fail(failure);
+        }
+        let busy_until_ms = self.busy_since_ms.filter(|_| self.busy).map_or(0, |since| since + BUSY_MS);
+        let ready_ms = busy_until_ms.max(self.drawn_ms);
+        if now.run_ms < ready_ms {
+            return Next::Do(Action::Look { wait_ms: ready_ms - now.run_ms });
         }
         match page.and_then(|p| p.entry.as_ref()) {
             Some(entry) => self.fill(entry, None, now),

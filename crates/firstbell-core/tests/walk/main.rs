@@ -56,7 +56,7 @@ impl<'a> Stage<'a> {
     fn sight(&self, marks: &[&str], answer: Option<Answer>, rest: Rest) -> Sight {
         let counts =
             self.plan.marks.iter().map(|m| marks.iter().filter(|id| **id == m.id).count() as u32).collect();
-        Sight { origin: Some(self.plan.origin.clone()), counts, answer, date: None, rest }
+        Sight { origin: Some(self.plan.origin.clone()), counts, answer, date: None, rest, busy: false }
     }
 
     fn page(&mut self, marks: &[&str], answer: Option<Answer>, ms: u64) -> Turn {

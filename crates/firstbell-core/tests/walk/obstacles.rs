@@ -58,3 +58,22 @@ fn an_unlabelled_field_takes_a_code_only_where_the_broker_said_which() {
         assert_eq!(matches!(turn.next, Next::Do(Action::Fill(_))), typed, "{marks:?}: {turn:?}");
     }
 }
+
+#[test]
+fn a_page_that_still_asks_for_a_part_of_itself_is_waited_for_and_not_for_ever() {
+    let (plan, who) = (plan(), who());
+    let mut stage = Stage::new(&plan, &who, None);
+    let busy = |stage: &Stage<'_>, marks: &[&str], busy| {
+        Seen::Page(Sight { busy, ..stage.sight(marks, None, Rest::Loading) })
+    };
+    let seen = busy(&stage, &["user", "password"], true);
+    assert_eq!(looks(&stage.walk.seen(seen, at(100))), 3_000);
+    let seen = busy(&stage, &["user", "password"], false);
+    assert_eq!(looks(&stage.walk.seen(seen, at(500))), 150);
+    let seen = busy(&stage, &["user", "password", "captcha"], false);
+    assert_eq!(failed(&stage.walk.seen(seen, at(600))), "captcha");
+    let mut stage = Stage::new(&plan, &who, None);
+    let seen = busy(&stage, &["user", "password"], true);
+    stage.walk.seen(seen, at(100));
+    fill(stage.walk.seen(Seen::Unchanged, at(3_100)));
+}

@@ -171,7 +171,7 @@ impl<'a> HttpDriver<'a> {
 
     fn sight(&self, reply: &Received, answer: Answer, rest: Rest) -> Seen {
         let (origin, counts) = (Some(self.plan.origin.clone()), self.counts.clone());
-        Seen::Page(Sight { origin, counts, answer: Some(answer), date: reply.date, rest })
+        Seen::Page(Sight { origin, counts, answer: Some(answer), date: reply.date, rest, busy: false })
     }
 }
 

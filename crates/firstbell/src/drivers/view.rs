@@ -1,5 +1,7 @@
 //! What is known of a browser's page, whichever engine shows it, and what may pass between that page and the world.
 
+use std::collections::HashSet;
+
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::obstacle::TlsFault;
 use firstbell_core::origin::Origin;
@@ -63,6 +65,8 @@ pub(super) struct View<'a> {
     /// What the replies to the login's own requests showed of the marks that no page shows.
     wired: Vec<u32>,
     pub(super) rest: Rest,
+    /// What the page's scripts asked the broker for before anything was typed, and have not got yet.
+    asking: HashSet<String>,
     pub(super) changed: bool,
     pub(super) answer: Option<Answer>,
     pub(super) date: Option<Timestamp>,
@@ -82,6 +86,7 @@ impl<'a> View<'a> {
             counts: vec![0; plan.marks.len()],
             wired: vec![0; plan.marks.len()],
             rest: Rest::Loading,
+            asking: HashSet::new(),
             changed: false,
             answer: None,
             date: None,
@@ -118,6 +123,23 @@ impl<'a> View<'a> {
             answer: self.answer.take(),
             date: self.date.take(),
             rest: self.rest,
+            busy: !self.asking.is_empty(),
+        }
+    }
+
+    /// A script's own request was let out.
+    pub(super) fn asks(&mut self, purpose: Purpose, request: &str) {
+        if purpose == Purpose::Page {
+            self.asking.clear();
+        } else if purpose == Purpose::Active && self.submission == Submission::None {
+            self.asking.insert(request.to_owned());
+        }
+    }
+
+    /// A request is over, well or not.
+    pub(super) fn ended(&mut self, request: &str) {
+        if self.asking.remove(request) {
+            self.changed = true;
         }
     }
 

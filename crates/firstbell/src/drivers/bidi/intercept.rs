@@ -56,6 +56,7 @@ impl Page<'_> {
             };
         }
         if ruling == Ruling::Pass {
+            self.view.asks(purpose, &id);
             self.under_way.insert(id);
             return self
                 .send("network.continueRequest", json!({ "request": request["request"] }))
@@ -110,6 +111,7 @@ impl Page<'_> {
     pub(super) async fn answer_ended(&mut self, params: &Value) -> io::Result<()> {
         let request = text(&params["request"]["request"]);
         self.under_way.remove(request);
+        self.view.ended(request);
         let Some(awaited) = self.awaited.remove(request) else { return Ok(()) };
         let wanted = json!({
             "dataType": "response", "request": request, "collector": self.collector, "disown": true,
@@ -133,6 +135,7 @@ impl Page<'_> {
     pub(super) fn failed(&mut self, params: &Value) {
         let request = text(&params["request"]["request"]);
         self.under_way.remove(request);
+        self.view.ended(request);
         let awaited = self.awaited.remove(request);
         if self.stopped.remove(request) || self.view.away.is_some() {
             return;

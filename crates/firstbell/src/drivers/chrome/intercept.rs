@@ -60,7 +60,10 @@ impl Page<'_> {
             Purpose::Passive
         };
         match self.view.rule(text, method, purpose) {
-            Ruling::Pass => self.pass(params).await,
+            Ruling::Pass => {
+                self.view.asks(purpose, params["networkId"].as_str().unwrap_or_default());
+                self.pass(params).await
+            }
             Ruling::Stop => self.stop(params, "BlockedByClient").await,
             Ruling::Away => self.stop(params, "Aborted").await,
         }

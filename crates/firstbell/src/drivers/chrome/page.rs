@@ -193,7 +193,11 @@ impl<'a> Page<'a> {
                     _ => {}
                 }
             }
-            "Network.loadingFailed" => self.failed(&params),
+            "Network.loadingFinished" => self.view.ended(params["requestId"].as_str().unwrap_or_default()),
+            "Network.loadingFailed" => {
+                self.view.ended(params["requestId"].as_str().unwrap_or_default());
+                self.failed(&params);
+            }
             "Page.javascriptDialogOpening" => {
                 self.send("Page.handleJavaScriptDialog", json!({ "accept": false })).await?;
             }
