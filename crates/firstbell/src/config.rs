@@ -310,7 +310,7 @@ api = "https://api.example"
             "c.toml:5: account.Main.api_key must be",
             "c.toml:6: account.Main.redirect_url is not an address",
             "c.toml:7: [account.Main.password]: needs exactly one",
-            "c.toml:8: account.Main.totp is not known",
+            "c.toml:8: account.Main.totp must be a table",
             "c.toml:9: [account.Main.sink]: path must be absolute",
             "c.toml:10: account.Main.sink.kind is not known",
             "c.toml:12: account.Main.sink.format is not known",

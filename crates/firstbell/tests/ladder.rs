@@ -222,7 +222,8 @@ impl Stranger {
                 "-days",
                 "2",
             ])
-            .args(["-subj", "/CN=stranger", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
+            .args(["-subj", "/CN=stranger", "-addext", "subjectAltName=IP:127.0.0.1"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
             .arg(&key)
             .arg("-out")
             .arg(&certificate)
