@@ -9,7 +9,7 @@ use firstbell_core::plan::Plan;
 use firstbell_core::sight::{Action, Seen};
 
 use super::arguments;
-use super::bidi::Session;
+use super::bidi::{Engine, Session};
 use super::cage::{Cage, CageConfig, Order, Places};
 use super::sandbox;
 use crate::ports::{Driver, Soon};
@@ -130,15 +130,16 @@ impl<'a> FirefoxDriver<'a> {
         let opened = async {
             let link = Box::new(cage.connect(cage.port).await?);
             let url = format!("ws://127.0.0.1:{}/session", cage.port);
-            Session::open(plan, &url, link, true).await
+            Session::open(plan, &url, link, Engine::BareFirefox).await
         };
         match opened.await {
             Ok(session) => Ok(FirefoxDriver { session, cage, proven: false }),
             Err(e) => {
+                let why = format!("this Firefox cannot be driven: {}", cage.why(&e.to_string()));
                 cage.end().await?;
                 Err(Failure::Broken {
                     part: Part::Browser,
-                    why: format!("this Firefox cannot be driven: {e}"),
+                    why,
                     cure: "Firefox 143 or newer is needed (Debian's firefox-esr is); or use another engine: --driver chrome."
                         .into(),
                 })

@@ -21,21 +21,32 @@ use super::{observer, typing as hands};
 /// Typing into a page is over within this; a page that hangs is given up.
 const TYPE: Duration = Duration::from_secs(20);
 
+/// What stands at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Engine {
+    /// Firefox itself: the session is still to be begun.
+    BareFirefox,
+    /// Firefox behind a server that has begun a session.
+    Firefox,
+    /// Chromium behind one.
+    Chromium,
+}
+
 /// One session of one engine, with one page.
 pub(super) struct Session<'a> {
     page: Page<'a>,
 }
 
 impl<'a> Session<'a> {
-    /// Takes over the engine at a WebSocket address. `begin` where no session exists yet.
+    /// Takes over the engine at a WebSocket address.
     pub(super) async fn open(
         plan: &'a Plan,
         url: &str,
         link: Box<dyn Link>,
-        begin: bool,
+        engine: Engine,
     ) -> io::Result<Session<'a>> {
         let socket = Socket::open(url, link).await?;
-        Ok(Session { page: Page::open(plan, socket, begin).await? })
+        Ok(Session { page: Page::open(plan, socket, engine).await? })
     }
 
     pub(super) async fn step(&mut self, action: Action) -> Result<Seen, Failure> {

@@ -119,6 +119,10 @@ impl Cage {
             Err(_) => Report::Ended(format!("it was not ready within {} s", START.as_secs())),
         };
         forwarder.abort();
+        let said = match group.why("") {
+            "" => said,
+            why => Report::Ended(why.to_owned()),
+        };
         group.end().await?;
         Ok(Err(said))
     }

@@ -51,11 +51,9 @@ impl<'a> ChromeDriver<'a> {
                 Ok(ChromeDriver { page, process, proven: false })
             }
             Ok(Err(_)) => {
-                let failure = {
-                    process.end().await?;
-                    process::died(ends.errors)
-                };
-                Err(failure)
+                let watchdog = process.why("").to_owned();
+                process.end().await?;
+                Err(if watchdog.is_empty() { process::died(ends.errors) } else { broken(watchdog) })
             }
             Err(_) => {
                 process.end().await?;

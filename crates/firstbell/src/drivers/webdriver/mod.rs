@@ -14,7 +14,7 @@ use firstbell_core::plan::Plan;
 use firstbell_core::sight::{Action, Seen};
 
 pub use self::config::{Browser, WebDriverConfig};
-use super::bidi::Session;
+use super::bidi::{Engine, Session};
 use super::cage::{Cage, CageConfig, Order};
 use super::switches::{SWITCHES, resolver_rules};
 use super::{chrome, firefox, sandbox};
@@ -93,12 +93,13 @@ impl<'a> WebDriver<'a> {
             let begun = begun.map_err(|_| "it did not start its browser in time".to_owned())??;
             let port = begun.socket.port().ok_or("its BiDi address has no port")?;
             let link = cage.connect(port).await.map_err(|e| e.to_string())?;
-            let session = Session::open(plan, begun.socket.as_str(), Box::new(link), false).await;
+            let session = Session::open(plan, begun.socket.as_str(), Box::new(link), engine(config)).await;
             session.map_err(|e| e.to_string())
         };
         match opened.await {
             Ok(session) => Ok(WebDriver { session, server: Server::Ours(cage), proven: false }),
             Err(why) => {
+                let why = cage.why(&why).to_owned();
                 cage.end().await?;
                 Err(broken(&program.display().to_string(), &why))
             }
@@ -124,7 +125,7 @@ impl<'a> WebDriver<'a> {
             // Whatever host it names: the way to it is the one that the owner gave.
             let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
             let socket = format!("{scheme}://{server}{}", begun.socket.path());
-            let session = Session::open(plan, &socket, wire::reach(url).await?, false).await;
+            let session = Session::open(plan, &socket, wire::reach(url).await?, engine(config)).await;
             Ok::<_, String>((session.map_err(|e| e.to_string())?, begun.id))
         };
         match opened.await {
@@ -173,6 +174,13 @@ impl Driver for WebDriver<'_> {
                 }
             }
         })
+    }
+}
+
+fn engine(config: &WebDriverConfig) -> Engine {
+    match config.browser {
+        Browser::Chrome => Engine::Chromium,
+        Browser::Firefox => Engine::Firefox,
     }
 }
 
