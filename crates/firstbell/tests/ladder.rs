@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use firstbell_core::secret::Secret;
 use firstbell_core::totp::Seed;
 use serde_json::json;
-use support::{Ended, Home, Sim};
+use support::{Ended, Home, Sim, engines};
 
 /// Puts lines before the configuration's own.
 fn before(home: &Home, lines: &str) {
@@ -259,13 +259,13 @@ fn a_certificate_that_nobody_vouches_for_is_named_and_nothing_is_sent() {
     let folder = tempfile::tempdir().unwrap();
     let stranger = Stranger::start(folder.path());
     let sim = Sim::start();
-    for driver in ["chrome", "http"] {
+    for engine in engines::BROWSERS.into_iter().chain([engines::HTTP]) {
         let home = Home::new(&sim);
-        let text = std::fs::read_to_string(home.config()).unwrap();
+        let text = engines::lines(engine) + &std::fs::read_to_string(home.config()).unwrap();
         let site = format!("site = \"https://127.0.0.1:{}\"", stranger.1);
         std::fs::write(home.config(), text.replace(&format!("site = \"{}\"", sim.site), &site)).unwrap();
-        let ended = home.login(driver);
-        assert_eq!((ended.code, &ended.json()["failure"]), (5, &json!("insecure")), "{ended:?}");
+        let ended = home.run(&["login", "--json"]);
+        assert_eq!((ended.code, &ended.json()["failure"]), (5, &json!("insecure")), "{engine:?}: {ended:?}");
         assert!(ended.stderr.contains("nobody who is trusted vouches for it"), "{ended:?}");
         assert_eq!(sim.passwords(), 0);
     }

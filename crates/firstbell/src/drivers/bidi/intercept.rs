@@ -78,13 +78,15 @@ impl Page<'_> {
 
     fn read_head(&mut self, params: &Value) {
         let (document, step) = (self.is_page(params), self.step_of(params));
+        let response = &params["response"];
         if !document && step.is_none() {
             return;
         }
-        let response = &params["response"];
+        let status = response["status"].as_u64().and_then(|s| u16::try_from(s).ok()).filter(|s| *s > 0);
+        // Chromium tells of a connection that failed as of an answer without a status; how it failed comes after.
+        let Some(status) = status else { return };
         let headers = Headers(response);
         self.view.date = headers.find("date").and_then(read_date).or(self.view.date);
-        let status = response["status"].as_u64().and_then(|s| u16::try_from(s).ok()).unwrap_or(0);
         let media =
             headers.find("content-type").unwrap_or("").split(';').next().unwrap_or("").trim().to_lowercase();
         if document {
