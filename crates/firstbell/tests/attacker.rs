@@ -283,7 +283,7 @@ fn gets_nothing(number: usize) {
     assert!(finds.is_empty(), "{name}: {finds:#?}");
     // firstbell itself is brought down as hard as a fault in it would.
     let places = where_they_stand(&held);
-    held.itself().signal(Signal::SEGV);
+    held.itself().signal(Signal::ABORT);
     held.firstbell.wait().unwrap();
     held.leaves_nothing(name, &places);
     let shown = held.shown.join().unwrap();
