@@ -4,6 +4,8 @@
 
 #[path = "support/family.rs"]
 mod family;
+#[path = "support/held.rs"]
+mod held;
 #[path = "support/scanner.rs"]
 mod scanner;
 mod support;
@@ -15,90 +17,34 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use family::Kin;
+use held::Held;
 use rustix::process::{Gid, Pid, Signal, Uid, geteuid, test_kill_process};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use scanner::Scanner;
-use serde_json::json;
-use support::{Home, Sim, engines};
+use support::engines;
 
 /// The user `daemon` of every Unix: neither root nor the user that a browser runs as.
 const STRANGER: u32 = 1;
 
-/// A login that stands still while its code is on the way: the password was typed, and every process lives.
-struct Held {
-    sim: Sim,
-    home: Home,
-    firstbell: Child,
-    family: Vec<Kin>,
-    folder: PathBuf,
-    /// All arguments and environments that were seen while it lived.
-    shown: JoinHandle<BTreeSet<String>>,
+fn scanner(held: &Held) -> Scanner {
+    let mut scanner = Scanner::default();
+    scanner.add("password", &held.sim.account.password);
+    scanner.add("api secret", &held.sim.account.api_secret);
+    scanner.add_seed("seed", &held.sim.account.totp_seed);
+    scanner
 }
 
-impl Held {
-    fn begin(lines: &str) -> Held {
-        let sim = Sim::start();
-        let home = Home::new(&sim);
-        let config = fs::read_to_string(home.config()).unwrap();
-        fs::write(home.config(), format!("{lines}{config}")).unwrap();
-        sim.fault(&json!({ "at": "twofa", "do": "hold" }));
-        // Whoever starts firstbell may allow cores of any size.
-        let unlimited = "ulimit -c unlimited 2>/dev/null || ulimit -c \"$(ulimit -H -c)\"; exec \"$@\"";
-        let inner = home.command(&["login"]);
-        let mut command = Command::new("sh");
-        command.args(["-c", unlimited, "sh"]).arg(inner.get_program()).args(inner.get_args()).env_clear();
-        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.current_dir(home.dir.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let firstbell = command.spawn().unwrap();
-        let shown = watch(firstbell.id());
-        sim.wait_held("twofa");
-        let family = family::of(firstbell.id());
-        let folder = family::folder(&family);
-        Held { sim, home, firstbell, family, folder, shown }
-    }
-
-    fn scanner(&self) -> Scanner {
-        let mut scanner = Scanner::default();
-        scanner.add("password", &self.sim.account.password);
-        scanner.add("api secret", &self.sim.account.api_secret);
-        scanner.add_seed("seed", &self.sim.account.totp_seed);
-        scanner
-    }
-
-    fn itself(&self) -> Kin {
-        Kin::read(self.firstbell.id()).unwrap()
-    }
-
-    /// Nothing of it is left, and no core anywhere that one of it stood.
-    fn leaves_nothing(&self, name: &str, places: &BTreeSet<PathBuf>) {
-        family::gone(name, &self.family, &self.folder);
-        for place in places.iter().filter(|place| place.is_dir() && place.as_path() != Path::new("/proc")) {
-            for file in fs::read_dir(place).unwrap().flatten() {
-                let file = file.file_name().to_string_lossy().into_owned();
-                assert!(!file.starts_with("core"), "{name}: {file} in {}", place.display());
-            }
+/// Nothing of it is left, and no core anywhere that one of it stood.
+fn leaves_nothing(held: &Held, name: &str, places: &BTreeSet<PathBuf>) {
+    family::gone(name, &held.family, &held.folder);
+    for place in places.iter().filter(|place| place.is_dir() && place.as_path() != Path::new("/proc")) {
+        for file in fs::read_dir(place).unwrap().flatten() {
+            let file = file.file_name().to_string_lossy().into_owned();
+            assert!(!file.starts_with("core"), "{name}: {file} in {}", place.display());
         }
     }
-}
-
-/// Looks at a firstbell and all that descends from it, over and over until it ends.
-fn watch(root: u32) -> JoinHandle<BTreeSet<String>> {
-    std::thread::spawn(move || {
-        let mut shown = BTreeSet::new();
-        while let Some(itself) = Kin::read(root) {
-            for kin in family::of(root).into_iter().chain([itself]) {
-                shown.insert(kin.proc("environ"));
-                shown.insert(kin.arguments);
-            }
-            std::thread::park_timeout(Duration::from_millis(50));
-        }
-        shown
-    })
 }
 
 /// What another user of this machine sees. Only root can take his seat: an ordinary user's tests look at the rest.
@@ -278,14 +224,14 @@ fn gets_nothing(number: usize) {
     has_no_door(name, &all);
     a_stranger_is_kept_out(name, &held);
     may_leave_no_core(name, &held);
-    let scanner = held.scanner();
+    let scanner = scanner(&held);
     let finds = scanner.search_tree(&held.folder);
     assert!(finds.is_empty(), "{name}: {finds:#?}");
     // firstbell itself is brought down as hard as a fault in it would.
     let places = where_they_stand(&held);
     held.itself().signal(Signal::ABORT);
     held.firstbell.wait().unwrap();
-    held.leaves_nothing(name, &places);
+    leaves_nothing(&held, name, &places);
     let shown = held.shown.join().unwrap();
     assert!(shown.iter().any(|text| text.contains("firstbell-browser-")), "{name}: the watch saw nothing");
     for text in shown {
@@ -303,6 +249,6 @@ fn aborted(number: usize) {
         kin.signal(Signal::ABORT);
     }
     assert!(!held.firstbell.wait().unwrap().success(), "{name}");
-    held.leaves_nothing(name, &places);
+    leaves_nothing(&held, name, &places);
     assert!(!held.folder.exists(), "{name}: {} is left", held.folder.display());
 }
