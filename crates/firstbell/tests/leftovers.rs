@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::sync::Mutex;
 
 use family::Kin;
 use held::Held;
@@ -60,18 +61,13 @@ fn program(kin: &Kin) -> &str {
     kin.arguments.split(' ').next().unwrap_or_default()
 }
 
-/// One test for each browser engine.
+/// One test for each browser engine. Several ends at a time: most of a login is waiting.
 macro_rules! endings {
     ($($name:ident: $number:expr, [$($end:ident),*]);* $(;)?) => {$(
         mod $name {
             #[test]
             fn nothing_is_left_however_it_ends() {
-                let ends = [$(super::End::$end),*];
-                std::thread::scope(|scope| {
-                    for end in ends {
-                        scope.spawn(move || super::ends($number, end));
-                    }
-                });
+                super::all_end($number, vec![$(super::End::$end),*]);
             }
         }
     )*};
@@ -85,7 +81,20 @@ endings!(
     geckodriver: 4, [Well, Badly, Interrupt, KillFirstbell, KillBrowser, KillWarden, KillDoor, KillServer];
 );
 
-fn ends(number: usize, end: End) {
+fn all_end(number: usize, ends: Vec<End>) {
+    let ends = Mutex::new(ends);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(end) = { ends.lock().unwrap().pop() } {
+                    one_ends(number, end);
+                }
+            });
+        }
+    });
+}
+
+fn one_ends(number: usize, end: End) {
     let (name, lines) = engines::every_browser().swap_remove(number);
     let what = format!("{name}, {end:?}");
     let mut held = Held::begin(&lines);

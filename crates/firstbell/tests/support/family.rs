@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// For what must happen soon: long enough for a machine that does much else.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(90);
 
 /// One process. Its number may be given to another; its number and its birth together may not.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::family::{self, Kin};
-use crate::support::{Home, Sim};
+use crate::support::{Home, Sim, request};
 
 /// A login that stands still while its code is on the way: the password was typed, and every process lives.
 pub struct Held {
@@ -47,7 +47,12 @@ impl Held {
             .stderr(Stdio::null());
         let firstbell = command.spawn().unwrap();
         let shown = watch(firstbell.id());
-        sim.wait_held("twofa");
+        family::until(lines, || {
+            assert!(Kin::read(firstbell.id()).is_some(), "ended before its code was on the way: {lines}");
+            let (_, reply) = request("GET", &sim.inspect, "/held?wait=twofa&timeout_ms=5000", None);
+            let held = reply["held"].as_array().is_some_and(|held| !held.is_empty());
+            if held { Ok(()) } else { Err("its code is not on the way".into()) }
+        });
         let family = family::of(firstbell.id());
         let folder = family::folder(&family);
         Held { sim, home, firstbell, family, folder, shown }
