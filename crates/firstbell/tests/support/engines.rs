@@ -43,3 +43,16 @@ pub fn lines((name, browser): Engine) -> String {
     }
     lines
 }
+
+/// A name for people, and the lines of a configuration, for every browser engine: the full browser too, which a machine may
+/// have beside the headless shell.
+pub fn every_browser() -> Vec<(&'static str, String)> {
+    let full = "driver = \"chrome\"\n[browser]\nbinary = \"/usr/lib/chromium/chromium\"\n";
+    vec![
+        ("chrome (headless shell)", lines(CHROME)),
+        ("chrome (full)", full.into()),
+        ("firefox", lines(FIREFOX)),
+        ("chromedriver", lines(CHROMEDRIVER)),
+        ("geckodriver", lines(GECKODRIVER)),
+    ]
+}

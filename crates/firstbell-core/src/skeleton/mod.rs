@@ -1,35 +1,14 @@
 //! What a page that ended a login looked like, with nothing in it that could be secret: its bones, and a drawing of them.
 
+mod masks;
+
 use std::fmt::Write as _;
 
 use serde::Deserialize;
 
+use self::masks::{MASK, Masks};
 use crate::secret::Secret;
 
-/// What stands in the place of a word that is not shown. Its length says nothing.
-const MASK: &str = "▒▒▒▒▒";
-/// A word longer than this may be a key; no word of a login page is.
-const WORD_MAX: usize = 20;
-/// So many digits in a word may be a code, a number of a person, or a part of either.
-const DIGITS_MAX: usize = 2;
-/// Part of a live secret of this length gives away too much of it.
-const WINDOW: usize = 8;
-/// Words that stand on every login page. They are shown whatever the secrets are: a mask in their place would say that a
-/// secret has them in it.
-const OPEN: [&str; 12] = [
-    "account",
-    "authorise",
-    "continue",
-    "external",
-    "forgot",
-    "invalid",
-    "kite",
-    "login",
-    "password",
-    "submit",
-    "userid",
-    "zerodha",
-];
 /// A page has far fewer elements; the rest is not kept.
 const NODES_MAX: usize = 1_500;
 /// Attributes that say what an element is. Values that a person typed are never among them.
@@ -54,9 +33,11 @@ pub struct Skeleton {
     width: u32,
     height: u32,
     nodes: Vec<Node>,
+    /// Whether the page shows a secret of this login, or a code: then where things stand tells how long it is.
+    echoes: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Node {
     depth: usize,
     tag: String,
@@ -94,9 +75,28 @@ impl Skeleton {
     /// login. None where it cannot be read.
     pub fn read(told: &Secret, secrets: &[&Secret]) -> Option<Skeleton> {
         let raw: RawPage = serde_json::from_str(told.expose()).ok()?;
-        let mask = Masks { secrets: secrets.iter().map(|s| s.expose().to_lowercase()).collect() };
-        let nodes = raw.nodes.into_iter().take(NODES_MAX).map(|node| node.masked(&mask)).collect();
-        Some(Skeleton { width: whole(raw.width, 3_000), height: whole(raw.height, 3_000), nodes })
+        let mask = Masks::of(secrets);
+        let raw_nodes: Vec<RawNode> = raw.nodes.into_iter().take(NODES_MAX).collect();
+        let texts: Vec<&str> = raw_nodes.iter().map(|node| node.text.as_str()).collect();
+        let spread = mask.spread_over(&texts);
+        let live = |node: &RawNode| {
+            let values = node.attributes.iter().map(|(_, value)| value);
+            values.chain([&node.text, &node.tag]).any(|text| mask.is_live(text))
+        };
+        let echoes = spread.contains(&true) || raw_nodes.iter().any(live);
+        let mut nodes: Vec<Node> = Vec::new();
+        for (raw, spread) in raw_nodes.into_iter().zip(spread) {
+            let mut node = raw.masked(&mask);
+            if spread {
+                node.text = MASK.into();
+                node.place = [0; 4];
+            }
+            // However many elements a secret was spread over: one stands for all.
+            if !(spread && nodes.last() == Some(&node)) {
+                nodes.push(node);
+            }
+        }
+        Some(Skeleton { width: whole(raw.width, 3_000), height: whole(raw.height, 3_000), nodes, echoes })
     }
 
     /// The bones, an element a line.
@@ -129,8 +129,6 @@ impl Skeleton {
              font-family:sans-serif;line-height:1.2}}</style><div style=\"width:{width}px;height:{height}px\">"
         );
         for node in self.nodes.iter().filter(|node| node.shown) {
-            // Rounded down, and a text that just fitted needs all of it.
-            let [x, y, w, h] = [node.place[0], node.place[1], node.place[2] + 2, node.place[3]];
             let field = matches!(node.tag.as_str(), "input" | "textarea" | "select");
             let picture = matches!(
                 node.tag.as_str(),
@@ -144,10 +142,11 @@ impl Skeleton {
             if ground.is_none() && node.text.is_empty() && border.is_empty() {
                 continue;
             }
+            let place = self.place(node, field, picture);
             let color = |ink: [u8; 3]| format!("#{:02x}{:02x}{:02x}", ink[0], ink[1], ink[2]);
             let _ = write!(
                 html,
-                "<div style=\"left:{x}px;top:{y}px;width:{w}px;height:{h}px;font-size:{}px;color:{};background:{}{border}\">{}</div>",
+                "<div style=\"{place};font-size:{}px;color:{};background:{}{border}\">{}</div>",
                 node.size,
                 color(node.ink.unwrap_or_default()),
                 ground.map_or("transparent".into(), color),
@@ -155,6 +154,18 @@ impl Skeleton {
             );
         }
         html + "</div>"
+    }
+
+    /// Where an element is drawn: where it stood, or below the one before it, in a place that no secret has moved.
+    fn place(&self, node: &Node, field: bool, picture: bool) -> String {
+        if self.echoes {
+            let indent = 8 * node.depth.min(30);
+            let height = if field || picture { ";width:240px;height:32px" } else { "" };
+            return format!("position:static;margin:2px 0 2px {indent}px{height}");
+        }
+        // Rounded down, and a text that just fitted needs all of it.
+        let [x, y, w, h] = [node.place[0], node.place[1], node.place[2] + 2, node.place[3]];
+        format!("left:{x}px;top:{y}px;width:{w}px;height:{h}px")
     }
 }
 
@@ -174,58 +185,6 @@ impl RawNode {
             shown: self.shown,
         }
     }
-}
-
-struct Masks {
-    secrets: Vec<String>,
-}
-
-impl Masks {
-    /// The text with every word masked that may be secret, or the whole of it where a secret is spread over its words.
-    fn text(&self, text: &str) -> String {
-        let joined: String =
-            text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-        let spread = |secret: &String| {
-            let bare: String = secret.chars().filter(|c| c.is_alphanumeric()).collect();
-            let backward: String = bare.chars().rev().collect();
-            bare.len() >= 4
-                && !OPEN.contains(&bare.as_str())
-                && (joined.contains(&bare) || joined.contains(&backward))
-        };
-        if self.secrets.iter().any(spread) {
-            return MASK.into();
-        }
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let shown: Vec<&str> =
-            words.iter().map(|word| if self.is_secret(word) { MASK } else { word }).collect();
-        shown.join(" ")
-    }
-
-    fn is_secret(&self, word: &str) -> bool {
-        let digits = word.chars().filter(char::is_ascii_digit).count();
-        if digits > DIGITS_MAX || word.chars().count() > WORD_MAX || is_mixed(word) {
-            return true;
-        }
-        let word: Vec<char> = word.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
-        if OPEN.contains(&word.iter().collect::<String>().as_str()) {
-            return false;
-        }
-        word.windows(WINDOW).any(|window| {
-            let (forward, backward): (String, String) =
-                (window.iter().collect(), window.iter().rev().collect());
-            self.secrets.iter().any(|secret| {
-                let bare: String = secret.chars().filter(|c| c.is_alphanumeric()).collect();
-                bare.contains(&forward) || bare.contains(&backward)
-            })
-        })
-    }
-}
-
-/// Capitals amid small letters, as keys have and words have not.
-fn is_mixed(word: &str) -> bool {
-    let letters: Vec<char> = word.chars().filter(|c| c.is_alphabetic()).collect();
-    let capitals = letters.iter().skip(1).filter(|c| c.is_uppercase()).count();
-    letters.len() > 5 && capitals > 1 && letters.iter().any(|c| c.is_lowercase())
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
@@ -249,39 +208,35 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn mask(text: &str) -> String {
-        Masks { secrets: vec!["tr0ub4dor-horse".into(), "jbswy3dpehpk3pxp".into()] }.text(text)
+    /// A page whose elements say these texts, the first twenty of its places taken by them.
+    fn page(texts: &[&str]) -> Skeleton {
+        let nodes = texts.iter().enumerate().map(|(i, text)| {
+            serde_json::json!({ "depth": 1, "tag": "b", "attributes": [["alt", text]], "text": text, "size": 16.0,
+                "place": [i, 0, text.len(), 9], "ink": "", "ground": "", "shown": true })
+        });
+        let told = serde_json::json!({ "width": 800, "height": 600, "nodes": nodes.collect::<Vec<_>>() });
+        let secret = Secret::new("tr0ub4dor-horse".into());
+        Skeleton::read(&Secret::new(told.to_string()), &[&secret]).unwrap()
     }
 
     #[test]
-    fn a_person_can_read_what_the_page_says_and_no_secret_is_in_it() {
-        for open in [
-            "Login to Kite",
-            "Invalid account credentials. 4 attempts remain",
-            "Forgot user ID or password?",
-            "External TOTP",
-            "Set a new password: 8 to 12 characters.",
+    fn a_secret_that_is_spread_over_elements_shows_neither_itself_nor_its_length() {
+        for parts in [
+            &["tr0ub4", "dor-", "horse"][..],
+            &["esroh", "-rod4bu0rt"],
+            &["t", "r", "0", "u", "b", "4", "d", "o", "r"],
+            &["12", "34", "56"],
+            &["1", "", "2", "3", "4", "5", "6"],
         ] {
-            assert_eq!(mask(open), open);
+            let drawn = page(parts).drawing();
+            for part in parts.iter().filter(|part| !part.is_empty()) {
+                assert!(!drawn.contains(&format!(">{part}<")), "{part} of {parts:?} in {drawn}");
+            }
         }
-        for secret in [
-            "123456",
-            "tr0ub4dor-horse",
-            "Tr0uB4dor-HORSE",
-            "esroh-rod4bu0rt",
-            "JBSWY3DPEHPK3PXP",
-            "aGVsbG8gd29ybGQ",
-            "0123456789abcdef0123456789abcdef",
-            "r0ub4dorh",
-            "tr0ub4dor",
-        ] {
-            let shown = mask(&format!("your secret is {secret} indeed"));
-            assert!(!shown.contains(secret) && shown.contains(MASK), "{shown}");
-        }
-        // A mask would say that the secret has this word in it.
-        assert_eq!(mask("Password"), "Password");
-        // Written with spaces between.
-        assert_eq!(mask("t r 0 u b 4 d o r - h o r s e"), MASK);
+        let (short, long) = (page(&["Your", "tr0ub4dor-horse"]), page(&["Your", "tr0ub4dor", "-", "horse"]));
+        assert_eq!(page(&["Your", "123456"]).drawing(), short.drawing());
+        assert!(!long.drawing().contains("horse"));
+        assert_ne!(page(&["Your", "word"]).drawing(), page(&["Your", "words"]).drawing(), "places are kept");
     }
 
     #[test]
