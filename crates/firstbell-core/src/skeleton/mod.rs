@@ -89,7 +89,8 @@ impl Skeleton {
             let mut node = raw.masked(&mask);
             if spread {
                 node.text = MASK.into();
-                node.place = [0; 4];
+                // Whether one letter is wide enough to be seen depends on which it is.
+                (node.place, node.shown) = ([0; 4], true);
             }
             // However many elements a secret was spread over: one stands for all.
             if !(spread && nodes.last() == Some(&node)) {

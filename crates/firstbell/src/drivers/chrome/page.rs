@@ -75,6 +75,10 @@ impl<'a> Page<'a> {
             ("Network.setBypassServiceWorker", json!({ "bypass": true })),
             ("Runtime.addBinding", json!({ "name": BINDING, "executionContextName": WORLD })),
             ("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script, "worldName": WORLD })),
+            (
+                "Page.addScriptToEvaluateOnNewDocument",
+                json!({ "source": format!("({})()", observer::NO_WORKERS) }),
+            ),
             ("Page.setLifecycleEventsEnabled", json!({ "enabled": true })),
             ("Target.setAutoAttach", attach),
             ("Fetch.enable", json!({ "patterns": self.patterns() })),
