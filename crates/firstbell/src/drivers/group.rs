@@ -1,6 +1,8 @@
 //! A browser as a group of processes in a private folder: killed whole, awaited to the last, and only then wiped.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitOptions};
@@ -65,10 +67,10 @@ impl Group {
         }
         self.kill();
         let _ = self.child.wait().await;
-        let group = self.group;
+        let (group, folder) = (self.group, self.folder.path().to_owned());
         // Orphans of the group come to us, because we are the subreaper; no child of the group left means that no
         // process of it is left, and only then does the wiped folder stay empty.
-        let _ = tokio::task::spawn_blocking(move || reap(group)).await;
+        let _ = tokio::task::spawn_blocking(move || reap(group, &folder)).await;
         self.ended = true;
         self.folder.wipe().map_err(|e| Failure::Broken {
             part: Part::Browser,
@@ -93,7 +95,7 @@ impl Drop for Group {
             if !self.let_go() {
                 self.kill();
             }
-            reap(self.group);
+            reap(self.group, self.folder.path());
         }
     }
 }
@@ -109,6 +111,28 @@ pub(super) fn prepare() -> std::io::Result<()> {
     Ok(())
 }
 
-fn reap(group: Pid) {
+/// Waits for the last of a group. A crash handler leaves the group for a session of its own, and a process that it holds on
+/// to would never be over: what names the private folder among its arguments ends too.
+fn reap(group: Pid, folder: &Path) {
+    let strays = naming(folder);
+    for stray in &strays {
+        let _ = rustix::process::kill_process(*stray, Signal::KILL);
+    }
     while rustix::process::waitpgid(group, WaitOptions::empty()).is_ok() {}
+    for stray in strays {
+        let _ = rustix::process::waitpid(Some(stray), WaitOptions::empty());
+    }
+}
+
+/// Processes with this folder among their arguments. Its name is chance's, so that nobody else's has it.
+fn naming(folder: &Path) -> Vec<Pid> {
+    let name = folder.file_name().unwrap_or_default().as_bytes();
+    let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    numbers
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))
+        .filter(|pid| {
+            let line = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+            line.windows(name.len().max(1)).any(|part| part == name)
+        })
+        .collect()
 }

@@ -63,6 +63,10 @@ impl PrivateFolder {
         Ok(folder)
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn part(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
