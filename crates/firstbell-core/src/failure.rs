@@ -227,8 +227,9 @@ impl Failure {
             ConsentWanted => "Open the app's login link once in your own browser and authorise it there.".into(),
             NotEnabled => "On the Kite developer console, link this client id to the app.".into(),
             UnknownKey => "Compare api_key in the configuration with the Kite developer console.".into(),
-            UnknownPage { .. } => "Log in once at kite.zerodha.com by hand, and look for a new version of firstbell: \
-                                   its plan does not know this page."
+            UnknownPage { .. } => "Log in once at kite.zerodha.com by hand. firstbell history --last shows what this page \
+                                   looked like; a new version of firstbell, or a plan of your own (firstbell plan), \
+                                   teaches it."
                 .into(),
             WrongOrigin { .. } => "Nothing was typed there. Check the network for a sign-in page or a filter, and \
                                    this computer's name servers."

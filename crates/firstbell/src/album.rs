@@ -36,9 +36,11 @@ pub struct Entry {
 }
 
 impl FolderAlbum {
-    /// The evidence of an account in a state folder.
+    /// The evidence of an account in a state folder. What is too old goes.
     pub fn of(state: &Path, account: &str, now: Timestamp) -> FolderAlbum {
-        FolderAlbum { folder: state.join("evidence"), account: account.to_owned(), now }
+        let album = FolderAlbum { folder: state.join("evidence"), account: account.to_owned(), now };
+        album.sweep();
+        album
     }
 
     /// What is kept, the newest last.
@@ -75,7 +77,11 @@ impl FolderAlbum {
 
     fn write(&self, exposure: &Exposure) -> io::Result<()> {
         DirBuilder::new().mode(0o700).recursive(true).create(&self.folder)?;
-        let stem = self.folder.join(format!("{}-{}", self.account, self.now.as_millisecond()));
+        // Several engines of one login leave one each; a millisecond more keeps them in their order.
+        let stems = (0..10).map(|n| format!("{}-{}", self.account, self.now.as_millisecond() + n));
+        let mut free =
+            stems.map(|stem| self.folder.join(stem)).filter(|stem| !stem.with_extension("txt").exists());
+        let stem = free.next().ok_or(io::ErrorKind::AlreadyExists)?;
         let text = format!(
             "{}\n{} ({})\nThe page, without anything that was typed; words that could be secret are masked:\n\n{}",
             india(self.now),

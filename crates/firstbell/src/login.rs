@@ -149,7 +149,7 @@ impl<'a> Login<'a> {
                     let secrets = [&keys.credentials.password, &keys.api_secret, &keys.credentials.user_id];
                     witness::take(driver.as_mut(), album, &failure, &secrets).await;
                 }
-                driver.close().await.map_err(|failure| Stuck { failure, clean: false })?;
+                ended(driver.close().await);
                 Err(Stuck { failure, clean: spent == Spent::default() })
             }
         }
@@ -174,9 +174,8 @@ impl<'a> Login<'a> {
             self.prove(ledger, token).await
         };
         let (closed, token) = tokio::join!(departed.driver.close(), rest);
-        let token = token?;
-        closed?;
-        Ok(token)
+        ended(closed);
+        token
     }
 
     /// Walks until the page leaves for the redirect address.
@@ -347,8 +346,15 @@ fn is_passing(failure: &Failure) -> bool {
     )
 }
 
+/// What became of the login outranks what became of its engine, whose folder is swept at the next start.
+fn ended(outcome: Result<(), Failure>) {
+    if let Err(failure) = outcome {
+        tracing::warn!(%failure, "the login engine did not end well");
+    }
+}
+
 fn lost(stage: Stage, fault: WireFault) -> Failure {
-    if let Some(fault) = fault.tls {
+    if let (Some(fault), false) = (fault.tls, fault.left) {
         return Failure::Insecure { stage, fault };
     }
     let why = fault.why;

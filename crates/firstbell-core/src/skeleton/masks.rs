@@ -37,11 +37,12 @@ const OPEN: [&str; 12] = [
 /// Secrets in every form in which a page may repeat them: their letters and digits alone, small, forward and backward.
 pub(super) struct Masks {
     forms: Vec<String>,
+    raw: Vec<String>,
 }
 
 impl Masks {
     pub(super) fn of(secrets: &[&Secret]) -> Masks {
-        let mut forms = Vec::new();
+        let (mut forms, mut raw) = (Vec::new(), Vec::new());
         for secret in secrets {
             let text = secret.expose();
             let mut written = vec![text.to_owned(), HEXLOWER.encode(text.as_bytes())];
@@ -51,13 +52,15 @@ impl Masks {
                 let inside = (before * 8).div_ceil(6)..(bytes.len() * 8) / 6;
                 written.push(BASE64.encode(&bytes)[inside].to_owned());
             }
+            raw.push(text.split_whitespace().collect::<String>().to_lowercase());
             for form in written.iter().map(|form| bare(form)) {
                 forms.push(form.chars().rev().collect());
                 forms.push(form);
             }
         }
         forms.retain(|form: &String| form.chars().count() >= SHORTEST);
-        Masks { forms }
+        raw.retain(|text: &String| text.chars().count() >= SHORTEST);
+        Masks { forms, raw }
     }
 
     /// The text with every word masked that may be secret, or the whole of it where a secret is spread over its words.
@@ -76,6 +79,11 @@ impl Masks {
     }
 
     fn is_spread(&self, text: &str) -> bool {
+        let whole: String = text.split_whitespace().collect::<String>().to_lowercase();
+        // With its signs, too: a password of signs alone has no letters by which to know it.
+        if self.raw.iter().any(|raw| !OPEN.contains(&raw.as_str()) && whole.contains(raw)) {
+            return true;
+        }
         let joined = bare(text);
         self.forms.iter().any(|form| !OPEN.contains(&form.as_str()) && joined.contains(form))
     }

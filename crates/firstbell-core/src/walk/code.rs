@@ -17,6 +17,9 @@ const ASKS_MAX: u8 = 3;
 /// The time step of codes that somebody else makes: what Kite's external TOTP has.
 const STEP_MS: u64 = 30_000;
 
+/// A code that somebody gave is worth this long, whatever is left of the walk: it was asked for, and it is used up.
+const AFTER_CODE_MS: u64 = 30_000;
+
 impl Walk<'_> {
     pub(super) fn clock_fault(&self) -> Option<Failure> {
         let off_s = self.skew_s.filter(|s| s.abs() > SKEW_MAX_S)?;
@@ -62,14 +65,15 @@ impl Walk<'_> {
     /// What follows from the code that was asked for. One that took longer than its time step is asked for anew, unless
     /// a person gave it (`typed`): a person looks at the authenticator when the code is written.
     pub fn code(&mut self, digits: Secret, typed: bool, now: Moment) -> Next {
-        let (step, _) = step_of(now);
+        let (step, life_ms) = step_of(now);
         let (asked, times) = self.asked.unwrap_or((step, ASKS_MAX));
         // The code of another time step that is the same is far more likely an old one.
         let again = self.given.as_ref().is_some_and(|last| last.expose() == digits.expose());
         let used = again || self.last_step.is_some_and(|last| last >= step);
         // The wait is ours: a page does not go stale because somebody was asked.
         self.until_ms = self.until_ms.max(now.run_ms + 10_000);
-        if used || (asked != step && !typed) {
+        self.end_ms = self.end_ms.max(now.run_ms + AFTER_CODE_MS);
+        if used || (!typed && (asked != step || life_ms < CODE_LIFE_MIN_MS)) {
             if times >= ASKS_MAX {
                 let why = "the source of codes is too slow, or gives the same code again".to_owned();
                 let cure =

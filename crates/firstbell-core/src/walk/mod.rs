@@ -197,15 +197,9 @@ impl<'a> Walk<'a> {
         } else {
             self.quiet_since_ms.get_or_insert(now.run_ms);
         }
-        let open = (!self.answered).then(|| cause_of(self.at));
         let next = self.next(sight.rest == Rest::Final, now);
-        if let (None, Some(cause)) = (verdict, open) {
-            verdict = match &next {
-                // A page that only follows a good answer is one, even where the answer itself was not seen.
-                Next::Do(Action::Fill(_)) => Some((cause, Verdict::Accepted)),
-                Next::Fail(_) => self.judge(Verdict::Unknown),
-                _ => None,
-            };
+        if verdict.is_none() && matches!(next, Next::Fail(_)) {
+            verdict = self.judge(Verdict::Unknown);
         }
         Turn { verdict, next }
     }
@@ -242,7 +236,10 @@ impl<'a> Walk<'a> {
         }
         match (kind, self.at) {
             (Some(PageKind::Credentials), Step::Open) => self.enter(page, now),
-            (Some(PageKind::Totp), Step::Credentials | Step::Code) if fresh => self.enter_code(page, now),
+            // A page may draw its second step before the first one is answered; the answer decides.
+            (Some(PageKind::Totp), Step::Credentials | Step::Code) if fresh && self.answered => {
+                self.enter_code(page, now)
+            }
             (Some(PageKind::Consent), _) => Next::Fail(Failure::ConsentWanted),
             (Some(_), Step::Open) => self.unknown(),
             (None, _) if settled => self.unknown(),

@@ -339,13 +339,22 @@ fn an_unknown_page_after_a_submission_leaves_it_spent() {
 }
 
 #[test]
-fn a_page_that_only_follows_a_good_answer_is_one() {
+fn a_second_step_that_is_drawn_before_the_answer_waits_for_it() {
     let (plan, who) = (plan(), who());
     let mut stage = Stage::new(&plan, &who, None);
     fill(stage.page(&["user", "password"], None, 0));
     let turn = stage.page(&["totp"], None, 1);
+    assert!(turn.verdict.is_none() && matches!(turn.next, Next::Do(Action::Look { .. })), "{turn:?}");
+    let turn = stage.page(&["totp"], Some(good(Step::Credentials)), 2);
     assert_eq!(turn.verdict, Some((Cause::Password, Verdict::Accepted)));
     assert_eq!(fill(turn).step, Step::Code);
+    // The same page, and the password was refused: no code leaves.
+    let mut stage = Stage::new(&plan, &who, None);
+    fill(stage.page(&["user", "password"], None, 0));
+    stage.page(&["totp"], None, 1);
+    let turn = stage.page(&["totp"], Some(bad(Step::Credentials, 403, "UserException")), 2);
+    assert_eq!(turn.verdict, Some((Cause::Password, Verdict::Rejected)));
+    assert_eq!(failed(&turn), "password-rejected");
 }
 
 #[test]

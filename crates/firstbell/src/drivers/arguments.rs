@@ -1,7 +1,7 @@
 //! Arguments and capabilities that an owner adds to an engine, and those that would undo what keeps a login safe.
 
 /// What begins an argument that is refused, and why.
-const REFUSED: [(&str, &str); 24] = [
+const REFUSED: [(&str, &str); 36] = [
     ("remote-debugging", "it opens a control port to every local user"),
     ("remote-allow-", "it lets others use the control port"),
     ("start-debugger-server", "it opens a control port to every local user"),
@@ -25,6 +25,18 @@ const REFUSED: [(&str, &str); 24] = [
     ("proxy", "firstbell sets the browser's way out"),
     ("user-data-dir", "the profile is a private folder that is wiped"),
     ("profile", "the profile is a private folder that is wiped"),
+    ("log-", "it writes what the browser does to a file"),
+    ("enable-logging", "it writes what the browser does to a file"),
+    ("net-log", "it writes what the browser does to a file"),
+    ("ssl-key-log-file", "it writes the keys of encrypted connections to a file"),
+    ("disk-cache-dir", "the profile is a private folder that is wiped"),
+    ("crash-dumps-dir", "it writes memory to files"),
+    ("js-flags", "firstbell sets how scripts run"),
+    ("renderer-cmd-prefix", "it runs another program in the page's place"),
+    ("gpu-launcher", "it runs another program beside the page"),
+    ("utility-cmd-prefix", "it runs another program beside the page"),
+    ("reduce-security", "it turns a part of the browser's sandbox off"),
+    ("unsafely-treat-insecure-origin", "it types the password into a forged page"),
     ("load-extension", "an extension can read what is typed"),
 ];
 
@@ -81,6 +93,9 @@ mod tests {
             ("--proxy-server=socks5://1.2.3.4", "way out"),
             ("--user-data-dir=/tmp/x", "wiped"),
             ("-P", "wiped"),
+            ("--log-net-log=/x", "to a file"),
+            ("--renderer-cmd-prefix=sh", "another program"),
+            ("--js-flags=--jit", "how scripts run"),
             ("--profile", "wiped"),
             ("no-dashes", "begins with no -"),
         ] {

@@ -156,8 +156,8 @@ impl<'a> HttpDriver<'a> {
         let call =
             Call { post, url: Secret::new(url), headers: Vec::new(), authorization: None, cookie, form };
         let reply = self.http.send(call).await.map_err(|fault| match fault.tls {
-            Some(tls) => Seen::Insecure(tls),
-            None => Seen::Lost { left: fault.left, why: fault.why },
+            Some(tls) if !fault.left => Seen::Insecure(tls),
+            _ => Seen::Lost { left: fault.left, why: fault.why },
         })?;
         for (name, value) in &reply.cookies {
             self.cookies.insert(name.clone(), value.clone());

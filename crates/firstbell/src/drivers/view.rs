@@ -162,12 +162,13 @@ impl<'a> View<'a> {
     /// The browser is no more, or does not react any more. Where a submission is under way that is a lost answer; else
     /// nothing has left, and the engine is at fault.
     pub(super) fn gone(&self, why: &str) -> Result<Seen, Failure> {
-        if self.submission.in_flight() {
+        // Also where its answer came and nobody has been told of it yet.
+        if self.submission.in_flight() || self.answer.is_some() {
             return Ok(Seen::Lost { left: true, why: why.into() });
         }
         Err(Failure::Broken {
             part: Part::Browser,
-            why: format!("{why} before anything was sent"),
+            why: format!("{why}; nothing of this step was sent"),
             cure: "Run firstbell login again; if it stays so, look for memory running out, install the browser anew, \
                    or log in without one: --driver http."
                 .into(),
@@ -177,6 +178,11 @@ impl<'a> View<'a> {
     /// Whether a fill was waited for in vain: what it typed never left.
     pub(super) fn never_sent(&self) -> bool {
         matches!(self.submission, Submission::Armed(_))
+    }
+
+    /// Takes the permission to leave back: what is told of as never sent must not be sent afterwards.
+    pub(super) fn disarm(&mut self) {
+        self.submission = Submission::Typing;
     }
 
     /// Rules on a request before it leaves: the plan's hosts, one submission for each that was paid for, and nothing
@@ -212,7 +218,8 @@ impl<'a> View<'a> {
             url.scheme() == "https"
                 && url.host_str().is_some_and(|host| self.plan.hosts.iter().any(|h| h == host))
         });
-        if own || listed { Ruling::Pass } else { Ruling::Stop }
+        // While a secret is in the page, its own origin alone may see what the page asks for.
+        if own || (listed && !self.is_guarded()) { Ruling::Pass } else { Ruling::Stop }
     }
 
     /// Whether a secret is in the page that is not answered yet: nothing but the armed request may carry anything away.

@@ -45,6 +45,10 @@ impl Watchdog {
             let reason =
                 reason.unwrap_or_else(|_| format!("the browser was not done after {} s", LIFE.as_secs()));
             let _ = bark.set(reason);
+            // What left the group too, as a browser behind a chromedriver does.
+            for pid in below(root).into_iter().filter_map(|pid| Pid::from_raw(pid.cast_signed())) {
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+            }
             let _ = rustix::process::kill_process_group(group, Signal::KILL);
         });
         Watchdog { task, why }

@@ -143,12 +143,16 @@ impl Page<'_> {
             return;
         }
         let step = self.step_of(params);
-        if step.is_none() && awaited.is_none() && !self.is_page(params) {
-            return;
-        }
         let reason = text(&params["errorText"]);
         if let Some(fault) = TlsFault::from_browser(reason) {
-            self.view.insecure = Some(fault);
+            // A fault of the encryption that is no bad certificate may come after the request.
+            match (step, fault) {
+                (Some(step), TlsFault::Handshake) => self.view.broke(Some(step), false, words(reason)),
+                _ => self.view.insecure = Some(fault),
+            }
+            return;
+        }
+        if step.is_none() && awaited.is_none() && !self.is_page(params) {
             return;
         }
         if !matches!(reason, "NS_BINDING_ABORTED" | "net::ERR_ABORTED") {

@@ -18,6 +18,8 @@ pub(super) use self::socket::Link;
 use self::socket::Socket;
 use super::{observer, typing as hands};
 
+/// A session that shows no empty page within this never will.
+const OPEN: Duration = Duration::from_secs(30);
 /// Typing into a page is over within this; a page that hangs is given up.
 const TYPE: Duration = Duration::from_secs(20);
 
@@ -45,8 +47,13 @@ impl<'a> Session<'a> {
         link: Box<dyn Link>,
         engine: Engine,
     ) -> io::Result<Session<'a>> {
-        let socket = Socket::open(url, link).await?;
-        Ok(Session { page: Page::open(plan, socket, engine).await? })
+        let open = async {
+            let socket = Socket::open(url, link).await?;
+            Page::open(plan, socket, engine).await
+        };
+        let page = tokio::time::timeout(OPEN, open).await;
+        let page = page.unwrap_or_else(|_| Err(io::Error::other("it did not open a page in time")))?;
+        Ok(Session { page })
     }
 
     pub(super) async fn step(&mut self, action: Action) -> Result<Seen, Failure> {
@@ -83,6 +90,7 @@ impl<'a> Session<'a> {
             Ok(Ok(seen)) => Ok(seen),
             Ok(Err(e)) => self.page.view.gone(&e.to_string()),
             Err(_) if self.page.view.never_sent() => {
+                self.page.view.disarm();
                 let why = "the page sent nothing to the address that the plan knows";
                 Ok(Seen::Untyped { why: why.into() })
             }

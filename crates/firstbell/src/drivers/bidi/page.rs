@@ -189,7 +189,9 @@ impl<'a> Page<'a> {
     pub(super) async fn draw(&mut self, html: String) -> io::Result<Option<Vec<u8>>> {
         let blank = json!({ "context": self.context, "url": "about:blank", "wait": "complete" });
         let id = self.send("browsingContext.navigate", blank).await?;
-        self.result_of(id).await?;
+        if self.result_of(id).await?.is_none() {
+            return Ok(None);
+        }
         let set = json!({
             "functionDeclaration": "(html) => { document.documentElement.innerHTML = html; }",
             "arguments": [{ "type": "string", "value": html }],
@@ -267,7 +269,9 @@ impl<'a> Page<'a> {
             }
             "browsingContext.contextDestroyed" if ours => return Err(io::Error::other("the page crashed")),
             "browsingContext.userPromptOpened" => {
-                let dismiss = json!({ "context": params["context"], "accept": false });
+                // A page that asks to stay is left all the same.
+                let leaves = params["type"] == "beforeunload";
+                let dismiss = json!({ "context": params["context"], "accept": leaves });
                 self.send("browsingContext.handleUserPrompt", dismiss).await?;
             }
             _ => {}

@@ -51,6 +51,8 @@ fn keep(open: bool) -> io::Result<()> {
     })?;
     let proxy_port = proxy.local_addr()?.port();
     let mut engine = start(&order)?;
+    // From here on it relays what is typed: no other process of its user may look into it.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let (tell, hear) = channel();
     watch_outputs(&mut engine, &order.ready, &tell);
     let pid = Pid::from_child(&engine);

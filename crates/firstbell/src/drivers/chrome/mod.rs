@@ -99,6 +99,7 @@ impl<'a> ChromeDriver<'a> {
             Ok(Ok(seen)) => Ok(seen),
             Ok(Err(_)) => self.page.view.gone(self.process.why("the browser ended")),
             Err(_) if self.page.view.never_sent() => {
+                self.page.view.disarm();
                 let why = "the page sent nothing to the address that the plan knows";
                 Ok(Seen::Untyped { why: why.into() })
             }

@@ -203,7 +203,9 @@ impl<'a> Page<'a> {
                 self.failed(&params);
             }
             "Page.javascriptDialogOpening" => {
-                self.send("Page.handleJavaScriptDialog", json!({ "accept": false })).await?;
+                // A page that asks to stay is left all the same.
+                let leaves = params["type"] == "beforeunload";
+                self.send("Page.handleJavaScriptDialog", json!({ "accept": leaves })).await?;
             }
             // Windows, workers and frames of other sites: none belongs to a login, and each could carry something away.
             "Target.attachedToTarget" if params["targetInfo"]["targetId"] != self.frame.as_str() => {

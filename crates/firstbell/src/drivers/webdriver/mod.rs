@@ -125,8 +125,19 @@ impl<'a> WebDriver<'a> {
             // Whatever host it names: the way to it is the one that the owner gave.
             let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
             let socket = format!("{scheme}://{server}{}", begun.socket.path());
-            let session = Session::open(plan, &socket, wire::reach(url).await?, engine(config)).await;
-            Ok::<_, String>((session.map_err(|e| e.to_string())?, begun.id))
+            let session = match wire::reach(url).await {
+                Ok(link) => {
+                    Session::open(plan, &socket, link, engine(config)).await.map_err(|e| e.to_string())
+                }
+                Err(why) => Err(why),
+            };
+            match session {
+                Ok(session) => Ok((session, begun.id)),
+                Err(why) => {
+                    let _ = end(url, &begun.id).await;
+                    Err(why)
+                }
+            }
         };
         match opened.await {
             Ok((session, id)) => {
@@ -160,18 +171,7 @@ impl Driver for WebDriver<'_> {
         Box::pin(async {
             match server {
                 Server::Ours(cage) => cage.end().await,
-                Server::Theirs { url, id } => {
-                    let path = format!("{}/session/{id}", url.path().trim_end_matches('/'));
-                    let end = async {
-                        wire::ask(wire::reach(&url).await?, &wire::authority(&url), ("DELETE", &path), None)
-                            .await
-                    };
-                    match tokio::time::timeout(END, end).await {
-                        Ok(Ok(_)) => Ok(()),
-                        Ok(Err(why)) => Err(not_ended(&url, &why)),
-                        Err(_) => Err(not_ended(&url, "no answer in time")),
-                    }
-                }
+                Server::Theirs { url, id } => end(&url, &id).await,
             }
         })
     }
@@ -181,6 +181,18 @@ fn engine(config: &WebDriverConfig) -> Engine {
     match config.browser {
         Browser::Chrome => Engine::Chromium,
         Browser::Firefox => Engine::Firefox,
+    }
+}
+
+/// Ends a session at somebody else's server.
+async fn end(url: &Url, id: &str) -> Result<(), Failure> {
+    let path = format!("{}/session/{id}", url.path().trim_end_matches('/'));
+    let end =
+        async { wire::ask(wire::reach(url).await?, &wire::authority(url), ("DELETE", &path), None).await };
+    match tokio::time::timeout(END, end).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(why)) => Err(not_ended(url, &why)),
+        Err(_) => Err(not_ended(url, "no answer in time")),
     }
 }
 
