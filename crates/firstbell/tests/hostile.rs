@@ -101,6 +101,12 @@ async fn walk(engine: Engine, site: &str) -> Seen {
         action = Action::Look { wait_ms: 20_000 };
     }
     let seen = after_the_fill(driver.as_mut(), &kite).await;
+    // What a failed login is remembered by takes a moment, in which the page lives on.
+    if matches!(seen, Seen::Untyped { .. }) {
+        for action in [Action::Look { wait_ms: 400 }, Action::Witness, Action::Draw { html: "<p>".into() }] {
+            let _ = driver.perform(action).await;
+        }
+    }
     driver.close().await.unwrap();
     seen
 }
@@ -159,6 +165,7 @@ engines!(chrome: CHROME, firefox: FIREFOX, chromedriver: CHROMEDRIVER, geckodriv
 
 async fn nothing_leaves(engine: Engine) {
     let scripts = [
+        "addEventListener('pagehide', () => fetch('/api/login', {method: 'POST', keepalive: true, body: pw()}));",
         "fetch('/api/v2/session', {method: 'POST', body: pw()}); setTimeout(() => location = '/blocked?' + pw(), 50);",
         "for (let i = 0; i < 5; i++) fetch('/api/login', {method: 'PUT', body: pw()});",
         "for (let i = 0; i < 5; i++) fetch('/api/log' + i, {method: 'POST', body: pw()}).catch(() => {});",

@@ -154,6 +154,9 @@ impl FirefoxDriver<'_> {
             sandbox::prove(self.cage.pid())?;
             self.proven = true;
         }
+        if matches!(action, Action::Draw { .. }) {
+            self.cage.shut();
+        }
         self.session.step(action).await.map_err(|failure| explained(failure, &self.cage))
     }
 }

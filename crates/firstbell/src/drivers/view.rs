@@ -223,7 +223,7 @@ impl<'a> View<'a> {
     }
 
     /// Whether a secret is in the page that is not answered yet: nothing but the armed request may carry anything away.
-    fn is_guarded(&self) -> bool {
+    pub(super) fn is_guarded(&self) -> bool {
         !self.answering
             && matches!(self.submission, Submission::Typing | Submission::Armed(_) | Submission::Sent(_))
     }

@@ -56,6 +56,11 @@ impl<'a> Session<'a> {
         Ok(Session { page })
     }
 
+    /// Whether something that was typed is in the page and not answered.
+    pub(super) fn holds_a_secret(&self) -> bool {
+        self.page.view.is_guarded()
+    }
+
     pub(super) async fn step(&mut self, action: Action) -> Result<Seen, Failure> {
         let gone = "the browser ended";
         let wait_ms = match action {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpStream, UnixListener, UnixStream, lookup_host};
+use tokio::task::JoinSet;
 use url::Url;
 
 use firstbell_core::plan::Plan;
@@ -40,9 +41,12 @@ impl Allowed {
 /// Serves until it is dropped.
 pub(super) async fn run(listener: UnixListener, allowed: Allowed) {
     let allowed = Arc::new(allowed);
+    // Connections end with the forwarder.
+    let mut open = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let allowed = Arc::clone(&allowed);
-        tokio::spawn(async move { serve(stream, &allowed).await });
+        open.spawn(async move { serve(stream, &allowed).await });
+        while open.try_join_next().is_some() {}
     }
 }
 

@@ -144,6 +144,11 @@ impl Cage {
         Ok(stream)
     }
 
+    /// Shuts the way out, for good: what the page does from here on stays in the cage.
+    pub(super) fn shut(&self) {
+        self.forwarder.abort();
+    }
+
     /// Ends the engine and all that it started, and wipes its folder.
     pub(super) async fn end(self) -> Result<(), Failure> {
         self.forwarder.abort();
