@@ -1,11 +1,16 @@
 //! Attempts left before a lock-out: what was submitted, what became of it, and whether one more is allowed.
 
+use std::fmt;
+
 use crate::failure::Stop;
 
 /// Submissions of one credential that may end badly (refused, or without an answer) before the owner must act. Kite
 /// blocks an account after five wrong passwords, and separately after five wrong codes, and only a reset by hand opens
 /// it again (Zerodha support, "How to unblock Kite account?"): three of five always remain for the owner.
 pub const TRIES: u8 = 2;
+
+/// Wrong passwords, and separately wrong codes, after which Kite blocks an account (the same source).
+pub const BROKERS_TRIES: u8 = 5;
 
 /// Which of the two counters at the broker a submission may move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +19,15 @@ pub enum Cause {
     Password,
     /// A code of the second factor.
     Code,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Cause::Password => "the password",
+            Cause::Code => "a code",
+        })
+    }
 }
 
 /// What became of a submission.
@@ -114,6 +128,13 @@ impl Budget {
             Verdict::Rejected | Verdict::Blocked => tally.refuse(),
             Verdict::Accepted | Verdict::NeverLeft => tally.bad = tally.bad.saturating_sub(1),
         }
+    }
+
+    /// Takes in the broker's own count. Attempts that others spent count as ours: of the broker's five, at least
+    /// [`BROKERS_TRIES`] less [`TRIES`] are the owner's.
+    pub fn hear(&mut self, cause: Cause, left: u8) {
+        let tally = self.tally_mut(cause);
+        tally.bad = tally.bad.max(BROKERS_TRIES.saturating_sub(left));
     }
 
     /// A *complete* success: the broker's counters begin anew. What it refused stays refused.
@@ -236,6 +257,18 @@ mod tests {
         submit(&mut budget, Cause::Code, "s", Verdict::Blocked);
         assert_eq!(budget.admits(Cause::Password, &fp("a")), Err(Stop::Blocked));
         assert_eq!(budget.admits(Cause::Password, &fp("new")), Ok(()), "after a reset there is a new one");
+    }
+
+    #[test]
+    fn the_brokers_own_count_is_obeyed() {
+        let mut budget = Budget::default();
+        budget.hear(Cause::Code, 4);
+        assert_eq!(budget.left(Cause::Code, &fp("s")), 1);
+        budget.hear(Cause::Code, 3);
+        assert_eq!(budget.admits(Cause::Code, &fp("s")), Err(Stop::Unsure), "two of five are ours");
+        assert_eq!(budget.admits(Cause::Password, &fp("a")), Ok(()), "the other counter is another one");
+        budget.succeed();
+        assert_eq!(budget.left(Cause::Code, &fp("s")), 2);
     }
 
     #[test]

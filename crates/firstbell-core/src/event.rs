@@ -1,6 +1,11 @@
 //! What happened: the words in which an account's history is kept, append-only and durable.
 
+use std::fmt;
+
+use jiff::Timestamp;
+
 use crate::budget::{Cause, Fingerprint, Verdict};
+use crate::failure::Ask;
 
 /// One thing that happened to an account. Nothing in it is secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +52,81 @@ pub enum Event {
     Failed {
         /// [`crate::failure::Failure::code`].
         code: String,
+        /// What it asks of us.
+        ask: Ask,
     },
+    /// The broker said how many attempts remain before it blocks the account.
+    Remaining {
+        /// Of which counter.
+        cause: Cause,
+        /// How many.
+        left: u8,
+    },
+    /// The broker asked us to wait.
+    Wait {
+        /// Nothing is tried before this moment.
+        until: Timestamp,
+    },
+    /// The broker refuses the current token: it was flushed, or another login took its place.
+    Died {
+        /// Its generation.
+        generation: u64,
+    },
+    /// All that a login needs, but no credential, was tried beforehand.
+    Checked {
+        /// What was missing, as short names; empty when all is well.
+        lacks: Vec<String>,
+    },
+    /// The verdict at the deadline.
+    Assessed {
+        /// What was missing, as short names; empty when ready.
+        lacks: Vec<String>,
+    },
+    /// The owner stored a secret anew.
+    Stored {
+        /// The secret's name.
+        name: String,
+    },
+    /// The owner wants no logins.
+    Paused,
+    /// The owner wants logins again.
+    Resumed,
     /// The owner says that the account is well.
     Unlocked,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Began { driver } => write!(f, "a login began, with {driver}"),
+            Event::Intent { cause, .. } => write!(f, "{cause} is about to be sent"),
+            Event::Judged { cause, verdict } => write!(f, "{cause} {}", outcome(*verdict)),
+            Event::Exchanging => f.write_str("the request token is about to be exchanged"),
+            Event::Issued { generation } => write!(f, "token {generation} was issued"),
+            Event::Proven { generation } => write!(f, "token {generation} works and is stored"),
+            Event::Dropped { generation } => write!(f, "token {generation} did not work and was dropped"),
+            Event::Failed { code, .. } => write!(f, "the login failed: {code}"),
+            Event::Remaining { cause, left } => write!(f, "the broker counts: {cause} may fail {left} more times"),
+            Event::Wait { until } => write!(f, "the broker asked us to wait until {until}"),
+            Event::Died { generation } => write!(f, "the broker refuses token {generation}"),
+            Event::Checked { lacks } if lacks.is_empty() => f.write_str("all that a login needs is there"),
+            Event::Checked { lacks } => write!(f, "before the login something is missing: {}", lacks.join(", ")),
+            Event::Assessed { lacks } if lacks.is_empty() => f.write_str("ready at the deadline"),
+            Event::Assessed { lacks } => write!(f, "not ready at the deadline: {}", lacks.join(", ")),
+            Event::Stored { name } => write!(f, "the owner stored {name} anew"),
+            Event::Paused => f.write_str("the owner wants no logins"),
+            Event::Resumed => f.write_str("the owner wants logins again"),
+            Event::Unlocked => f.write_str("the owner said that the account is well"),
+        }
+    }
+}
+
+fn outcome(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Accepted => "was accepted",
+        Verdict::Rejected => "was rejected",
+        Verdict::Blocked => "met a blocked account",
+        Verdict::NeverLeft => "never left this machine",
+        Verdict::Unknown => "was sent, and what became of it is not known",
+    }
 }

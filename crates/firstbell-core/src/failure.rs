@@ -43,7 +43,9 @@ pub enum Ask {
     Again,
     /// A moment is known before which trying is wrong.
     Wait,
-    /// A credential was spent or refused: not again until the owner acts.
+    /// Something was spent and nobody knows how it ended, or it ended by bad luck: after a look, once more.
+    Once,
+    /// A credential was refused, or somebody may be in the way: not again until the owner acts.
     Stop,
     /// Only a person can get on from here; trying again changes nothing.
     Human,
@@ -131,17 +133,14 @@ impl Failure {
     pub fn ask(&self) -> Ask {
         use Failure::*;
         match self {
-            Unreachable { .. } | BrokerDown { .. } | Slow { .. } | GrantRefused | Interrupted => Ask::Again,
+            Unreachable { .. } | BrokerDown { .. } | Slow { .. } | Interrupted => Ask::Again,
             Insecure { fault: TlsFault::Handshake, .. } => Ask::Again,
             Barred(Obstacle::ContinueAs) => Ask::Again,
             Throttled { .. } | Barred(Obstacle::Maintenance) => Ask::Wait,
             Barred(Obstacle::ForcedReset | Obstacle::PrivateAddress) | Insecure { .. } => Ask::Stop,
-            Unanswered { .. } | PasswordRejected { .. } | CodeRejected { .. } | Blocked | Stopped(_) => {
-                Ask::Stop
-            }
-            SecretRefused | ForeignToken | WrongOrigin { .. } | WrongReturn { .. } | DeadOnArrival => {
-                Ask::Stop
-            }
+            Unanswered { .. } | GrantRefused | DeadOnArrival => Ask::Once,
+            PasswordRejected { .. } | CodeRejected { .. } | Blocked | Stopped(_) => Ask::Stop,
+            SecretRefused | ForeignToken | WrongOrigin { .. } | WrongReturn { .. } => Ask::Stop,
             OtherFactor { .. } | ConsentWanted | NotEnabled | UnknownKey | UnknownPage { .. } => Ask::Human,
             Barred(_) | Ladder { .. } => Ask::Human,
             ClockWrong { .. } | NoToken { .. } | Broken { .. } => Ask::Human,

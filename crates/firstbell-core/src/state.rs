@@ -4,6 +4,8 @@ use jiff::Timestamp;
 
 use crate::budget::Budget;
 use crate::event::Event;
+use crate::failure::Ask;
+use crate::token::date_in_india;
 
 /// What the history of an account amounts to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,8 +18,35 @@ pub struct State {
     pub proven_at: Option<Timestamp>,
     /// Since when the proven token is in doubt: an exchange was sent whose token is not proven yet.
     pub doubted_from: Option<Timestamp>,
-    /// The last login that ended without a token, when none succeeded since: moment and failure code.
-    pub failed: Option<(Timestamp, String)>,
+    /// When the broker refused the proven token, if it did.
+    pub died_at: Option<Timestamp>,
+    /// When the token before that one was refused.
+    pub died_before: Option<Timestamp>,
+    /// The logins that ended without a token since the last one that succeeded, or since the owner acted.
+    pub trouble: Option<Trouble>,
+    /// Nothing is tried before this moment: the broker said so.
+    pub wait_until: Option<Timestamp>,
+    /// The owner wants no logins.
+    pub paused: bool,
+    /// When all that a login needs was last tried without one.
+    pub checked_at: Option<Timestamp>,
+    /// When the last verdict at a deadline was given.
+    pub assessed_at: Option<Timestamp>,
+}
+
+/// Logins of one day that ended without a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// When the last one ended.
+    pub at: Timestamp,
+    /// Its failure, as a short name.
+    pub code: String,
+    /// What it asks of us.
+    pub ask: Ask,
+    /// How many of that day asked for the same.
+    pub times: u16,
+    /// How many of that day spent something whose end nobody knows.
+    pub unclear: u16,
 }
 
 impl State {
@@ -37,18 +66,45 @@ impl State {
                 self.budget.spend(*cause, credential, *time_step)
             }
             Event::Judged { cause, verdict } => self.budget.judge(*cause, *verdict),
+            Event::Remaining { cause, left } => self.budget.hear(*cause, *left),
             Event::Exchanging => self.doubted_from = Some(at),
-            Event::Proven { generation } => {
-                self.budget.succeed();
-                self.generation = *generation;
-                self.proven_at = Some(at);
-                self.doubted_from = None;
-                self.failed = None;
+            Event::Proven { generation } => self.prove(at, *generation),
+            Event::Died { generation } if *generation == self.generation => self.died_at = Some(at),
+            Event::Failed { code, ask } => self.fail(at, code, *ask),
+            Event::Wait { until } => self.wait_until = Some(*until),
+            Event::Checked { .. } => self.checked_at = Some(at),
+            Event::Assessed { .. } => self.assessed_at = Some(at),
+            Event::Paused => self.paused = true,
+            Event::Resumed => (self.paused, self.trouble, self.died_before) = (false, None, None),
+            Event::Stored { .. } => self.clear(),
+            Event::Unlocked => {
+                self.budget.forget();
+                self.clear();
             }
-            Event::Failed { code } => self.failed = Some((at, code.clone())),
-            Event::Unlocked => self.budget.forget(),
-            Event::Began { .. } | Event::Issued { .. } | Event::Dropped { .. } => {}
+            Event::Began { .. } | Event::Issued { .. } | Event::Dropped { .. } | Event::Died { .. } => {}
         }
+    }
+
+    fn prove(&mut self, at: Timestamp, generation: u64) {
+        self.budget.succeed();
+        self.generation = generation;
+        self.proven_at = Some(at);
+        self.doubted_from = None;
+        self.died_before = self.died_at.take();
+        (self.trouble, self.wait_until) = (None, None);
+    }
+
+    fn fail(&mut self, at: Timestamp, code: &str, ask: Ask) {
+        let same_day = |t: &Trouble| date_in_india(t.at) == date_in_india(at);
+        let before = self.trouble.take().filter(same_day);
+        let (times, unclear) = before.map_or((0, 0), |t| (if t.ask == ask { t.times } else { 0 }, t.unclear));
+        let unclear = unclear.saturating_add(u16::from(ask == Ask::Once));
+        self.trouble = Some(Trouble { at, code: code.into(), ask, times: times.saturating_add(1), unclear });
+    }
+
+    /// The owner acted: what held us back is gone.
+    fn clear(&mut self) {
+        (self.trouble, self.wait_until, self.died_before) = (None, None, None);
     }
 }
 
@@ -69,6 +125,10 @@ mod tests {
 
     fn intent(cause: Cause) -> Event {
         Event::Intent { cause, credential: Fingerprint("f".into()), time_step: None }
+    }
+
+    fn failed(ask: Ask) -> Event {
+        Event::Failed { code: "x".into(), ask }
     }
 
     #[test]
@@ -94,8 +154,32 @@ mod tests {
     fn an_exchange_casts_doubt_on_the_old_token_until_a_new_one_is_proven() {
         let story = [Event::Proven { generation: 1 }, Event::Exchanging];
         assert_eq!(fold(&story).doubted_from, Some(at(2)));
-        let state =
-            fold(&[Event::Exchanging, Event::Failed { code: "x".into() }, Event::Proven { generation: 2 }]);
-        assert_eq!((state.doubted_from, state.generation, state.failed), (None, 2, None));
+        let state = fold(&[Event::Exchanging, failed(Ask::Again), Event::Proven { generation: 2 }]);
+        assert_eq!((state.doubted_from, state.generation, state.trouble), (None, 2, None));
+    }
+
+    #[test]
+    fn troubles_of_one_kind_are_counted_and_a_new_day_begins_anew() {
+        let state = fold(&[failed(Ask::Again), failed(Ask::Once), failed(Ask::Again), failed(Ask::Again)]);
+        let trouble = state.trouble.clone().unwrap();
+        assert_eq!((trouble.times, trouble.unclear, trouble.at), (2, 1, at(4)));
+        let mut state = state;
+        state.take(at(90_000), &failed(Ask::Again));
+        assert_eq!(state.trouble.map(|t| (t.times, t.unclear)), Some((1, 0)));
+    }
+
+    #[test]
+    fn only_the_current_token_dies_and_the_death_before_is_remembered() {
+        let mut story = vec![
+            Event::Proven { generation: 4 },
+            Event::Died { generation: 3 },
+            Event::Died { generation: 4 },
+            Event::Proven { generation: 5 },
+            Event::Died { generation: 5 },
+        ];
+        let state = fold(&story);
+        assert_eq!((state.died_at, state.died_before), (Some(at(5)), Some(at(3))));
+        story.push(Event::Unlocked);
+        assert_eq!(fold(&story).died_before, None);
     }
 }

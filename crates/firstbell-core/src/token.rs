@@ -1,5 +1,6 @@
 //! Grant and Token: the way to the day's credential, the credential itself, its generation and its end.
 
+use jiff::civil::{Date, Time};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,6 +9,16 @@ use crate::secret::Secret;
 /// India has one offset all year; market times are India's whatever the host's zone is.
 pub fn ist() -> Offset {
     Offset::from_seconds(5 * 3600 + 1800).expect("+05:30 is an offset")
+}
+
+/// The date in India at a moment.
+pub fn date_in_india(at: Timestamp) -> Date {
+    ist().to_datetime(at).date()
+}
+
+/// The moment at which a clock in India shows this time of this date.
+pub fn in_india(date: Date, time: Time) -> Timestamp {
+    ist().to_timestamp(date.to_datetime(time)).unwrap_or(Timestamp::MAX)
 }
 
 /// A request token: single use, a few minutes of life, worth one exchange.

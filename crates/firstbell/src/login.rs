@@ -78,9 +78,26 @@ impl<'a> Login<'a> {
         if let Err(failure) = &outcome
             && !matches!(failure, Failure::Stopped(_))
         {
-            ledger.note(Event::Failed { code: failure.code().into() })?;
+            self.note(ledger, failure)?;
         }
         outcome
+    }
+
+    /// What a failure leaves behind: the broker's own words about counting and waiting, and its name.
+    fn note(self, ledger: &mut Ledger<'_>, failure: &Failure) -> Result<(), Failure> {
+        let remaining = match failure {
+            Failure::PasswordRejected { remaining: Some(left) } => Some((Cause::Password, *left)),
+            Failure::CodeRejected { remaining: Some(left) } => Some((Cause::Code, *left)),
+            _ => None,
+        };
+        if let Some((cause, left)) = remaining {
+            ledger.note(Event::Remaining { cause, left })?;
+        }
+        if let Failure::Throttled { wait_s: Some(wait_s), .. } = failure {
+            let until = self.clock.now() + SignedDuration::from_secs(i64::from(*wait_s));
+            ledger.note(Event::Wait { until })?;
+        }
+        ledger.note(Event::Failed { code: failure.code().into(), ask: failure.ask() })
     }
 
     /// A token that an earlier run was given but could not prove needs no credential: it is asked first. One that is

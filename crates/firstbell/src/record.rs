@@ -2,6 +2,8 @@
 
 use firstbell_core::budget::{Cause, Fingerprint, Verdict};
 use firstbell_core::event::Event;
+use firstbell_core::failure::Ask;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The form of events that this program writes. A stored event of another version is refused, never guessed at.
@@ -17,7 +19,20 @@ enum Stored {
     Issued { generation: u64 },
     Proven { generation: u64 },
     Dropped { generation: u64 },
-    Failed { code: String },
+    Failed {
+        code: String,
+        /// Absent in the oldest ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ask: Option<StoredAsk>,
+    },
+    Remaining { cause: StoredCause, left: u8 },
+    Wait { until_ms: i64 },
+    Died { generation: u64 },
+    Checked { lacks: Vec<String> },
+    Assessed { lacks: Vec<String> },
+    Stored { name: String },
+    Paused {},
+    Resumed {},
     Unlocked {},
 }
 
@@ -36,6 +51,16 @@ enum StoredVerdict {
     Blocked,
     Unknown,
     NeverLeft,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum StoredAsk {
+    Again,
+    Wait,
+    Once,
+    Stop,
+    Human,
 }
 
 /// An event as text.
@@ -71,7 +96,15 @@ fn stored(event: &Event) -> Stored {
         Event::Issued { generation } => Stored::Issued { generation },
         Event::Proven { generation } => Stored::Proven { generation },
         Event::Dropped { generation } => Stored::Dropped { generation },
-        Event::Failed { code } => Stored::Failed { code },
+        Event::Failed { code, ask } => Stored::Failed { code, ask: Some(stored_ask(ask)) },
+        Event::Remaining { cause, left } => Stored::Remaining { cause: stored_cause(cause), left },
+        Event::Wait { until } => Stored::Wait { until_ms: until.as_millisecond() },
+        Event::Died { generation } => Stored::Died { generation },
+        Event::Checked { lacks } => Stored::Checked { lacks },
+        Event::Assessed { lacks } => Stored::Assessed { lacks },
+        Event::Stored { name } => Stored::Stored { name },
+        Event::Paused => Stored::Paused {},
+        Event::Resumed => Stored::Resumed {},
         Event::Unlocked => Stored::Unlocked {},
     }
 }
@@ -96,7 +129,18 @@ fn event(stored: Stored) -> Event {
         Stored::Issued { generation } => Event::Issued { generation },
         Stored::Proven { generation } => Event::Proven { generation },
         Stored::Dropped { generation } => Event::Dropped { generation },
-        Stored::Failed { code } => Event::Failed { code },
+        Stored::Failed { code, ask } => Event::Failed { code, ask: ask.map_or(Ask::Again, ask_of) },
+        Stored::Remaining { cause, left } => Event::Remaining { cause: cause_of(&cause), left },
+        Stored::Wait { until_ms } => {
+            // Further than any calendar reaches is as good as for ever.
+            Event::Wait { until: Timestamp::from_millisecond(until_ms).unwrap_or(Timestamp::MAX) }
+        }
+        Stored::Died { generation } => Event::Died { generation },
+        Stored::Checked { lacks } => Event::Checked { lacks },
+        Stored::Assessed { lacks } => Event::Assessed { lacks },
+        Stored::Stored { name } => Event::Stored { name },
+        Stored::Paused {} => Event::Paused,
+        Stored::Resumed {} => Event::Resumed,
         Stored::Unlocked {} => Event::Unlocked,
     }
 }
@@ -105,6 +149,26 @@ fn stored_cause(cause: Cause) -> StoredCause {
     match cause {
         Cause::Password => StoredCause::Password,
         Cause::Code => StoredCause::Code,
+    }
+}
+
+fn stored_ask(ask: Ask) -> StoredAsk {
+    match ask {
+        Ask::Again => StoredAsk::Again,
+        Ask::Wait => StoredAsk::Wait,
+        Ask::Once => StoredAsk::Once,
+        Ask::Stop => StoredAsk::Stop,
+        Ask::Human => StoredAsk::Human,
+    }
+}
+
+fn ask_of(stored: StoredAsk) -> Ask {
+    match stored {
+        StoredAsk::Again => Ask::Again,
+        StoredAsk::Wait => Ask::Wait,
+        StoredAsk::Once => Ask::Once,
+        StoredAsk::Stop => Ask::Stop,
+        StoredAsk::Human => Ask::Human,
     }
 }
 
@@ -120,7 +184,7 @@ mod tests {
     use super::*;
 
     /// Version 1 as it lies on disks: never to be changed, only to be followed by a version 2.
-    const VERSION_1: [&str; 9] = [
+    const VERSION_1: [&str; 17] = [
         r#"{"event":"began","driver":"chrome"}"#,
         r#"{"event":"intent","cause":"password","credential":"0a1b","time_step":null}"#,
         r#"{"event":"intent","cause":"code","credential":"0a1b","time_step":58812345}"#,
@@ -128,7 +192,15 @@ mod tests {
         r#"{"event":"exchanging"}"#,
         r#"{"event":"issued","generation":7}"#,
         r#"{"event":"proven","generation":7}"#,
-        r#"{"event":"failed","code":"password-rejected"}"#,
+        r#"{"event":"failed","code":"password-rejected","ask":"stop"}"#,
+        r#"{"event":"remaining","cause":"password","left":3}"#,
+        r#"{"event":"wait","until_ms":1790000000000}"#,
+        r#"{"event":"died","generation":7}"#,
+        r#"{"event":"checked","lacks":["clock"]}"#,
+        r#"{"event":"assessed","lacks":[]}"#,
+        r#"{"event":"stored","name":"password"}"#,
+        r#"{"event":"paused"}"#,
+        r#"{"event":"resumed"}"#,
         r#"{"event":"unlocked"}"#,
     ];
 
@@ -137,6 +209,12 @@ mod tests {
         for text in VERSION_1 {
             assert_eq!(write(&read(text).unwrap()), text);
         }
+    }
+
+    #[test]
+    fn a_failure_of_before_failures_said_what_they_ask_is_read() {
+        let event = read(r#"{"event":"failed","code":"slow"}"#).unwrap();
+        assert_eq!(event, Event::Failed { code: "slow".into(), ask: Ask::Again });
     }
 
     #[test]

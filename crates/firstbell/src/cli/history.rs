@@ -1,6 +1,5 @@
 //! `firstbell history`: what happened to an account, and what the last failed login looked like.
 
-use firstbell_core::budget::{Cause, Verdict};
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
 use jiff::Timestamp;
@@ -28,7 +27,7 @@ pub(super) fn run(context: &Context, args: HistoryArgs, as_json: bool) -> Exit {
         Ok(events) => {
             if !as_json {
                 for (at, event) in &events {
-                    say::out(&format!("{}  {}", india(*at), sentence(event)));
+                    say::out(&format!("{}  {}", india(*at), event));
                 }
             }
             let events: Vec<Value> = events.iter().map(|(at, event)| row(*at, event)).collect();
@@ -64,32 +63,5 @@ fn last(context: &Context, account: &Account, as_json: bool) -> Exit {
 }
 
 fn row(at: Timestamp, event: &Event) -> Value {
-    json!({ "at": india(at), "event": sentence(event) })
-}
-
-fn sentence(event: &Event) -> String {
-    let what = |cause: &Cause| match cause {
-        Cause::Password => "the password",
-        Cause::Code => "a code",
-    };
-    match event {
-        Event::Began { driver } => format!("a login began, with {driver}"),
-        Event::Intent { cause, .. } => format!("{} is about to be sent", what(cause)),
-        Event::Judged { cause, verdict } => {
-            let became = match verdict {
-                Verdict::Accepted => "was accepted",
-                Verdict::Rejected => "was rejected",
-                Verdict::Blocked => "met a blocked account",
-                Verdict::NeverLeft => "never left this machine",
-                Verdict::Unknown => "was sent, and what became of it is not known",
-            };
-            format!("{} {became}", what(cause))
-        }
-        Event::Exchanging => "the request token is about to be exchanged".into(),
-        Event::Issued { generation } => format!("token {generation} was issued"),
-        Event::Proven { generation } => format!("token {generation} works and is stored"),
-        Event::Dropped { generation } => format!("token {generation} did not work and was dropped"),
-        Event::Failed { code } => format!("the login failed: {code}"),
-        Event::Unlocked => "the owner said that the account is well".into(),
-    }
+    json!({ "at": india(at), "event": event.to_string() })
 }

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Read};
 
+use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 use firstbell_core::totp::Seed;
@@ -12,8 +13,11 @@ use super::SecretsCommand;
 use super::context::Context;
 use super::exit::Exit;
 use super::say;
+use crate::clock::MachineClock;
 use crate::config::Account;
+use crate::ports::{Clock, TokenChange};
 use crate::secrets::{Name, Owner, Source};
+use crate::stores::Stores;
 
 /// Longer than any password or key.
 const BYTES_MAX: u64 = 4096;
@@ -55,9 +59,13 @@ fn set(context: &Context, account: &Account, name: Name) -> Exit {
     {
         return Exit::usage(&format!("not stored: {fault}"));
     }
-    let kept =
-        context.stores().and_then(|stores| stores.vault().keep(&account.app.user(), name.as_str(), &secret));
-    if let Err(failure) = kept {
+    let keep = |stores: Stores| {
+        let (user, clock) = (account.app.user(), MachineClock::start());
+        stores.vault().keep(&user, name.as_str(), &secret)?;
+        let stored = Event::Stored { name: name.as_str().into() };
+        stores.store().record(&user, &[(clock.now(), stored)], TokenChange::Keep)
+    };
+    if let Err(failure) = context.stores().and_then(keep) {
         return Exit::failed(&failure);
     }
     say::error(&format!("{} of {} is in the vault", name.as_str(), account.name));
