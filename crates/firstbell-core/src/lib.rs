@@ -1,13 +1,14 @@
 //! firstbell-core knows and never does: a login as data, the machine that walks it, the budget that protects the
 //! account, and the day's credential. The moment is always an argument; there is no clock, file or network here.
 //!
-//! Read from the bottom up: [`secret`], [`origin`], [`obstacle`], [`failure`], [`totp`], [`token`], [`plan`], [`budget`], [`sight`], [`skeleton`],
+//! Read from the bottom up: [`secret`], [`origin`], [`obstacle`], [`calendar`], [`failure`], [`totp`], [`token`], [`plan`], [`budget`], [`sight`], [`skeleton`],
 //! [`walk`], [`broker`], [`brokers`], [`event`], [`state`].
 
 mod answer;
 pub mod broker;
 pub mod brokers;
 pub mod budget;
+pub mod calendar;
 pub mod event;
 pub mod failure;
 pub mod obstacle;

@@ -11,7 +11,7 @@ const LINES_MAX: usize = 400;
 /// The floors of each crate, lowest first. A room imports from floors below its own only; rooms of one floor do not know
 /// one another. ARCHITECTURE.md draws the same picture.
 const CORE: &[&[&str]] = &[
-    &["secret", "origin", "obstacle"],
+    &["calendar", "secret", "origin", "obstacle"],
     &["failure"],
     &["totp", "token", "plan", "budget"],
     &["sight", "broker", "event", "skeleton"],

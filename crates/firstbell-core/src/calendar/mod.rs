@@ -1,0 +1,225 @@
+//! On which days the exchanges trade: one list for each exchange and year, compiled in, over which an owner's own
+//! lists are laid. A year that no list covers is a year of trading days.
+
+mod policy;
+mod written;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use jiff::civil::{Date, Time, Weekday};
+
+pub use self::policy::{Morning, Why};
+
+/// The lists that stand in the folder `calendar` of the repository, each with its sources.
+const COMPILED: [&str; 3] = [
+    include_str!("../../../../calendar/nse-2026.toml"),
+    include_str!("../../../../calendar/bse-2026.toml"),
+    include_str!("../../../../calendar/mcx-2026.toml"),
+];
+
+/// An exchange with a list of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Exchange {
+    /// National Stock Exchange: equity, futures and options.
+    Nse,
+    /// Bombay Stock Exchange.
+    Bse,
+    /// Multi Commodity Exchange, open until the night.
+    Mcx,
+}
+
+impl Exchange {
+    /// All of them.
+    pub const ALL: [Exchange; 3] = [Exchange::Nse, Exchange::Bse, Exchange::Mcx];
+
+    /// Those of an account that names none.
+    pub const USUAL: [Exchange; 2] = [Exchange::Nse, Exchange::Bse];
+
+    /// Its name in files: `nse`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Exchange::Nse => "nse",
+            Exchange::Bse => "bse",
+            Exchange::Mcx => "mcx",
+        }
+    }
+}
+
+impl FromStr for Exchange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Exchange, String> {
+        let found = Exchange::ALL.into_iter().find(|exchange| exchange.name() == text);
+        found.ok_or_else(|| "is not a known exchange; known: nse, bse, mcx".into())
+    }
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Exchange::Nse => "NSE",
+            Exchange::Bse => "BSE",
+            Exchange::Mcx => "MCX",
+        })
+    }
+}
+
+/// What a day is at one exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Day<'c> {
+    /// A weekday that the year's list does not name.
+    Trades,
+    /// A special session on a day that is otherwise closed: a Sunday of the Union Budget, muhurat trading.
+    Session {
+        /// What it is held for.
+        name: &'c str,
+        /// When it opens in India; `None` until the exchange says so.
+        opens: Option<Time>,
+        /// When it closes in India; `None` until the exchange says so.
+        closes: Option<Time>,
+    },
+    /// Closed in the morning, open from 17:00 in India.
+    Evening {
+        /// The holiday.
+        name: &'c str,
+    },
+    /// Closed.
+    Closed {
+        /// For what.
+        why: Closed<'c>,
+        /// Whether nothing can change it any more. A holiday that a late circular may move is not sure: a token is
+        /// worth having on that day, and nobody is woken when there is none.
+        sure: bool,
+    },
+    /// A weekday of a year that no list covers; it counts as a trading day.
+    Unknown,
+}
+
+/// Why an exchange is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed<'c> {
+    /// A Saturday or Sunday for which no session is listed. In a year that no list covers there may be one all the
+    /// same, of which nobody knows yet; such days are still taken as closed.
+    Weekend,
+    /// A holiday of this name; on a weekend too, where the exchange lists it.
+    Holiday(&'c str),
+}
+
+/// The lists of all exchanges and years that are known.
+#[derive(Clone, Debug, Default)]
+pub struct Calendar {
+    /// For each exchange, by its place in the enum, its years.
+    years: [Vec<Edition>; 3],
+}
+
+/// One exchange's list for one year, read and free of faults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edition {
+    exchange: Exchange,
+    year: i16,
+    /// Whether it takes the place of another list of that year, and not only of the days that it names.
+    replace: bool,
+    /// In the order of the year, each date once.
+    days: Vec<Listed>,
+}
+
+/// One day of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Listed {
+    date: Date,
+    name: Box<str>,
+    kind: Kind,
+}
+
+/// What a list says of a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Closed { sure: bool },
+    Evening,
+    Session { opens: Option<Time>, closes: Option<Time> },
+}
+
+impl Edition {
+    /// Whose list it is.
+    pub fn exchange(&self) -> Exchange {
+        self.exchange
+    }
+
+    /// The year that it covers.
+    pub fn year(&self) -> i16 {
+        self.year
+    }
+}
+
+impl Calendar {
+    /// What this version of firstbell knows.
+    pub fn compiled() -> &'static Calendar {
+        static CALENDAR: LazyLock<Calendar> = LazyLock::new(|| {
+            COMPILED.into_iter().fold(Calendar::default(), |calendar, text| {
+                let edition = Calendar::read(text).expect("a test reads every list that is compiled in");
+                calendar.with(edition)
+            })
+        });
+        &CALENDAR
+    }
+
+    /// Reads one file: the list of one exchange for one year.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each fault with its line.
+    pub fn read(text: &str) -> Result<Edition, Vec<String>> {
+        written::read(text)
+    }
+
+    /// The same calendar with a list laid over it. Where a list of that exchange and year is already there, each day of
+    /// the new one takes the place of the old one's, and the others stay; a file that says `replace = true` takes the
+    /// place of the whole list. Where there is none, the new one is the year's list.
+    #[must_use]
+    pub fn with(mut self, edition: Edition) -> Calendar {
+        let years = &mut self.years[edition.exchange as usize];
+        match years.iter_mut().find(|own| own.year == edition.year) {
+            None => years.push(edition),
+            Some(own) if edition.replace => *own = edition,
+            Some(own) => {
+                own.days.retain(|day| edition.days.binary_search_by_key(&day.date, |d| d.date).is_err());
+                own.days.extend(edition.days);
+                own.days.sort_by_key(|day| day.date);
+            }
+        }
+        self
+    }
+
+    /// What a date is at an exchange.
+    pub fn day(&self, exchange: Exchange, date: Date) -> Day<'_> {
+        let edition = self.edition(exchange, date.year());
+        let listed = edition.and_then(|edition| {
+            let place = edition.days.binary_search_by_key(&date, |day| day.date).ok()?;
+            Some(&edition.days[place])
+        });
+        match listed {
+            Some(Listed { name, kind, .. }) => match *kind {
+                Kind::Closed { sure } => Day::Closed { why: Closed::Holiday(name), sure },
+                Kind::Evening => Day::Evening { name },
+                Kind::Session { opens, closes } => Day::Session { name, opens, closes },
+            },
+            None if is_weekend(date) => Day::Closed { why: Closed::Weekend, sure: true },
+            None if edition.is_some() => Day::Trades,
+            None => Day::Unknown,
+        }
+    }
+
+    /// Whether a list covers a year of an exchange.
+    pub fn knows(&self, exchange: Exchange, year: i16) -> bool {
+        self.edition(exchange, year).is_some()
+    }
+
+    fn edition(&self, exchange: Exchange, year: i16) -> Option<&Edition> {
+        self.years[exchange as usize].iter().find(|edition| edition.year == year)
+    }
+}
+
+fn is_weekend(date: Date) -> bool {
+    matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday)
+}
