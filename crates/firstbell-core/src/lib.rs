@@ -2,18 +2,21 @@
 //! account, and the day's credential. The moment is always an argument; there is no clock, file or network here.
 //!
 //! Read from the bottom up: [`secret`], [`origin`], [`obstacle`], [`calendar`], [`failure`], [`totp`], [`token`], [`plan`], [`budget`], [`sight`], [`skeleton`],
-//! [`walk`], [`broker`], [`brokers`], [`event`], [`state`].
+//! [`walk`], [`broker`], [`brokers`], [`event`], [`state`], [`schedule`], [`decide`], [`days`].
 
 mod answer;
 pub mod broker;
 pub mod brokers;
 pub mod budget;
 pub mod calendar;
+pub mod days;
+pub mod decide;
 pub mod event;
 pub mod failure;
 pub mod obstacle;
 pub mod origin;
 pub mod plan;
+pub mod schedule;
 pub mod secret;
 pub mod sight;
 pub mod skeleton;

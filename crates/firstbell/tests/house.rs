@@ -15,8 +15,9 @@ const CORE: &[&[&str]] = &[
     &["failure"],
     &["totp", "token", "plan", "budget"],
     &["sight", "broker", "event", "skeleton"],
-    &["answer", "brokers", "state"],
-    &["walk"],
+    &["answer", "brokers", "state", "schedule"],
+    &["walk", "decide"],
+    &["days"],
 ];
 const FIRSTBELL: &[&[&str]] = &[
     &["ports", "record", "written"],

@@ -1,0 +1,287 @@
+//! What the daemon would do with its hands in a simulated life: one login in the order in which the real one goes, with
+//! each step written down before it leaves, and one question about a token.
+
+use super::broker::Answer;
+use super::life::{Held, Life, SEED};
+use super::weather::{Fault, HOUR, MINUTE, SECOND};
+use super::Miss;
+use crate::budget::{Cause, Verdict};
+use crate::decide::Probe;
+use crate::event::Event;
+use crate::failure::Ask;
+use crate::token::{Life as TokenLife, Standing};
+
+/// Milliseconds of one time step.
+const STEP: i64 = 30 * SECOND;
+
+/// A login that got no further.
+enum End {
+    /// With a name and what it asks.
+    Failed(&'static str, Ask),
+    /// The process died in it.
+    Crashed,
+}
+
+impl Life<'_> {
+    pub(super) fn ask(&mut self) {
+        self.watch.probes(self.t);
+        self.report.probes += 1;
+        self.t += self.chance.from(50..400);
+        let Some(token) = self.token else { return };
+        let alive = (!self.out()).then(|| self.broker.takes(token.id));
+        self.probe = Some(Probe { at: self.now(), alive });
+        if alive == Some(false) {
+            self.note(Event::Died { generation: token.generation });
+        }
+    }
+
+    pub(super) fn log_in(&mut self) {
+        self.report.logins += 1;
+        let end = match self.resume() {
+            Ok(true) => Ok(()),
+            Ok(false) => self.fresh(),
+            Err(end) => Err(end),
+        };
+        match end {
+            Ok(()) => self.marred = None,
+            Err(End::Crashed) => {
+                let down = self.chance.from(0..5 * MINUTE);
+                self.crash(down);
+            }
+            Err(End::Failed(code, ask)) => {
+                self.report.failed += 1;
+                if !matches!(ask, Ask::Again | Ask::Wait) {
+                    self.mar(if ask == Ask::Once { Miss::Unclear } else { Miss::Owner });
+                }
+                self.note(Event::Failed { code: code.into(), ask });
+            }
+        }
+    }
+
+    /// A token that an earlier run could not prove is asked about first.
+    fn resume(&mut self) -> Result<bool, End> {
+        let Some(pending) = self.pending else { return Ok(false) };
+        let age = self.now().duration_since(pending.life.issued).as_millis();
+        let young = (0..i128::from(HOUR)).contains(&age);
+        if !young && pending.life.standing(self.now()) != Standing::Trusted {
+            self.pending = None;
+            self.note(Event::Dropped { generation: pending.generation });
+            return Ok(false);
+        }
+        match self.prove(pending) {
+            Ok(()) => Ok(true),
+            Err(End::Failed("dead-on-arrival", _)) => Ok(false),
+            Err(end) => Err(end),
+        }
+    }
+
+    fn fresh(&mut self) -> Result<(), End> {
+        let view = self.view();
+        if view.admitted.is_err() {
+            return Err(End::Failed("stopped", Ask::Stop));
+        }
+        self.note_soon(Event::Began { driver: "http".into() });
+        self.open()?;
+        self.password()?;
+        self.crash_at(4)?;
+        self.code()?;
+        self.crash_at(6)?;
+        self.exchange()
+    }
+
+    fn open(&mut self) -> Result<(), End> {
+        self.t += self.chance.from(300..3 * SECOND);
+        self.crash_at(0)?;
+        if self.out() {
+            return Err(End::Failed("unreachable", Ask::Again));
+        }
+        match self.day.fault {
+            Some(Fault::UnknownPage) => Err(End::Failed("unknown-page", Ask::Human)),
+            Some(Fault::BadCertificate) => Err(End::Failed("insecure", Ask::Stop)),
+            Some(Fault::Wait { s }) => {
+                self.day.fault = None;
+                let until = self.now() + jiff::SignedDuration::from_secs(s);
+                self.note(Event::Wait { until });
+                Err(End::Failed("throttled", Ask::Wait))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn password(&mut self) -> Result<(), End> {
+        self.intent(Cause::Password, None)?;
+        self.crash_at(1)?;
+        self.watch.leaves(Cause::Password, self.stored);
+        if let Some(counted) = self.lost(|fault| match fault {
+            Fault::LostPassword { counted } => Some(counted),
+            _ => None,
+        }) {
+            if counted {
+                let _unheard = self.broker.password(self.stored);
+            }
+            self.note(Event::Judged { cause: Cause::Password, verdict: Verdict::Unknown });
+            return Err(End::Failed("unanswered", Ask::Once));
+        }
+        self.crash_at(2)?;
+        let answer = self.broker.password(self.stored);
+        self.hear(Cause::Password, answer)
+    }
+
+    fn code(&mut self) -> Result<(), End> {
+        for try_number in 0..2 {
+            let step = self.next_step()?;
+            self.intent(Cause::Code, Some(step))?;
+            self.crash_at(5)?;
+            self.watch.leaves(Cause::Code, self.stored);
+            self.watch.code_leaves(step);
+            if let Some(counted) = self.lost(|fault| match fault {
+                Fault::LostCode { counted } => Some(counted),
+                _ => None,
+            }) {
+                if counted {
+                    let _unheard = self.broker.code(step, true);
+                }
+                self.note(Event::Judged { cause: Cause::Code, verdict: Verdict::Unknown });
+                return Err(End::Failed("unanswered", Ask::Once));
+            }
+            let wrong = self.day.fault == Some(Fault::WrongCode);
+            let answer = self.broker.code(step, !wrong && self.off.abs() < STEP);
+            match self.hear(Cause::Code, answer) {
+                Ok(()) => return Ok(()),
+                Err(end) if try_number == 1 => return Err(end),
+                Err(end) if self.state.budget.admits(Cause::Code, &SEED).is_err() => return Err(end),
+                Err(_) => {}
+            }
+        }
+        unreachable!("the second try returns")
+    }
+
+    fn exchange(&mut self) -> Result<(), End> {
+        self.note(Event::Exchanging);
+        self.t += self.chance.from(100..SECOND);
+        self.crash_at(7)?;
+        match self.day.fault {
+            Some(Fault::GrantRefused) => {
+                self.day.fault = None;
+                return Err(End::Failed("grant-refused", Ask::Once));
+            }
+            Some(Fault::LostExchange { minted }) => {
+                self.day.fault = None;
+                if minted {
+                    let _lost = self.broker.mint();
+                }
+                return Err(End::Failed("unanswered", Ask::Once));
+            }
+            _ => {}
+        }
+        let id = self.broker.mint();
+        self.crash_at(8)?;
+        if self.day.fault == Some(Fault::DeadOnArrival) {
+            (self.day.fault, self.broker.living) = (None, None);
+        }
+        let generation = self.state.generation + 1;
+        let held = Held { life: TokenLife::of(self.now(), self.schedule.flush), id, generation };
+        self.pending = Some(held);
+        self.note(Event::Issued { generation });
+        self.crash_at(9)?;
+        self.prove(held)
+    }
+
+    fn prove(&mut self, held: Held) -> Result<(), End> {
+        self.t += self.chance.from(50..400);
+        if self.day.fault == Some(Fault::ProofDown) {
+            self.day.fault = None;
+            return Err(End::Failed("broker-down", Ask::Again));
+        }
+        if self.out() {
+            return Err(End::Failed("unreachable", Ask::Again));
+        }
+        self.pending = None;
+        if !self.broker.takes(held.id) {
+            self.note(Event::Dropped { generation: held.generation });
+            return Err(End::Failed("dead-on-arrival", Ask::Once));
+        }
+        (self.token, self.probe) = (Some(held), None);
+        self.note(Event::Proven { generation: held.generation });
+        self.watch.replaced(self.state.generation == held.generation);
+        self.watch.succeeded();
+        Ok(())
+    }
+
+    /// Written down, and durable, before anything leaves; a full disk stops it here.
+    fn intent(&mut self, cause: Cause, time_step: Option<u64>) -> Result<(), End> {
+        if self.day.fault == Some(Fault::DiskFull) {
+            self.day.fault = None;
+            return Err(End::Failed("broken", Ask::Human));
+        }
+        let credential = if cause == Cause::Password { self.mark() } else { SEED.clone() };
+        self.note(Event::Intent { cause, credential, time_step });
+        self.report.submissions += 1;
+        Ok(())
+    }
+
+    fn hear(&mut self, cause: Cause, answer: Answer) -> Result<(), End> {
+        self.t += self.chance.from(100..SECOND);
+        self.watch.answered(cause, self.stored, answer);
+        let verdict = match answer {
+            Answer::Taken => Verdict::Accepted,
+            Answer::Refused { .. } => Verdict::Rejected,
+            Answer::Blocked => Verdict::Blocked,
+        };
+        let event = Event::Judged { cause, verdict };
+        match answer {
+            Answer::Taken => {
+                self.note_soon(event);
+                Ok(())
+            }
+            Answer::Refused { left } => {
+                self.note(event);
+                self.note(Event::Remaining { cause, left });
+                let code = if cause == Cause::Password { "password-rejected" } else { "code-rejected" };
+                Err(End::Failed(code, Ask::Stop))
+            }
+            Answer::Blocked => {
+                self.note(event);
+                self.watch.blocked_by_us(self.slips);
+                Err(End::Failed("blocked", Ask::Stop))
+            }
+        }
+    }
+
+    /// The next time step that was never used and has enough of its life left, as this machine's clock counts them.
+    fn next_step(&mut self) -> Result<u64, End> {
+        let local = self.t + self.off;
+        let into = local.rem_euclid(STEP);
+        if STEP - into < 5 * SECOND {
+            self.t += STEP - into;
+        }
+        let of = |t: i64| u64::try_from(t / STEP).unwrap_or(0);
+        let mut step = of(self.t + self.off);
+        if let Some(last) = self.state.budget.last_step {
+            if last > step + 2 {
+                return Err(End::Failed("clock-wrong", Ask::Human));
+            }
+            while step <= last {
+                self.t += STEP;
+                step = of(self.t + self.off);
+            }
+        }
+        Ok(step)
+    }
+
+    fn lost(&mut self, which: impl Fn(Fault) -> Option<bool>) -> Option<bool> {
+        let found = self.day.fault.and_then(which);
+        if found.is_some() {
+            self.day.fault = None;
+        }
+        found
+    }
+
+    fn crash_at(&mut self, place: u8) -> Result<(), End> {
+        if self.day.fault == Some(Fault::CrashAt(place)) {
+            self.day.fault = None;
+            return Err(End::Crashed);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! What must hold at every instant of a simulated life, whatever happens in it. Each check names what it found.
+
+use super::broker::Answer;
+use super::weather::MINUTE;
+use crate::budget::{Cause, TRIES};
+
+/// What was seen so far, as far as a check needs it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Watch {
+    /// The password that was refused and not mended since.
+    refused: Option<u32>,
+    /// Submissions since the last complete success, or the owner's word, that were refused or unclear.
+    bad: [u8; 2],
+    last_step: u64,
+    last_probe: Option<i64>,
+    /// The least the broker said of how many attempts are left, since the owner's word or a success.
+    left: [Option<u8>; 2],
+    pub(super) paused: bool,
+    pub(super) breach: Option<String>,
+}
+
+impl Watch {
+    fn fail(&mut self, what: String) {
+        self.breach.get_or_insert(what);
+    }
+
+    fn expect(&mut self, holds: bool, what: &str) {
+        if !holds {
+            self.fail(what.to_owned());
+        }
+    }
+
+    /// A credential leaves.
+    pub(super) fn leaves(&mut self, cause: Cause, password: u32) {
+        self.expect(!self.paused, "a credential left while the owner wanted none to");
+        self.expect(self.bad[cause as usize] < TRIES, "more than two submissions in a row may end badly");
+        let told = self.left[cause as usize].is_none_or(|left| left > 3);
+        self.expect(told, "the broker said that few attempts are left, and one more was made");
+        if cause == Cause::Password {
+            self.expect(self.refused != Some(password), "a refused password was sent again");
+        }
+        self.bad[cause as usize] += 1;
+    }
+
+    /// A code leaves; each time step is used once, and later ones only.
+    pub(super) fn code_leaves(&mut self, step: u64) {
+        self.expect(step > self.last_step, "a time step was used twice, or an older one after a newer");
+        self.last_step = self.last_step.max(step);
+    }
+
+    pub(super) fn answered(&mut self, cause: Cause, password: u32, answer: Answer) {
+        match answer {
+            Answer::Taken => self.bad[cause as usize] -= 1,
+            Answer::Refused { left } => {
+                self.left[cause as usize] = Some(left);
+                if cause == Cause::Password {
+                    self.refused = Some(password);
+                }
+            }
+            Answer::Blocked => {}
+        }
+    }
+
+    pub(super) fn never_left(&mut self, cause: Cause) {
+        self.bad[cause as usize] -= 1;
+    }
+
+    pub(super) fn blocked_by_us(&mut self, strangers_slips: u8) {
+        if strangers_slips == 0 {
+            self.fail("the account is blocked, and nobody but us typed anything wrong".into());
+        }
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        (self.bad, self.left) = ([0; 2], [None; 2]);
+    }
+
+    /// The owner stored another password, or said that all is well.
+    pub(super) fn mended(&mut self) {
+        self.refused = None;
+        self.succeeded();
+    }
+
+    pub(super) fn probes(&mut self, at: i64) {
+        let paced = self.last_probe.is_none_or(|before| at - before >= MINUTE);
+        self.expect(paced, "the broker was asked about a token twice within a minute");
+        self.last_probe = Some(at);
+    }
+
+    /// Another process does not remember when the broker was asked; a clock that jumped does not know.
+    pub(super) fn forgets_probes(&mut self) {
+        self.last_probe = None;
+    }
+
+    pub(super) fn served(&mut self, dead_for_sure: bool) {
+        self.expect(!dead_for_sure, "a token that cannot live any more was handed out");
+    }
+
+    pub(super) fn replaced(&mut self, proven: bool) {
+        self.expect(proven, "a token took the place of another and was not proven");
+    }
+
+    pub(super) fn verdict(&mut self, known: bool) {
+        self.expect(known, "the deadline passed without a token and without a word");
+    }
+}

@@ -1,0 +1,62 @@
+//! When a login that failed is tried again: dense at first, bounded by the deadline, and another ladder for each class.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::View;
+use crate::failure::Ask;
+use crate::schedule::{Slot, mix};
+use crate::state::Trouble;
+
+/// Pauses after failures that spent nothing; the last one again and again until the deadline.
+const AGAIN_S: [i64; 6] = [2, 4, 8, 15, 30, 60];
+/// After the deadline, when a person was told, this often.
+const LATE_S: i64 = 300;
+/// Pauses where the broker asks to wait and does not say how long.
+const WAIT_S: [i64; 3] = [60, 120, 240];
+/// Waiting longer than this is not waiting.
+const WAIT_MAX: SignedDuration = SignedDuration::from_hours(24);
+/// After something whose end nobody knows.
+const ONCE_S: i64 = 5;
+/// Pages and engines that only a person understands may be others a little later; looking at them spends nothing.
+const HUMAN_S: [i64; 2] = [120, 600];
+
+/// When the next login of this morning may be; none where only a person can say.
+pub(super) fn again_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Option<Timestamp> {
+    let waited = waited(view, now);
+    let Some(trouble) = &view.state.trouble else { return Some(waited.max(slot.login_at)) };
+    // What was refused, or where somebody may be in the way, holds over days, until the owner acts.
+    if trouble.ask == Ask::Stop {
+        return None;
+    }
+    if trouble.at < slot.login_at {
+        return Some(waited.max(slot.login_at));
+    }
+    // A clock that was set back must not make a pause of days.
+    let from = trouble.at.min(now);
+    let pause = |s: i64| from + SignedDuration::from_millis(jittered_ms(view, trouble, s));
+    let step = usize::from(trouble.times.max(1) - 1);
+    let at = match trouble.ask {
+        _ if trouble.unclear > 1 => return None,
+        Ask::Again => {
+            let soon = pause(AGAIN_S[step.min(AGAIN_S.len() - 1)]);
+            if soon < slot.deadline_at { soon } else { soon.max(pause(LATE_S)) }
+        }
+        Ask::Wait => pause(WAIT_S[step.min(WAIT_S.len() - 1)]).min(waited.max(pause(WAIT_S[0]))),
+        Ask::Once => pause(ONCE_S),
+        Ask::Human => pause(*HUMAN_S.get(step)?),
+        Ask::Stop => return None,
+    };
+    Some(at.max(waited))
+}
+
+/// The moment that the broker named, as far as it can be believed.
+fn waited(view: &View<'_>, now: Timestamp) -> Timestamp {
+    view.state.wait_until.map_or(Timestamp::MIN, |until| until.min(now + WAIT_MAX))
+}
+
+/// Half to one and a half of a pause: accounts that failed together do not come back together.
+fn jittered_ms(view: &View<'_>, trouble: &Trouble, pause_s: i64) -> i64 {
+    let at = trouble.at.as_millisecond().unsigned_abs();
+    let share = mix(view.schedule.seed ^ mix(at ^ u64::from(trouble.times))) % 1_000;
+    pause_s * (500 + i64::try_from(share).expect("it is less than a thousand"))
+}

@@ -1,0 +1,223 @@
+//! State and moment give the one next thing to do for an account, when, and why.
+
+mod ladder;
+mod reason;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::calendar::Calendar;
+use crate::failure::Stop;
+use crate::schedule::{Schedule, Slot};
+use crate::state::State;
+use crate::token::{Life, Standing};
+
+pub use self::reason::{Reason, Unserved};
+
+/// A question to the broker is not repeated sooner than this.
+pub const PROBE_PAUSE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Two tokens that die within this time are two programs that fight for one API key.
+pub const FIGHT: SignedDuration = SignedDuration::from_mins(30);
+
+/// All that a decision looks at, beside the moment.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The account's mornings.
+    pub schedule: &'a Schedule,
+    /// Which days trade.
+    pub calendar: &'a Calendar,
+    /// The account's history, folded.
+    pub state: &'a State,
+    /// Whether the budget admits both credentials as they are stored now.
+    pub admitted: Result<(), Stop>,
+    /// The life of the current token.
+    pub token: Option<Life>,
+    /// Whether a token waits to be proven.
+    pub pending: bool,
+    /// When the broker was last asked about the current token, and whether it took it.
+    pub probe: Option<Probe>,
+}
+
+/// What asking about the current token gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it lives; unknown where no answer came.
+    pub alive: Option<bool>,
+}
+
+/// One thing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// To look again.
+    Look,
+    /// To try all that a login needs, without a credential.
+    Check,
+    /// To ask the broker whether the current token lives.
+    Probe,
+    /// To log in.
+    Login,
+    /// To give the verdict of the deadline.
+    Assess,
+}
+
+/// The next thing, when, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What.
+    pub step: Step,
+    /// Not before this moment; where it is past, now.
+    pub at: Timestamp,
+    /// For what.
+    pub because: Reason,
+}
+
+/// What the current token is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Worth {
+    Good,
+    Doubtful,
+    None,
+}
+
+/// Says what is next. The same view and moment give the same answer, so that it may be asked after every wake, for
+/// whatever reason the wake came.
+pub fn decide(view: &View<'_>, now: Timestamp) -> Decision {
+    let around = view.schedule.around(view.calendar, now);
+    match around {
+        _ if view.state.paused => rest(view, now, Reason::Paused),
+        None => rest(view, now, Reason::NextMorning),
+        Some(slot) if now < slot.login_at => before(view, &slot),
+        Some(slot) => within(view, &slot, now),
+    }
+}
+
+/// Whether the current token may be handed out.
+///
+/// # Errors
+/// Says why not.
+pub fn serve(view: &View<'_>, now: Timestamp) -> Result<(), Unserved> {
+    match worth(view, now) {
+        Worth::Good => Ok(()),
+        Worth::Doubtful => Err(Unserved::Unproven),
+        Worth::None if view.token.is_none() => Err(Unserved::None),
+        Worth::None => Err(Unserved::Dead),
+    }
+}
+
+/// Whether a person has to act before there can be another login in this morning.
+pub fn calls_for_a_human(decision: &Decision) -> bool {
+    matches!(decision.because, Reason::Stopped(_) | Reason::Human | Reason::Fought)
+}
+
+fn rest(view: &View<'_>, now: Timestamp, because: Reason) -> Decision {
+    let next = view.schedule.next(view.calendar, now).map(|slot| slot.check_at);
+    let at = next.unwrap_or_else(|| now + SignedDuration::from_hours(24));
+    Decision { step: Step::Look, at, because }
+}
+
+fn before(view: &View<'_>, slot: &Slot) -> Decision {
+    if view.state.checked_at.is_none_or(|at| at < slot.check_at) {
+        return Decision { step: Step::Check, at: slot.check_at, because: Reason::Beforehand };
+    }
+    Decision { step: Step::Login, at: slot.login_at, because: Reason::Due }
+}
+
+fn within(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
+    let assessed = view.state.assessed_at.is_some_and(|at| at >= slot.deadline_at);
+    let next = match worth(view, now) {
+        Worth::Good => good(view, slot, now),
+        Worth::Doubtful => probe_at(view, now),
+        Worth::None => login_at(view, slot, now),
+    };
+    // A verdict before anything was tried would say nothing: a morning that is caught up logs in first.
+    let waits = next.step != Step::Login || next.at > now;
+    if !assessed && waits && slot.deadline_at <= next.at.max(now) {
+        return Decision { step: Step::Assess, at: slot.deadline_at, because: Reason::Deadline };
+    }
+    next
+}
+
+/// The token is good: it is asked about while people trade on it, and rarely.
+fn good(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
+    let next = rest(view, now, Reason::Good);
+    let asked = proven_at(view, now).max(view.probe.map_or(Timestamp::MIN, |probe| probe.at.min(now)));
+    let at = (asked + view.schedule.hours.probe_every.max(PROBE_PAUSE)).max(slot.deadline_at);
+    if at < slot.closes_at && at < next.at {
+        return Decision { step: Step::Probe, at, because: Reason::Watched };
+    }
+    next
+}
+
+fn probe_at(view: &View<'_>, now: Timestamp) -> Decision {
+    let at = view.probe.map_or(now, |probe| probe.at.min(now) + PROBE_PAUSE);
+    Decision { step: Step::Probe, at, because: Reason::Doubted }
+}
+
+fn login_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
+    if fought(view, slot) {
+        return rest(view, now, Reason::Fought);
+    }
+    if let (Err(stop), false) = (view.admitted, view.pending) {
+        return rest(view, now, Reason::Stopped(stop));
+    }
+    if view.state.died_at.is_some_and(|died| died >= slot.login_at) && view.schedule.flushing(now) {
+        let at = view.schedule.flushed_at(now);
+        return Decision { step: Step::Login, at, because: Reason::Weather };
+    }
+    let Some(at) = ladder::again_at(view, slot, now) else { return rest(view, now, Reason::Human) };
+    let because = match (&view.state.trouble, view.state.died_at) {
+        (Some(trouble), _) if trouble.at >= slot.login_at => Reason::Retry(trouble.ask),
+        (_, Some(died)) if died >= slot.login_at => Reason::Replaced,
+        _ if at >= slot.deadline_at => Reason::Missed,
+        _ => Reason::Due,
+    };
+    Decision { step: Step::Login, at, because }
+}
+
+/// Two tokens of this morning died within half an hour: logging in again would only end the other program's token. What
+/// the broker itself ends in its flush does not count.
+fn fought(view: &View<'_>, slot: &Slot) -> bool {
+    let from = slot.login_at.max(view.schedule.flushed_at(slot.login_at));
+    match (view.state.died_before, view.state.died_at) {
+        (Some(first), Some(second)) => {
+            first >= from && second >= first && second.duration_since(first) < FIGHT
+        }
+        _ => false,
+    }
+}
+
+fn worth(view: &View<'_>, now: Timestamp) -> Worth {
+    let Some(life) = view.token else { return Worth::None };
+    if view.state.died_at.is_some() {
+        return Worth::None;
+    }
+    match life.standing(now) {
+        Standing::Dead => Worth::None,
+        Standing::Trusted => Worth::Good,
+        Standing::Suspect if is_settled(view, &life, now) => Worth::Good,
+        Standing::Suspect => Worth::Doubtful,
+    }
+}
+
+/// A token in doubt is good after all when the broker took it a moment ago, or took it after all that could have ended
+/// it: the flush of its day, and an exchange that nobody knows the end of.
+fn is_settled(view: &View<'_>, life: &Life, now: Timestamp) -> bool {
+    let Some(Probe { at, alive: Some(true) }) = view.probe else { return false };
+    let flush = view.schedule.flush;
+    let (from, until) = if life.trusted_until > life.issued {
+        (life.issued, life.trusted_until)
+    } else {
+        let flushed = view.schedule.flushed_at(life.issued);
+        (flushed, Life::of(flushed, flush).trusted_until)
+    };
+    let undoubted = view.state.doubted_from.is_none_or(|from| at >= from);
+    let fresh = now.duration_since(at) < PROBE_PAUSE;
+    at <= now && undoubted && (fresh || (at >= from && now < until))
+}
+
+/// Being proven is an answer too.
+fn proven_at(view: &View<'_>, now: Timestamp) -> Timestamp {
+    view.state.proven_at.map_or(Timestamp::MIN, |at| at.min(now))
+}

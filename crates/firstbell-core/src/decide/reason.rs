@@ -1,0 +1,88 @@
+//! Why something is next, and why a token is not handed out, as sentences for people.
+
+use std::fmt;
+
+use crate::failure::{Ask, Stop};
+
+/// Why a step is next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Nothing is to be done before the next morning.
+    NextMorning,
+    /// All but the credentials is tried beforehand.
+    Beforehand,
+    /// The login is due.
+    Due,
+    /// The login was due while nobody could do it.
+    Missed,
+    /// The token is good.
+    Good,
+    /// The token is good, and programs trade on it.
+    Watched,
+    /// The token is in doubt.
+    Doubted,
+    /// The token died before its time.
+    Replaced,
+    /// A login failed, and this is what it asks for.
+    Retry(Ask),
+    /// The token died in the hours in which the broker ends tokens: a new one might die as well.
+    Weather,
+    /// It is time for the verdict.
+    Deadline,
+    /// The owner wants no logins.
+    Paused,
+    /// The budget admits no submission.
+    Stopped(Stop),
+    /// Only a person gets on from here.
+    Human,
+    /// Two tokens died within half an hour.
+    Fought,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::NextMorning => "nothing is to be done before the next morning",
+            Reason::Beforehand => "all but the credentials is tried before a login",
+            Reason::Due => "the morning's login is due",
+            Reason::Missed => "the morning's login was missed and is caught up",
+            Reason::Good => "the token is good",
+            Reason::Watched => "programs trade on the token",
+            Reason::Doubted => "nobody knows whether the token still lives",
+            Reason::Replaced => "the token died before its time; another login may have replaced it",
+            Reason::Retry(Ask::Wait) => "Zerodha asked us to wait",
+            Reason::Retry(Ask::Once) => "the last login got no clear answer; once more",
+            Reason::Retry(_) => "the last login failed, and nothing was spent",
+            Reason::Weather => "Zerodha is ending tokens; a new one is made when that is over",
+            Reason::Deadline => "the deadline's verdict is due",
+            Reason::Paused => "logins are paused; firstbell resume ends that",
+            Reason::Stopped(stop) => return write!(f, "no login: {stop}"),
+            Reason::Human => "the last login needs a person: firstbell status says what for",
+            Reason::Fought => {
+                "the token was replaced twice within half an hour: another program logs in with the same API key. \
+                 End it, then run firstbell unlock"
+            }
+        })
+    }
+}
+
+/// Why the current token is not handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unserved {
+    /// There is none.
+    None,
+    /// Its life is over, or the broker refused it.
+    Dead,
+    /// It is in doubt and not proven again yet.
+    Unproven,
+}
+
+impl fmt::Display for Unserved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unserved::None => "there is no token yet",
+            Unserved::Dead => "the token is dead",
+            Unserved::Unproven => "the token is in doubt and not proven again yet",
+        })
+    }
+}
