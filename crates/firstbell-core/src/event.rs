@@ -50,4 +50,7 @@ pub enum Event {
     },
     /// The owner says that the account is well.
     Unlocked,
+    /// The history before this is not known to be the newest one: a backup was put back, or the store was moved here.
+    /// What was submitted since is not known.
+    Restored,
 }

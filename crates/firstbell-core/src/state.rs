@@ -1,12 +1,14 @@
 //! What is true now: an account's events, folded.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::budget::Budget;
 use crate::event::Event;
 
-/// What the history of an account amounts to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What the history of an account amounts to. Serializable, because a snapshot stands for the events before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct State {
     /// What was spent.
     pub budget: Budget,
@@ -47,6 +49,7 @@ impl State {
             }
             Event::Failed { code } => self.failed = Some((at, code.clone())),
             Event::Unlocked => self.budget.forget(),
+            Event::Restored => self.budget.doubt(at),
             Event::Began { .. } | Event::Issued { .. } | Event::Dropped { .. } => {}
         }
     }
@@ -88,6 +91,18 @@ mod tests {
         assert_eq!(fold(&story).budget.left(Cause::Password, &Fingerprint("g".into())), 2);
         story[4] = Event::Unlocked;
         assert!(fold(&story).budget.admits(Cause::Password, &Fingerprint("f".into())).is_ok());
+    }
+
+    #[test]
+    fn a_restored_history_is_spent_until_the_owner_says_otherwise_and_its_codes_are_used() {
+        let mut story = vec![Event::Restored, Event::Proven { generation: 2 }];
+        for cause in [Cause::Password, Cause::Code] {
+            assert_eq!(fold(&story).budget.admits(cause, &Fingerprint("f".into())), Err(Stop::Restored));
+        }
+        story.push(Event::Unlocked);
+        assert_eq!(fold(&story).budget.left(Cause::Code, &Fingerprint("f".into())), 2);
+        let late: Vec<_> = story.into_iter().map(|event| (at(95), event)).collect();
+        assert_eq!(State::of(&late).budget.last_step, Some(3), "the step of second 95");
     }
 
     #[test]

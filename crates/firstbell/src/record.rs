@@ -2,6 +2,7 @@
 
 use firstbell_core::budget::{Cause, Fingerprint, Verdict};
 use firstbell_core::event::Event;
+use firstbell_core::state::State;
 use serde::{Deserialize, Serialize};
 
 /// The form of events that this program writes. A stored event of another version is refused, never guessed at.
@@ -19,6 +20,7 @@ enum Stored {
     Dropped { generation: u64 },
     Failed { code: String },
     Unlocked {},
+    Restored {},
 }
 
 #[derive(Serialize, Deserialize)]
@@ -36,6 +38,23 @@ enum StoredVerdict {
     Blocked,
     Unknown,
     NeverLeft,
+}
+
+/// The form of snapshots that this program writes. To be raised with every change of [`State`]: a snapshot of another form
+/// is passed over where its events are still there, and refused where they are not.
+pub const SNAPSHOT_VERSION: u32 = 1;
+
+/// A state as text.
+pub fn write_state(state: &State) -> String {
+    serde_json::to_string(state).expect("a state holds nothing that JSON cannot say")
+}
+
+/// A state from its text.
+///
+/// # Errors
+/// Says why the text is not one.
+pub fn read_state(text: &str) -> Result<State, serde_json::Error> {
+    serde_json::from_str(text)
 }
 
 /// An event as text.
@@ -73,6 +92,7 @@ fn stored(event: &Event) -> Stored {
         Event::Dropped { generation } => Stored::Dropped { generation },
         Event::Failed { code } => Stored::Failed { code },
         Event::Unlocked => Stored::Unlocked {},
+        Event::Restored => Stored::Restored {},
     }
 }
 
@@ -98,6 +118,7 @@ fn event(stored: Stored) -> Event {
         Stored::Dropped { generation } => Event::Dropped { generation },
         Stored::Failed { code } => Event::Failed { code },
         Stored::Unlocked {} => Event::Unlocked,
+        Stored::Restored {} => Event::Restored,
     }
 }
 
@@ -120,7 +141,7 @@ mod tests {
     use super::*;
 
     /// Version 1 as it lies on disks: never to be changed, only to be followed by a version 2.
-    const VERSION_1: [&str; 9] = [
+    const VERSION_1: [&str; 10] = [
         r#"{"event":"began","driver":"chrome"}"#,
         r#"{"event":"intent","cause":"password","credential":"0a1b","time_step":null}"#,
         r#"{"event":"intent","cause":"code","credential":"0a1b","time_step":58812345}"#,
@@ -130,6 +151,7 @@ mod tests {
         r#"{"event":"proven","generation":7}"#,
         r#"{"event":"failed","code":"password-rejected"}"#,
         r#"{"event":"unlocked"}"#,
+        r#"{"event":"restored"}"#,
     ];
 
     #[test]
@@ -137,6 +159,28 @@ mod tests {
         for text in VERSION_1 {
             assert_eq!(write(&read(text).unwrap()), text);
         }
+    }
+
+    /// When this fails, the form of snapshots has changed: raise [`SNAPSHOT_VERSION`], then mend the text.
+    #[test]
+    fn a_snapshot_of_this_version_looks_like_this() {
+        let text = r#"{"budget":{"password":{"bad":1,"refused":[["0a1b",1]],"last":"0a1b"},"code":{"bad":0,"refused":[],"last":null},"last_step":59850295,"blocked":null,"restored":true},"generation":3,"proven_at":"2026-11-23T08:30:00.123Z","doubted_from":null,"failed":["2026-11-24T08:30:00Z","slow"]}"#;
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+        let password = Cause::Password;
+        let story = [
+            ("2026-11-23T08:30:00.123Z", Event::Proven { generation: 3 }),
+            (
+                "2026-11-24T08:29:00Z",
+                Event::Intent { cause: password, credential: Fingerprint("0a1b".into()), time_step: None },
+            ),
+            ("2026-11-24T08:29:01Z", Event::Judged { cause: password, verdict: Verdict::Rejected }),
+            ("2026-11-24T08:27:59Z", Event::Restored),
+            ("2026-11-24T08:30:00Z", Event::Failed { code: "slow".into() }),
+        ];
+        let state = State::of(&story.map(|(moment, event)| (at(moment), event)));
+        assert_eq!((SNAPSHOT_VERSION, write_state(&state).as_str()), (1, text));
+        assert_eq!(read_state(text).unwrap(), state);
+        assert!(read_state(&text.replacen("\"generation\"", "\"age\":1,\"generation\"", 1)).is_err());
     }
 
     #[test]

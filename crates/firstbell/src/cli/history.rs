@@ -91,5 +91,9 @@ fn sentence(event: &Event) -> String {
         Event::Dropped { generation } => format!("token {generation} did not work and was dropped"),
         Event::Failed { code } => format!("the login failed: {code}"),
         Event::Unlocked => "the owner said that the account is well".into(),
+        Event::Restored => {
+            "the history was found older than the last one seen here: what is missing in it counts as spent"
+                .into()
+        }
     }
 }
