@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
 use crate::failure::Stop;
 
 /// Submissions of one credential that may end badly (refused, or without an answer) before the owner must act. Kite
@@ -11,6 +14,9 @@ pub const TRIES: u8 = 2;
 
 /// Wrong passwords, and separately wrong codes, after which Kite blocks an account (the same source).
 pub const BROKERS_TRIES: u8 = 5;
+
+/// Length of a time step of Kite's codes: an external TOTP has the usual 30 seconds (RFC 6238, section 5.2).
+const STEP_S: i64 = 30;
 
 /// Which of the two counters at the broker a submission may move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,20 +52,24 @@ pub enum Verdict {
 }
 
 /// Tells one value of a credential from another without telling the value: a keyed hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint(pub String);
 
 /// What was spent. Folded from durable events, never kept in memory alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Budget {
     password: Tally,
     code: Tally,
     /// The newest time step of which a code was submitted.
     pub last_step: Option<u64>,
     blocked: Option<Fingerprint>,
+    /// The history may lack submissions: whatever was left counts as spent.
+    restored: bool,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Tally {
     /// Submissions since the last complete success that were refused or are without an answer, of whatever value: the
     /// broker's counter does not ask which password was wrong.
@@ -95,6 +105,7 @@ impl Budget {
         let tally = self.tally(cause);
         let refused = tally.refused(credential);
         match cause {
+            _ if self.restored => Err(Stop::Restored),
             Cause::Password if self.blocked.as_ref() == Some(credential) => Err(Stop::Blocked),
             Cause::Password if refused > 0 => Err(Stop::Password),
             Cause::Code if refused >= TRIES => Err(Stop::Code),
@@ -140,6 +151,14 @@ impl Budget {
     /// A *complete* success: the broker's counters begin anew. What it refused stays refused.
     pub fn succeed(&mut self) {
         (self.password.bad, self.code.bad, self.blocked) = (0, 0, None);
+    }
+
+    /// The history may lack submissions up to this moment. They count as spent until the owner's word, and no code of a
+    /// time step up to this one is made again. A success does not end it: a token that waited needs no submission.
+    pub fn doubt(&mut self, at: Timestamp) {
+        self.restored = true;
+        let step = u64::try_from(at.as_second().div_euclid(STEP_S)).ok();
+        self.last_step = self.last_step.max(step);
     }
 
     /// The owner says that the account is well: all is forgotten but the last time step, because a code is never used

@@ -93,6 +93,9 @@ pub enum Event {
     Resumed,
     /// The owner says that the account is well.
     Unlocked,
+    /// The history before this is not known to be the newest one: a backup was put back, or the store was moved here.
+    /// What was submitted since is not known.
+    Restored,
 }
 
 impl fmt::Display for Event {
@@ -117,6 +120,9 @@ impl fmt::Display for Event {
             Event::Paused => f.write_str("the owner wants no logins"),
             Event::Resumed => f.write_str("the owner wants logins again"),
             Event::Unlocked => f.write_str("the owner said that the account is well"),
+            Event::Restored => f.write_str(
+                "the history was found older than the last one seen here: what is missing in it counts as spent",
+            ),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::obstacle::{Factor, Obstacle, TlsFault};
 
 /// Part of the machine on which firstbell runs that a login needs.
@@ -37,7 +39,7 @@ pub enum Stage {
 }
 
 /// What a failure asks of us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ask {
     /// Nothing was spent that matters: the same may be tried again soon.
     Again,
@@ -62,6 +64,8 @@ pub enum Stop {
     Blocked,
     /// Two submissions in a row were refused or ended without an answer.
     Unsure,
+    /// The history is not known to be the newest one.
+    Restored,
 }
 
 /// Every way in which a morning can fail. Texts of the broker or of a page never come in here: they are a stranger's
@@ -208,7 +212,7 @@ impl Failure {
                  password."
                     .into()
             }
-            Stopped(Stop::Unsure) => {
+            Stopped(Stop::Unsure | Stop::Restored) => {
                 "Log in once at kite.zerodha.com by hand, to see that the account is well; then run firstbell unlock."
                     .into()
             }
@@ -360,6 +364,10 @@ impl fmt::Display for Stop {
             Stop::Unsure => {
                 "two attempts in a row ended badly or without an answer, and Zerodha blocks an account after \
                              five"
+            }
+            Stop::Restored => {
+                "the history on this machine is older than the last one seen here, or came here from elsewhere (a \
+                 restored backup, a moved machine?), so attempts may be missing in it and count as spent"
             }
         })
     }

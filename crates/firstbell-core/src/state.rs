@@ -1,14 +1,16 @@
 //! What is true now: an account's events, folded.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::budget::Budget;
 use crate::event::Event;
 use crate::failure::Ask;
 use crate::token::date_in_india;
 
-/// What the history of an account amounts to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What the history of an account amounts to. Serializable, because a snapshot stands for the events before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct State {
     /// What was spent.
     pub budget: Budget,
@@ -35,7 +37,8 @@ pub struct State {
 }
 
 /// Logins of one day that ended without a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Trouble {
     /// When the last one ended.
     pub at: Timestamp,
@@ -80,6 +83,10 @@ impl State {
             Event::Unlocked => {
                 self.budget.forget();
                 self.clear();
+            }
+            Event::Restored => {
+                self.budget.doubt(at);
+                self.doubted_from = Some(at);
             }
             Event::Began { .. } | Event::Issued { .. } | Event::Dropped { .. } | Event::Died { .. } => {}
         }
@@ -148,6 +155,18 @@ mod tests {
         assert_eq!(fold(&story).budget.left(Cause::Password, &Fingerprint("g".into())), 2);
         story[4] = Event::Unlocked;
         assert!(fold(&story).budget.admits(Cause::Password, &Fingerprint("f".into())).is_ok());
+    }
+
+    #[test]
+    fn a_restored_history_is_spent_until_the_owner_says_otherwise_and_its_codes_are_used() {
+        let mut story = vec![Event::Restored, Event::Proven { generation: 2 }];
+        for cause in [Cause::Password, Cause::Code] {
+            assert_eq!(fold(&story).budget.admits(cause, &Fingerprint("f".into())), Err(Stop::Restored));
+        }
+        story.push(Event::Unlocked);
+        assert_eq!(fold(&story).budget.left(Cause::Code, &Fingerprint("f".into())), 2);
+        let late: Vec<_> = story.into_iter().map(|event| (at(95), event)).collect();
+        assert_eq!(State::of(&late).budget.last_step, Some(3), "the step of second 95");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use firstbell_core::budget::{Cause, Fingerprint, Verdict};
 use firstbell_core::event::Event;
 use firstbell_core::failure::Ask;
+use firstbell_core::state::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,7 @@ enum Stored {
     Paused {},
     Resumed {},
     Unlocked {},
+    Restored {},
 }
 
 #[derive(Serialize, Deserialize)]
@@ -61,6 +63,23 @@ enum StoredAsk {
     Once,
     Stop,
     Human,
+}
+
+/// The form of snapshots that this program writes. To be raised with every change of [`State`]: a snapshot of another form
+/// is passed over where its events are still there, and refused where they are not.
+pub const SNAPSHOT_VERSION: u32 = 1;
+
+/// A state as text.
+pub fn write_state(state: &State) -> String {
+    serde_json::to_string(state).expect("a state holds nothing that JSON cannot say")
+}
+
+/// A state from its text.
+///
+/// # Errors
+/// Says why the text is not one.
+pub fn read_state(text: &str) -> Result<State, serde_json::Error> {
+    serde_json::from_str(text)
 }
 
 /// An event as text.
@@ -106,6 +125,7 @@ fn stored(event: &Event) -> Stored {
         Event::Paused => Stored::Paused {},
         Event::Resumed => Stored::Resumed {},
         Event::Unlocked => Stored::Unlocked {},
+        Event::Restored => Stored::Restored {},
     }
 }
 
@@ -142,6 +162,7 @@ fn event(stored: Stored) -> Event {
         Stored::Paused {} => Event::Paused,
         Stored::Resumed {} => Event::Resumed,
         Stored::Unlocked {} => Event::Unlocked,
+        Stored::Restored {} => Event::Restored,
     }
 }
 
@@ -184,7 +205,7 @@ mod tests {
     use super::*;
 
     /// Version 1 as it lies on disks: never to be changed, only to be followed by a version 2.
-    const VERSION_1: [&str; 17] = [
+    const VERSION_1: [&str; 18] = [
         r#"{"event":"began","driver":"chrome"}"#,
         r#"{"event":"intent","cause":"password","credential":"0a1b","time_step":null}"#,
         r#"{"event":"intent","cause":"code","credential":"0a1b","time_step":58812345}"#,
@@ -202,6 +223,7 @@ mod tests {
         r#"{"event":"paused"}"#,
         r#"{"event":"resumed"}"#,
         r#"{"event":"unlocked"}"#,
+        r#"{"event":"restored"}"#,
     ];
 
     #[test]
@@ -209,6 +231,28 @@ mod tests {
         for text in VERSION_1 {
             assert_eq!(write(&read(text).unwrap()), text);
         }
+    }
+
+    /// When this fails, the form of snapshots has changed: raise [`SNAPSHOT_VERSION`], then mend the text.
+    #[test]
+    fn a_snapshot_of_this_version_looks_like_this() {
+        let text = r#"{"budget":{"password":{"bad":1,"refused":[["0a1b",1]],"last":"0a1b"},"code":{"bad":0,"refused":[],"last":null},"last_step":59850295,"blocked":null,"restored":true},"generation":3,"proven_at":"2026-11-23T08:30:00.123Z","doubted_from":null,"failed":["2026-11-24T08:30:00Z","slow"]}"#;
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+        let password = Cause::Password;
+        let story = [
+            ("2026-11-23T08:30:00.123Z", Event::Proven { generation: 3 }),
+            (
+                "2026-11-24T08:29:00Z",
+                Event::Intent { cause: password, credential: Fingerprint("0a1b".into()), time_step: None },
+            ),
+            ("2026-11-24T08:29:01Z", Event::Judged { cause: password, verdict: Verdict::Rejected }),
+            ("2026-11-24T08:27:59Z", Event::Restored),
+            ("2026-11-24T08:30:00Z", Event::Failed { code: "slow".into(), ask: Ask::Again }),
+        ];
+        let state = State::of(&story.map(|(moment, event)| (at(moment), event)));
+        assert_eq!((SNAPSHOT_VERSION, write_state(&state).as_str()), (1, text));
+        assert_eq!(read_state(text).unwrap(), state);
+        assert!(read_state(&text.replacen("\"generation\"", "\"age\":1,\"generation\"", 1)).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::life::{Held, Life, SEED};
 use super::weather::{Fault, HOUR, MINUTE, SECOND};
 use super::Miss;
 use crate::budget::{Cause, Verdict};
-use crate::decide::Probe;
+use crate::decide::{self, Probe};
 use crate::event::Event;
 use crate::failure::Ask;
 use crate::token::{Life as TokenLife, Standing};
@@ -23,11 +23,16 @@ enum End {
 }
 
 impl Life<'_> {
+    /// Asks the broker about the current token, unless it was asked a moment ago.
     pub(super) fn ask(&mut self) {
+        let now = self.now();
+        if self.probe.is_some_and(|probe| now >= probe.at && now.duration_since(probe.at) < decide::PROBE_PAUSE) {
+            return;
+        }
+        let Some(token) = self.token.filter(|_| self.state.died_at.is_none()) else { return };
         self.watch.probes(self.t);
         self.report.probes += 1;
         self.t += self.chance.from(50..400);
-        let Some(token) = self.token else { return };
         let alive = (!self.out()).then(|| self.broker.takes(token.id));
         self.probe = Some(Probe { at: self.now(), alive });
         if alive == Some(false) {
@@ -99,7 +104,7 @@ impl Life<'_> {
             Some(Fault::UnknownPage) => Err(End::Failed("unknown-page", Ask::Human)),
             Some(Fault::BadCertificate) => Err(End::Failed("insecure", Ask::Stop)),
             Some(Fault::Wait { s }) => {
-                self.day.fault = None;
+                self.day.spent();
                 let until = self.now() + jiff::SignedDuration::from_secs(s);
                 self.note(Event::Wait { until });
                 Err(End::Failed("throttled", Ask::Wait))
@@ -145,7 +150,7 @@ impl Life<'_> {
                 return Err(End::Failed("unanswered", Ask::Once));
             }
             let wrong = self.day.fault == Some(Fault::WrongCode);
-            let answer = self.broker.code(step, !wrong && self.off.abs() < STEP);
+            let answer = self.broker.code(step, !wrong);
             match self.hear(Cause::Code, answer) {
                 Ok(()) => return Ok(()),
                 Err(end) if try_number == 1 => return Err(end),
@@ -162,11 +167,11 @@ impl Life<'_> {
         self.crash_at(7)?;
         match self.day.fault {
             Some(Fault::GrantRefused) => {
-                self.day.fault = None;
+                self.day.spent();
                 return Err(End::Failed("grant-refused", Ask::Once));
             }
             Some(Fault::LostExchange { minted }) => {
-                self.day.fault = None;
+                self.day.spent();
                 if minted {
                     let _lost = self.broker.mint();
                 }
@@ -177,7 +182,8 @@ impl Life<'_> {
         let id = self.broker.mint();
         self.crash_at(8)?;
         if self.day.fault == Some(Fault::DeadOnArrival) {
-            (self.day.fault, self.broker.living) = (None, None);
+            self.day.spent();
+            self.broker.living = None;
         }
         let generation = self.state.generation + 1;
         let held = Held { life: TokenLife::of(self.now(), self.schedule.flush), id, generation };
@@ -190,7 +196,7 @@ impl Life<'_> {
     fn prove(&mut self, held: Held) -> Result<(), End> {
         self.t += self.chance.from(50..400);
         if self.day.fault == Some(Fault::ProofDown) {
-            self.day.fault = None;
+            self.day.spent();
             return Err(End::Failed("broker-down", Ask::Again));
         }
         if self.out() {
@@ -211,7 +217,7 @@ impl Life<'_> {
     /// Written down, and durable, before anything leaves; a full disk stops it here.
     fn intent(&mut self, cause: Cause, time_step: Option<u64>) -> Result<(), End> {
         if self.day.fault == Some(Fault::DiskFull) {
-            self.day.fault = None;
+            self.day.spent();
             return Err(End::Failed("broken", Ask::Human));
         }
         let credential = if cause == Cause::Password { self.mark() } else { SEED.clone() };
@@ -250,6 +256,10 @@ impl Life<'_> {
 
     /// The next time step that was never used and has enough of its life left, as this machine's clock counts them.
     fn next_step(&mut self) -> Result<u64, End> {
+        // The broker's answers carry its own clock: no code is made by one that differs.
+        if self.off.abs() >= STEP {
+            return Err(End::Failed("clock-wrong", Ask::Human));
+        }
         let local = self.t + self.off;
         let into = local.rem_euclid(STEP);
         if STEP - into < 5 * SECOND {
@@ -272,14 +282,14 @@ impl Life<'_> {
     fn lost(&mut self, which: impl Fn(Fault) -> Option<bool>) -> Option<bool> {
         let found = self.day.fault.and_then(which);
         if found.is_some() {
-            self.day.fault = None;
+            self.day.spent();
         }
         found
     }
 
     fn crash_at(&mut self, place: u8) -> Result<(), End> {
         if self.day.fault == Some(Fault::CrashAt(place)) {
-            self.day.fault = None;
+            self.day.spent();
             return Err(End::Crashed);
         }
         Ok(())

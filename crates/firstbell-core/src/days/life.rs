@@ -55,12 +55,14 @@ pub(super) struct Life<'h> {
     pub(super) down_until: i64,
     pub(super) wrong_until: i64,
     pub(super) slips: u8,
+    /// When somebody else logged in, the last two times.
+    strangers: [i64; 2],
     backup: State,
-    pub(super) hear: Option<&'h mut dyn FnMut(String)>,
+    hear: Option<&'h mut dyn FnMut(String)>,
 }
 
-impl Life<'_> {
-    pub(super) fn of(seed: u64) -> Life<'static> {
+impl<'h> Life<'h> {
+    pub(super) fn of(seed: u64, hear: Option<&'h mut dyn FnMut(String)>) -> Life<'h> {
         let mut chance = Chance::of(seed);
         let mut hours = Hours::default();
         hours.probe_every = jiff::SignedDuration::from_mins(chance.from(30..300));
@@ -85,8 +87,9 @@ impl Life<'_> {
             down_until: 0,
             wrong_until: 0,
             slips: 0,
+            strangers: [0; 2],
             backup: State::default(),
-            hear: None,
+            hear,
         }
     }
 
@@ -191,6 +194,11 @@ impl Life<'_> {
             Step::Probe => self.ask(),
             Step::Login => self.log_in(),
             Step::Assess => {
+                let before = self.state.died_at;
+                self.ask();
+                if self.state.died_at != before {
+                    return;
+                }
                 let ready = decide::serve(&self.view(), self.now()).is_ok();
                 let lacks = if ready { Vec::new() } else { vec!["token".to_owned()] };
                 self.note(Event::Assessed { lacks });
@@ -208,6 +216,7 @@ impl Life<'_> {
             Happening::Right => self.jump(0, self.t),
             Happening::Stranger => {
                 let _theirs = self.broker.mint();
+                self.strangers = [self.strangers[1], self.t];
                 (self.broker.wrong_passwords, self.broker.wrong_codes) = (0, 0);
             }
             Happening::Slips { times } => self.slip(times),
@@ -335,13 +344,16 @@ impl Life<'_> {
         let ready = decide::serve(&self.view(), self.now()).is_ok();
         let told = self.state.assessed_at.is_some_and(|at| at >= slot.deadline_at);
         let away = self.down_until > deadline - MINUTE;
+        let late = deadline - ENOUGH;
+        let outage = self.day.outage.is_some_and(|(from, to)| from < deadline + ENOUGH && to > late);
         self.watch.verdict(ready || told || away || self.state.paused);
         if ready {
             self.report.in_time += 1;
+            let lives = self.token.is_some_and(|token| self.broker.takes(token.id));
+            let undisturbed = self.strangers[1] < deadline - MINUTE && !away && !outage;
+            self.watch.proven(lives || !undisturbed);
             return;
         }
-        let late = deadline - ENOUGH;
-        let outage = self.day.outage.is_some_and(|(from, to)| from < deadline && to > late);
         let waits = self.state.wait_until.is_some_and(|until| until.as_millisecond() > late);
         let causes = [
             (outage, Miss::Outage),
@@ -349,6 +361,7 @@ impl Life<'_> {
             (self.wrong_until > late, Miss::Clock),
             (self.watch.paused, Miss::Paused),
             (waits, Miss::Waited),
+            (self.strangers[0] > deadline - HOUR, Miss::Fought),
             (self.marred.is_some(), self.marred.unwrap_or(Miss::Owner)),
         ];
         match causes.into_iter().find(|(holds, _)| *holds) {

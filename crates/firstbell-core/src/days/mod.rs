@@ -109,7 +109,7 @@ impl fmt::Display for Breach {
 /// # Errors
 /// The first invariant that did not hold.
 pub fn live(seed: u64, days: u32) -> Result<Report, Breach> {
-    Life::of(seed).live(days).map_err(|(day, what)| Breach { seed, day, what })
+    Life::of(seed, None).live(days).map_err(|(day, what)| Breach { seed, day, what })
 }
 
 /// The same, telling what happens: each event and decision with its moment.
@@ -117,7 +117,5 @@ pub fn live(seed: u64, days: u32) -> Result<Report, Breach> {
 /// # Errors
 /// As above.
 pub fn tell(seed: u64, days: u32, hear: &mut dyn FnMut(String)) -> Result<Report, Breach> {
-    let mut life = Life::of(seed);
-    life.hear = Some(hear);
-    life.live(days).map_err(|(day, what)| Breach { seed, day, what })
+    Life::of(seed, Some(hear)).live(days).map_err(|(day, what)| Breach { seed, day, what })
 }

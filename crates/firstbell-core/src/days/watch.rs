@@ -61,10 +61,6 @@ impl Watch {
         }
     }
 
-    pub(super) fn never_left(&mut self, cause: Cause) {
-        self.bad[cause as usize] -= 1;
-    }
-
     pub(super) fn blocked_by_us(&mut self, strangers_slips: u8) {
         if strangers_slips == 0 {
             self.fail("the account is blocked, and nobody but us typed anything wrong".into());
@@ -94,6 +90,10 @@ impl Watch {
 
     pub(super) fn served(&mut self, dead_for_sure: bool) {
         self.expect(!dead_for_sure, "a token that cannot live any more was handed out");
+    }
+
+    pub(super) fn proven(&mut self, lives: bool) {
+        self.expect(lives, "the deadline's verdict believed in a token that was dead");
     }
 
     pub(super) fn replaced(&mut self, proven: bool) {

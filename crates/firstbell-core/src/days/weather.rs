@@ -62,6 +62,8 @@ pub(super) struct Day {
     /// The broker does not answer from .. to.
     pub(super) outage: Option<(i64, i64)>,
     pub(super) fault: Option<Fault>,
+    /// The one after that.
+    then: Option<Fault>,
     /// In the order of time, the next one last.
     pub(super) happenings: Vec<(i64, Happening)>,
 }
@@ -70,7 +72,7 @@ impl Day {
     /// The day that begins at midnight in India at `midnight`, a moment in milliseconds since 1970. What is left of
     /// earlier days stays.
     pub(super) fn draw(chance: &mut Chance, midnight: i64, into: &mut Day) {
-        (into.outage, into.fault) = (None, None);
+        (into.outage, into.fault, into.then) = (None, None, None);
         let drawn = &mut into.happenings;
         drawn.push((chance.from(5 * HOUR..7 * HOUR + 50 * MINUTE), Happening::Flush));
         drawn.push((9 * HOUR + 5 * MINUTE, Happening::Verdict));
@@ -81,7 +83,10 @@ impl Day {
             match chance.from(0..25) {
                 0 => into.outage = Some((early, early + chance.from(SECOND..2 * HOUR))),
                 1 => into.outage = Some((8 * HOUR, 8 * HOUR + chance.from(25 * MINUTE..58 * MINUTE))),
-                kind @ 12.. => into.fault = Some(fault(chance, kind)),
+                kind @ 12.. => {
+                    into.fault = Some(fault(chance, kind));
+                    into.then = chance.happens(300).then(|| fault(chance, kind));
+                }
                 kind => happen(chance, kind, (early, wide), drawn),
             }
         }
@@ -89,6 +94,11 @@ impl Day {
         let begun = drawn.iter_mut().filter(|(moment, _)| *moment < 3 * DAY);
         begun.for_each(|(moment, _)| *moment += midnight);
         drawn.sort_unstable_by_key(|(moment, _)| std::cmp::Reverse(*moment));
+    }
+
+    /// The fault struck.
+    pub(super) fn spent(&mut self) {
+        self.fault = self.then.take();
     }
 
     /// Puts something in its place among what is to come.
@@ -108,7 +118,7 @@ fn happen(chance: &mut Chance, kind: i64, (early, wide): (i64, i64), drawn: &mut
             drawn.push((wide + chance.from(MINUTE..6 * HOUR), Happening::Right));
         }
         6 => drawn.push((wide, Happening::Stranger)),
-        7 => drawn.extend((0..4).map(|n| (10 * HOUR + n * 9 * MINUTE, Happening::Stranger))),
+        7 => drawn.extend((0..4).map(|n| (early + n * 9 * MINUTE, Happening::Stranger))),
         8 => drawn.push((early, Happening::Slips { times: 1 + u8::from(chance.happens(500)) })),
         9 => drawn.push((wide, Happening::NewPassword)),
         10 => {

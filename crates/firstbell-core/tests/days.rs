@@ -1,0 +1,30 @@
+//! Random lives against the real decisions: every invariant holds in every one of them.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use firstbell_core::days::{self, LIFE_DAYS, Report};
+
+/// Lives in this test; the whole ten million days are lived by the released program (`firstbell simulate`).
+const LIVES: u64 = 400;
+
+#[test]
+fn every_invariant_holds_in_every_life() {
+    let mut report = Report::default();
+    for seed in 0..LIVES {
+        match days::live(seed, LIFE_DAYS) {
+            Ok(life) => report.add(&life),
+            Err(breach) => panic!("{breach}"),
+        }
+    }
+    assert_eq!(report.days, LIVES * u64::from(LIFE_DAYS));
+    println!("{report:?}");
+}
+
+#[test]
+fn a_life_is_lived_the_same_again() {
+    let mut stories = [Vec::new(), Vec::new()];
+    for story in &mut stories {
+        days::tell(7, 60, &mut |line| story.push(line)).unwrap();
+    }
+    assert_eq!(stories[0], stories[1]);
+    assert!(stories[0].len() > 60 * 5);
+}
