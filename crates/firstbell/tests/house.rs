@@ -19,9 +19,9 @@ const CORE: &[&[&str]] = &[
     &["walk"],
 ];
 const FIRSTBELL: &[&[&str]] = &[
-    &["ports", "record", "written"],
+    &["ports", "record", "textfile", "written"],
     &["clock", "http", "ledger", "shape", "witness"],
-    &["album", "codes", "drivers", "login", "planfile", "secrets", "sinks", "stores"],
+    &["album", "calendarfile", "codes", "drivers", "login", "planfile", "secrets", "sinks", "stores"],
     &["config"],
     &["cli"],
     &["main"],
