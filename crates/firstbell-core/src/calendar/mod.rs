@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
+use jiff::Span;
 use jiff::civil::{Date, Time, Weekday};
 
 pub use self::policy::{Morning, Why};
@@ -129,6 +130,17 @@ pub struct Edition {
     replace: bool,
     /// In the order of the year, each date once.
     days: Vec<Listed>,
+    /// For each day of the year, by [`slot`], what stands for it: simulated years ask millions of times.
+    index: Box<[Slot]>,
+}
+
+/// What stands for a day in an [`Edition`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    Weekday,
+    Weekend,
+    /// A place in its days.
+    Listed(u16),
 }
 
 /// One day of a list.
@@ -149,6 +161,28 @@ enum Kind {
 }
 
 impl Edition {
+    fn new(exchange: Exchange, year: i16, replace: bool, mut days: Vec<Listed>) -> Edition {
+        days.sort_by_key(|day| day.date);
+        let mut index = vec![Slot::Weekday; SLOTS].into_boxed_slice();
+        let first = Date::new(year, 1, 1).expect("a list's year is from 2000 to 2199");
+        for date in first.series(Span::new().days(1)).take_while(|date| date.year() == year) {
+            if is_weekend(date) {
+                index[slot(date)] = Slot::Weekend;
+            }
+        }
+        for (place, day) in (0..).zip(&days) {
+            index[slot(day.date)] = Slot::Listed(place);
+        }
+        Edition { exchange, year, replace, days, index }
+    }
+
+    /// The same list with the days of another in the place of its own.
+    fn under(mut self, other: Edition) -> Edition {
+        self.days.retain(|day| other.days.iter().all(|own| own.date != day.date));
+        self.days.extend(other.days);
+        Edition::new(self.exchange, self.year, self.replace, self.days)
+    }
+
     /// Whose list it is.
     pub fn exchange(&self) -> Exchange {
         self.exchange
@@ -186,35 +220,31 @@ impl Calendar {
     #[must_use]
     pub fn with(mut self, edition: Edition) -> Calendar {
         let years = &mut self.years[edition.exchange as usize];
-        match years.iter_mut().find(|own| own.year == edition.year) {
-            None => years.push(edition),
-            Some(own) if edition.replace => *own = edition,
-            Some(own) => {
-                own.days.retain(|day| edition.days.binary_search_by_key(&day.date, |d| d.date).is_err());
-                own.days.extend(edition.days);
-                own.days.sort_by_key(|day| day.date);
-            }
-        }
+        let there = years.iter().position(|own| own.year == edition.year).map(|at| years.remove(at));
+        years.push(match there {
+            Some(own) if !edition.replace => own.under(edition),
+            _ => edition,
+        });
         self
     }
 
     /// What a date is at an exchange.
     pub fn day(&self, exchange: Exchange, date: Date) -> Day<'_> {
-        let edition = self.edition(exchange, date.year());
-        let listed = edition.and_then(|edition| {
-            let place = edition.days.binary_search_by_key(&date, |day| day.date).ok()?;
-            Some(&edition.days[place])
-        });
-        match listed {
-            Some(Listed { name, kind, .. }) => match *kind {
-                Kind::Closed { sure } => Day::Closed { why: Closed::Holiday(name), sure },
-                Kind::Evening => Day::Evening { name },
-                Kind::Session { opens, closes } => Day::Session { name, opens, closes },
-                Kind::Trades => Day::Trades,
-            },
-            None if is_weekend(date) => Day::Closed { why: Closed::Weekend, sure: true },
-            None if edition.is_some() => Day::Trades,
-            None => Day::Unknown,
+        let weekend = Day::Closed { why: Closed::Weekend, sure: true };
+        let Some(edition) = self.edition(exchange, date.year()) else {
+            return if is_weekend(date) { weekend } else { Day::Unknown };
+        };
+        let place = match edition.index[slot(date)] {
+            Slot::Weekday => return Day::Trades,
+            Slot::Weekend => return weekend,
+            Slot::Listed(place) => usize::from(place),
+        };
+        let Listed { name, kind, .. } = &edition.days[place];
+        match *kind {
+            Kind::Closed { sure } => Day::Closed { why: Closed::Holiday(name), sure },
+            Kind::Evening => Day::Evening { name },
+            Kind::Session { opens, closes } => Day::Session { name, opens, closes },
+            Kind::Trades => Day::Trades,
         }
     }
 
@@ -226,6 +256,14 @@ impl Calendar {
     fn edition(&self, exchange: Exchange, year: i16) -> Option<&Edition> {
         self.years[exchange as usize].iter().find(|edition| edition.year == year)
     }
+}
+
+/// Room for 31 days in each month.
+const SLOTS: usize = 12 * 31;
+
+fn slot(date: Date) -> usize {
+    let from_one = |number: i8| usize::from(number.unsigned_abs()) - 1;
+    from_one(date.month()) * 31 + from_one(date.day())
 }
 
 fn is_weekend(date: Date) -> bool {
@@ -261,7 +299,7 @@ mod tests {
 
     #[test]
     fn nse_has_sixteen_weekday_holidays_in_2026() {
-        let days = date(2026, 1, 1).series(jiff::Span::new().days(1)).take(365);
+        let days = date(2026, 1, 1).series(Span::new().days(1)).take(365);
         let closed = days.filter(|day| {
             let one = Calendar::compiled().day(Exchange::Nse, *day);
             let same = match (one, Calendar::compiled().day(Exchange::Mcx, *day)) {

@@ -41,7 +41,7 @@ pub(super) fn read(text: &str) -> Result<Edition, Vec<String>> {
     let faults = faults.lines();
     match (exchange, year) {
         (Some((exchange, _)), Some(year)) if faults.is_empty() => {
-            Ok(Edition { exchange, year, replace, days })
+            Ok(Edition::new(exchange, year, replace, days))
         }
         _ => Err(faults),
     }
