@@ -1,13 +1,16 @@
 //! File and environment become the configuration; every fault is reported at once, with its line.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use firstbell_core::broker::App;
 use firstbell_core::brokers::kite::Kite;
+use firstbell_core::calendar::{Calendar, Exchange};
 use firstbell_core::origin::Origin;
 use url::Url;
 
+use crate::calendarfile;
 use crate::codes::CodeConfig;
 use crate::drivers::{DriverConfig, DriverName};
 use crate::planfile;
@@ -26,6 +29,8 @@ pub struct Config {
     pub drivers: DriverConfig,
     /// The login plan in the place of the compiled-in one: read, checked, and signed where a signature is asked for.
     pub plan: Option<String>,
+    /// On which days the exchanges trade: what is compiled in, and over it the owner's lists in their order.
+    pub calendar: Calendar,
     /// Loopback addresses in the place of the broker's own, for rehearsals.
     pub rehearsal: Option<(Origin, Origin)>,
 }
@@ -41,6 +46,8 @@ pub struct Account {
     pub secrets: Vec<(Name, Source)>,
     /// Where the codes of the second factor come from.
     pub codes: CodeConfig,
+    /// Where it trades; decides with the calendar on which mornings it logs in.
+    pub exchanges: Vec<Exchange>,
     /// Where a fresh token goes.
     pub sinks: Vec<SinkConfig>,
 }
@@ -104,10 +111,12 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         }
     }
     let plan = read_plan(&mut root);
+    let calendar = read_calendar(&mut root);
     root.end(&[
         "accept",
         "account",
         "browser",
+        "calendar",
         "driver",
         "drivers",
         "firefox",
@@ -131,6 +140,7 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         accounts,
         drivers,
         plan,
+        calendar,
         rehearsal,
     })
 }
@@ -157,6 +167,36 @@ fn read_plan(root: &mut Section<'_>) -> Option<String> {
         root.fault("plan_key without a plan: there is nothing to be signed");
     }
     plan
+}
+
+/// Reads `calendar`: lists of days, laid one after another over what is compiled in.
+fn read_calendar(root: &mut Section<'_>) -> Calendar {
+    let read = |path: &str| {
+        let path = Path::new(path);
+        if !path.is_absolute() {
+            return Err("must be an absolute path".to_owned());
+        }
+        calendarfile::read(path).map_err(|faults| format!("cannot be used:\n    {}", faults.join("\n    ")))
+    };
+    let own = root.texts("calendar", read).unwrap_or_default();
+    own.into_iter().fold(Calendar::compiled().clone(), Calendar::with)
+}
+
+fn read_exchanges(section: &mut Section<'_>) -> Vec<Exchange> {
+    let written = Cell::new(false);
+    let read = |text: &str| {
+        written.set(true);
+        text.parse::<Exchange>()
+    };
+    let Some(mut exchanges) = section.texts("exchanges", read) else {
+        return Exchange::USUAL.to_vec();
+    };
+    if exchanges.is_empty() && !written.get() {
+        section.fault("exchanges names none; known: nse, bse, mcx");
+    }
+    exchanges.sort();
+    exchanges.dedup();
+    exchanges
 }
 
 fn read_environment(env: &Environment, drivers: &mut DriverConfig, sources: &[&str]) -> Vec<String> {
@@ -222,12 +262,13 @@ fn read_account(name: String, mut section: Section<'_>) -> Option<Account> {
     if section.asked("totp") && section.asked("totp_seed") {
         section.fault("totp and totp_seed are two places for one thing: write one of them");
     }
+    let exchanges = read_exchanges(&mut section);
     let sinks = section.list("sink").into_iter().filter_map(SinkConfig::read).collect();
-    let mut known = vec!["broker", "user_id", "api_key", "redirect_url", "sink", "totp"];
+    let mut known = vec!["broker", "user_id", "api_key", "redirect_url", "exchanges", "sink", "totp"];
     known.extend(Name::ALL.map(Name::as_str));
     section.end(&known);
     let app = App { api_key: api_key?, user_id: user_id?, redirect: redirect? };
-    Some(Account { name, app, secrets: secrets.to_vec(), codes, sinks })
+    Some(Account { name, app, secrets: secrets.to_vec(), codes, exchanges, sinks })
 }
 
 fn required<T>(section: &mut Section<'_>, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
@@ -279,6 +320,7 @@ format = "env"
         assert_eq!((account.name.as_str(), account.sinks.len()), ("main", 1));
         assert_eq!(account.secrets[0].1, Source::Env("KITE_PASSWORD".into()));
         assert_eq!(account.secrets[1].1, Source::Vault);
+        assert_eq!(account.exchanges, Exchange::USUAL);
         assert!(config.rehearsal.is_none());
     }
 

@@ -1,9 +1,10 @@
 //! firstbell does and never decides: it performs what `firstbell-core` says, on real files, networks and browsers.
 //!
 //! Read from the bottom up: [`ports`], [`written`], the shelves ([`drivers`], [`secrets`], [`codes`], [`stores`],
-//! [`sinks`]), [`planfile`], [`config`], [`ledger`], [`login`], [`cli`].
+//! [`sinks`]), [`planfile`], [`calendarfile`], [`config`], [`ledger`], [`login`], [`cli`].
 
 pub mod album;
+pub mod calendarfile;
 pub mod cli;
 pub mod clock;
 pub mod codes;
@@ -19,5 +20,6 @@ pub mod secrets;
 pub mod shape;
 pub mod sinks;
 pub mod stores;
+pub mod textfile;
 pub mod witness;
 pub mod written;

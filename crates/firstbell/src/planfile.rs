@@ -6,8 +6,7 @@ use firstbell_core::brokers::kite::Kite;
 use firstbell_core::plan::Plan;
 use minisign_verify::{PublicKey, Signature};
 
-/// A plan is a page of text; what is far larger is something else.
-const BYTES_MAX: u64 = 256 * 1024;
+use crate::textfile;
 
 /// Reads a plan for Kite and, with it, its text.
 ///
@@ -15,7 +14,7 @@ const BYTES_MAX: u64 = 256 * 1024;
 /// All that is wrong with the file, each fault with its line where that is known.
 pub fn read(path: &Path, key: Option<&PublicKey>) -> Result<(Plan, String), Vec<String>> {
     let name = path.display().to_string();
-    let text = open(path).map_err(|why| vec![format!("{name}: the plan cannot be read: {why}")])?;
+    let text = textfile::read(path).map_err(|why| vec![format!("{name}: the plan cannot be read: {why}")])?;
     if let Some(key) = key {
         verify(path, &text, key).map_err(|why| vec![format!("{name}: {why}")])?;
     }
@@ -34,20 +33,12 @@ pub fn read_key(text: &str) -> Result<PublicKey, String> {
         .map_err(|_| "is not a minisign public key: one line that begins with RW".into())
 }
 
-fn open(path: &Path) -> Result<String, String> {
-    let meta = std::fs::metadata(path).map_err(|e| e.to_string())?;
-    if !meta.is_file() || meta.len() > BYTES_MAX {
-        return Err(format!("it is not a plain file of at most {} KiB", BYTES_MAX / 1024));
-    }
-    std::fs::read_to_string(path).map_err(|e| e.to_string())
-}
-
 /// The signature stands beside the plan, as minisign writes it: `minisign -S -m my-plan.toml`.
 fn verify(path: &Path, text: &str, key: &PublicKey) -> Result<(), String> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".minisig");
     let beside = Path::new(&beside);
-    let signature = open(beside).map_err(|why| {
+    let signature = textfile::read(beside).map_err(|why| {
         format!("plan_key wants a signature, and {} cannot be read: {why}", beside.display())
     })?;
     let signature = Signature::decode(&signature)

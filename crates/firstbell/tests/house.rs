@@ -20,9 +20,9 @@ const CORE: &[&[&str]] = &[
     &["days"],
 ];
 const FIRSTBELL: &[&[&str]] = &[
-    &["ports", "record", "written"],
+    &["ports", "record", "textfile", "written"],
     &["clock", "http", "ledger", "shape", "witness"],
-    &["album", "codes", "drivers", "login", "planfile", "secrets", "sinks", "stores"],
+    &["album", "calendarfile", "codes", "drivers", "login", "planfile", "secrets", "sinks", "stores"],
     &["config"],
     &["cli"],
     &["main"],

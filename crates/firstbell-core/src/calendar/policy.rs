@@ -124,3 +124,68 @@ fn asks(exchange: Exchange, date: Date, day: Day<'_>) -> (u8, Morning<'_>) {
         Day::Closed { why, .. } => (0, Morning::Rest { why: Why::Closed(why) }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    const ALL: &[Exchange] = &Exchange::ALL;
+
+    fn told(exchanges: &[Exchange], year: i16, month: i8, day: i8) -> String {
+        match Calendar::compiled().morning(exchanges, date(year, month, day)) {
+            Morning::Login { quiet: false, why } => format!("login: {why}"),
+            Morning::Login { quiet: true, why } => format!("quiet: {why}"),
+            Morning::Rest { why } => format!("rest: {why}"),
+        }
+    }
+
+    #[test]
+    fn the_default_is_to_log_in_unless_all_are_surely_closed() {
+        assert_eq!(told(&[], 2026, 1, 27), "login: an ordinary trading day");
+        assert_eq!(told(&[], 2026, 1, 26), "rest: closed: Republic Day");
+        assert_eq!(told(ALL, 2026, 1, 26), "rest: closed: Republic Day");
+        assert_eq!(told(&[], 2026, 1, 25), "rest: closed: weekend");
+        assert_eq!(told(&[], 2026, 8, 15), "rest: closed: Independence Day");
+        assert_eq!(told(&[], 2026, 2, 1), "login: Union Budget session, 09:15–15:30");
+        assert_eq!(told(&[], 2026, 11, 8), "login: Muhurat trading; its hours are not known");
+        assert_eq!(told(&[], 2024, 5, 18), "login: Disaster recovery drill, from 09:15");
+    }
+
+    #[test]
+    fn a_holiday_that_may_be_moved_is_quiet_and_not_forbidden() {
+        let bakri_id = "quiet: perhaps closed: Bakri Id, which may still be moved";
+        assert_eq!(told(&[], 2026, 5, 28), bakri_id);
+        assert_eq!(told(&[Exchange::Nse], 2026, 5, 28), bakri_id);
+    }
+
+    #[test]
+    fn one_exchange_that_opens_is_enough() {
+        assert_eq!(told(&[], 2026, 3, 3), "rest: closed: Holi");
+        assert_eq!(told(ALL, 2026, 3, 3), "login: MCX opens at 17:00; its morning is closed: Holi");
+        let evening = "login: MCX opens at 17:00; its morning is closed: Bakri Id";
+        assert_eq!(told(ALL, 2026, 5, 28), evening, "and outweighs a day that is unsure");
+    }
+
+    #[test]
+    fn a_year_without_a_list_is_a_year_of_trading_days() {
+        let unknown = "2027 is not in the calendar of NSE; treated as a trading day";
+        assert_eq!(told(&[], 2027, 1, 26), format!("login: {unknown}"));
+        assert_eq!(told(&[], 2027, 1, 24), "rest: closed: weekend");
+        assert!(
+            told(&[Exchange::Nse, Exchange::Mcx], 2024, 1, 26).contains("2024 is not in the calendar of MCX")
+        );
+    }
+
+    #[test]
+    fn a_notice_comes_in_december_and_stays_until_there_is_a_list() {
+        let due = |exchanges: &[Exchange], y, m, d| Calendar::compiled().notice_due(exchanges, date(y, m, d));
+        assert_eq!(due(&[], 2025, 12, 31), None);
+        assert_eq!(due(&[], 2026, 11, 30), None);
+        assert_eq!(due(&[], 2026, 12, 1), Some(2027));
+        assert_eq!(due(&[], 2027, 1, 1), Some(2027));
+        assert_eq!(due(ALL, 2024, 6, 1), Some(2024), "MCX has no list of 2024");
+        assert_eq!(due(&[], 2024, 6, 1), None);
+    }
+}

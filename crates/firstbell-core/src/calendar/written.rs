@@ -1,13 +1,11 @@
 //! A list as it stands in its file: every value with its line, every fault at once, and nothing in it that would not be
 //! understood.
 
-use std::cell::RefCell;
 use std::ops::Range;
 
-use jiff::civil::{Date, Time};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
+use super::part::{Faults, Part, date, flag, plain, text_of, time, whole_number};
 use super::{Edition, Exchange, Kind, Listed, is_weekend};
 
 /// The form of the file that this firstbell reads.
@@ -19,12 +17,8 @@ const SENTENCE_MAX: usize = 400;
 
 /// Reads a whole file.
 pub(super) fn read(text: &str) -> Result<Edition, Vec<String>> {
-    let faults = Faults { text, found: RefCell::default() };
-    let (root, errors) = DeTable::parse_recoverable(text);
-    for e in errors {
-        faults.add(&e.span().unwrap_or(0..0), e.message());
-    }
-    let mut head = Part { label: String::new(), span: 0..0, table: root.into_inner(), faults: &faults };
+    let faults = Faults::of(text);
+    let mut head = faults.root();
     if let Some((form, span)) = head.required("form", whole_number)
         && form != FORM
     {
@@ -44,106 +38,12 @@ pub(super) fn read(text: &str) -> Result<Edition, Vec<String>> {
     }
     head.end(&["form", "exchange", "year", "sources", "replace", "day"]);
     let days = settle(written, &faults);
-    match (exchange, year, faults.found.into_inner()) {
-        (Some((exchange, _)), Some(year), found) if found.is_empty() => {
-            Ok(Edition { exchange, year, replace, days })
+    let faults = faults.lines();
+    match (exchange, year) {
+        (Some((exchange, _)), Some(year)) if faults.is_empty() => {
+            Ok(Edition::new(exchange, year, replace, days))
         }
-        (.., mut found) => {
-            found.sort();
-            found.dedup();
-            Err(found.into_iter().map(|(line, what)| format!("line {line}: {what}")).collect())
-        }
-    }
-}
-
-/// Faults, gathered while a file is read.
-struct Faults<'t> {
-    text: &'t str,
-    found: RefCell<Vec<(usize, String)>>,
-}
-
-impl Faults<'_> {
-    fn add(&self, span: &Range<usize>, what: &str) {
-        let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
-        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-        self.found.borrow_mut().push((line, what.to_owned()));
-    }
-}
-
-/// A table that is being read.
-struct Part<'f, 't> {
-    /// How its faults begin: the day's date.
-    label: String,
-    span: Range<usize>,
-    table: DeTable<'t>,
-    faults: &'f Faults<'t>,
-}
-
-impl<'t> Part<'_, 't> {
-    fn fault(&self, span: &Range<usize>, what: &str) {
-        self.faults.add(span, &format!("{}{what}", self.label));
-    }
-
-    fn take(&mut self, key: &str) -> Option<Spanned<DeValue<'t>>> {
-        let found = self.table.keys().find(|k| k.get_ref() == key)?.clone();
-        self.table.remove(&found)
-    }
-
-    /// A value that may be left out, with its place.
-    fn optional<T>(
-        &mut self,
-        key: &str,
-        read: impl Fn(&DeValue<'t>) -> Result<T, String>,
-    ) -> Option<(T, Range<usize>)> {
-        let value = self.take(key)?;
-        match read(value.get_ref()) {
-            Ok(read) => Some((read, value.span())),
-            Err(why) => {
-                self.fault(&value.span(), &format!("{key} {why}"));
-                None
-            }
-        }
-    }
-
-    /// A value that must be there, with its place.
-    fn required<T>(
-        &mut self,
-        key: &str,
-        read: impl Fn(&DeValue<'t>) -> Result<T, String>,
-    ) -> Option<(T, Range<usize>)> {
-        if !self.table.contains_key(key) {
-            self.fault(&self.span, &format!("{key} is missing"));
-        }
-        self.optional(key, read)
-    }
-
-    /// The tables under `[[day]]`.
-    fn days(&mut self) -> Vec<Self> {
-        let Some(value) = self.take("day") else { return Vec::new() };
-        let span = value.span();
-        let DeValue::Array(items) = value.into_inner() else {
-            self.fault(&span, "day must be a list of tables, each under [[day]]");
-            return Vec::new();
-        };
-        let mut parts = Vec::new();
-        for item in items {
-            let span = item.span();
-            match item.into_inner() {
-                DeValue::Table(table) => {
-                    parts.push(Part { label: String::new(), span, table, faults: self.faults });
-                }
-                _ => self.fault(&span, "a day must be a table under [[day]]"),
-            }
-        }
-        parts
-    }
-
-    /// Reports every key that nobody asked for.
-    fn end(self, known: &[&str]) {
-        for key in self.table.keys() {
-            let what = format!("{} is not known; known here: {}", key.get_ref(), known.join(", "));
-            self.fault(&key.span(), &what);
-        }
+        _ => Err(faults),
     }
 }
 
@@ -166,7 +66,8 @@ fn read_day(mut part: Part<'_, '_>, year: Option<i16>) -> Option<WrittenDay> {
         "closed" => Ok("closed"),
         "evening" => Ok("evening"),
         "session" => Ok("session"),
-        _ => Err("must be closed, evening or session".into()),
+        "trades" => Ok("trades"),
+        _ => Err("must be closed, evening, session or trades".into()),
     });
     let opens = part.optional("opens", time);
     let closes = part.optional("closes", time);
@@ -181,7 +82,7 @@ fn read_day(mut part: Part<'_, '_>, year: Option<i16>) -> Option<WrittenDay> {
         let what = if sure { "why belongs to sure = false" } else { "sure = false needs a why" };
         part.fault(&part.span, what);
     }
-    if let Some((kind @ ("closed" | "evening"), _)) = &kind
+    if let Some((kind @ ("closed" | "evening" | "trades"), _)) = &kind
         && let Some((_, span)) = opens.as_ref().or(closes.as_ref())
     {
         part.fault(span, &format!("opens and closes belong to a session, not to kind {kind}"));
@@ -191,6 +92,7 @@ fn read_day(mut part: Part<'_, '_>, year: Option<i16>) -> Option<WrittenDay> {
     let kind = match kind?.0 {
         "closed" => Kind::Closed { sure },
         "evening" => Kind::Evening,
+        "trades" => Kind::Trades,
         _ => Kind::Session { opens: opens.map(|o| o.0), closes: closes.map(|c| c.0) },
     };
     Some(WrittenDay { day: Listed { date: date?.0, name: name?.0, kind }, span })
@@ -202,7 +104,8 @@ fn settle(mut written: Vec<WrittenDay>, faults: &Faults<'_>) -> Vec<Listed> {
     let rank = |kind: &Kind| match kind {
         Kind::Closed { .. } => 0,
         Kind::Evening => 1,
-        Kind::Session { .. } => 2,
+        Kind::Trades => 2,
+        Kind::Session { .. } => 3,
     };
     written.sort_by_key(|w| (w.day.date, rank(&w.day.kind), w.span.start));
     let mut days: Vec<Listed> = Vec::new();
@@ -215,57 +118,15 @@ fn settle(mut written: Vec<WrittenDay>, faults: &Faults<'_>) -> Vec<Listed> {
             (None, Kind::Session { .. }) => {
                 fault("a session on an ordinary weekday; where the day is a holiday, list it as closed too")
             }
-            (None, Kind::Evening) if is_weekend(day.date) => fault("no evening is open on a weekend"),
+            (None, Kind::Evening | Kind::Trades) if is_weekend(day.date) => {
+                fault("a weekend day is open for a session only");
+            }
             (None, _) => {}
             (Some(_), _) => fault("the date stands here twice; only a holiday and its session share one"),
         }
         days.push(day);
     }
     days
-}
-
-fn text_of<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {
-    match value {
-        DeValue::String(text) => Ok(text),
-        _ => Err("must be a text in quotes".into()),
-    }
-}
-
-fn whole_number(value: &DeValue<'_>) -> Result<i64, String> {
-    match value {
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
-        _ => None,
-    }
-    .ok_or_else(|| "must be a whole number".into())
-}
-
-fn flag(value: &DeValue<'_>) -> Result<bool, String> {
-    match value {
-        DeValue::Boolean(flag) => Ok(*flag),
-        _ => Err("must be true or false".into()),
-    }
-}
-
-/// A date, with quotes or as TOML writes its own.
-fn date(value: &DeValue<'_>) -> Result<Date, String> {
-    let text = match value {
-        DeValue::String(text) => text.to_string(),
-        DeValue::Datetime(moment) => moment.to_string(),
-        _ => String::new(),
-    };
-    let parsed = text.parse::<Date>().ok().filter(|date| date.to_string() == text);
-    parsed.ok_or_else(|| "must be a date that exists, such as \"2026-01-26\"".into())
-}
-
-fn time(value: &DeValue<'_>) -> Result<Time, String> {
-    let read = |text: &str| {
-        let (hour, minute) = text.split_once(':')?;
-        let digits = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
-        let parts = [hour, minute].into_iter().all(digits).then_some(())?;
-        let () = parts;
-        Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
-    };
-    read(text_of(value)?).ok_or_else(|| "must be a time in India, such as \"09:15\"".into())
 }
 
 fn sources(value: &DeValue<'_>) -> Result<(), String> {
@@ -277,8 +138,126 @@ fn sources(value: &DeValue<'_>) -> Result<(), String> {
     items.iter().try_for_each(|item| plain(text_of(item.get_ref())?, SENTENCE_MAX).map(drop))
 }
 
-/// One line for a terminal: no control characters, not empty, not without end.
-fn plain(text: &str, most: usize) -> Result<Box<str>, String> {
-    let fits = !text.trim().is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control);
-    if fits { Ok(text.into()) } else { Err(format!("must be one line of 1 to {most} characters")) }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> Vec<String> {
+        read(text).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn every_fault_comes_at_once_with_its_line() {
+        let text = r#"form = 2
+exchange = "lse"
+year = 2026
+sources = []
+colour = "red"
+[[day]]
+date = "2026-02-30"
+name = ""
+kind = "open"
+[[day]]
+date = "2025-01-26"
+name = "Republic Day"
+kind = "closed"
+opens = "09:15"
+[[day]]
+date = "2026-03-03"
+name = "Holi"
+kind = "closed"
+sure = false
+[[day]]
+date = 2026-03-03
+name = "Holi"
+kind = "closed"
+why = "twice"
+[[day]]
+date = "2026-11-08"
+name = "Muhurat"
+kind = "session"
+opens = "19:15"
+closes = "18:00"
+closed = true
+[[day]]
+date = "2026-11-11"
+name = "Muhurat"
+kind = "session"
+opens = "9:15"
+[[day]]
+date = "2026-11-14"
+name = "A Saturday"
+kind = "evening"
+[[day]]
+kind = 7
+"#;
+        let want = [
+            "line 1: form 2 is not known",
+            "line 2: exchange is not a known exchange; known: nse, bse, mcx",
+            "line 4: sources is empty",
+            "line 5: colour is not known; known here: form, exchange",
+            "line 7: date must be a date that exists",
+            "line 8: name must be one line of 1 to 80",
+            "line 9: kind must be closed, evening, session or trades",
+            "line 11: 2025-01-26: the date is not of the file's year",
+            "line 14: 2025-01-26: opens and closes belong to a session, not to kind closed",
+            "line 15: 2026-03-03: sure = false needs a why",
+            "line 20: 2026-03-03: the date stands here twice",
+            "line 20: 2026-03-03: why belongs to sure = false",
+            "line 30: 2026-11-08: closes is not later than opens",
+            "line 31: 2026-11-08: closed is not known",
+            "line 32: 2026-11-11: a session on an ordinary weekday",
+            "line 36: 2026-11-11: opens must be a time in India",
+            "line 37: 2026-11-14: a weekend day is open for a session only",
+            "line 41: date is missing",
+            "line 41: name is missing",
+            "line 42: kind must be a text in quotes",
+        ];
+        let found = faults(text);
+        for (line, start) in found.iter().zip(want) {
+            assert!(line.starts_with(start), "{line}\nis not\n{start}\nin {found:#?}");
+        }
+        assert_eq!(found.len(), want.len(), "{found:#?}");
+    }
+
+    #[test]
+    fn what_is_missing_and_what_is_no_list_is_said() {
+        let missing = ["exchange is missing", "form is missing", "sources is missing", "year is missing"];
+        assert_eq!(faults(""), missing.map(|what| format!("line 1: {what}")));
+        assert!(faults("form = \nyear = 1999\n")[0].starts_with("line 1: "));
+        let head = "form = 1\nexchange = \"nse\"\nyear = 2026\nsources = [\"x\"]\n";
+        assert!(faults(&format!("{head}day = 7"))[0].contains("day must be a list of tables"));
+        assert!(faults(&format!("{head}day = [7]"))[0].contains("a day must be a table"));
+        assert_eq!(faults(head), [""; 0], "a list without a day: every weekday trades");
+    }
+
+    #[test]
+    fn a_session_stands_beside_the_holiday_that_it_interrupts() {
+        let day =
+            |kind: &str| format!("[[day]]\ndate = \"2026-11-10\"\nname = \"Diwali\"\nkind = \"{kind}\"\n");
+        let list = |kinds: &[&str]| {
+            let days: String = kinds.iter().map(|kind| day(kind)).collect();
+            format!("form = 1\nexchange = \"mcx\"\nyear = 2026\nsources = [\"x\"]\n{days}")
+        };
+        for kinds in [["closed", "session"], ["session", "closed"]] {
+            let days = read(&list(&kinds)).unwrap().days;
+            assert_eq!(
+                days.iter().map(|d| d.kind).collect::<Vec<_>>(),
+                [Kind::Session { opens: None, closes: None }]
+            );
+        }
+        for kinds in [
+            &["session"][..],
+            &["session", "session"],
+            &["closed", "evening"],
+            &["evening", "session"],
+            &["closed", "trades"],
+        ] {
+            assert_eq!(
+                faults(&list(kinds)).len(),
+                1 + usize::from(kinds == ["session", "session"]),
+                "{kinds:?}"
+            );
+        }
+    }
 }

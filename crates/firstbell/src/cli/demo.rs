@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use firstbell_core::broker::App;
 use firstbell_core::brokers::kite::Kite;
+use firstbell_core::calendar::Exchange;
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::origin::Origin;
 use firstbell_core::secret::Secret;
@@ -95,7 +96,9 @@ pub(super) async fn rehearse(rehearsal: Rehearsal<'_>, ticks: &Ticks) -> Result<
         stage.redirect.parse().map_err(|_| broken("kitesim's redirect address cannot be read".into()))?;
     let app = App { api_key: stage.account.api_key, user_id: stage.account.user_id, redirect };
     let secrets = Name::ALL.map(|name| (name, Source::Vault)).to_vec();
-    let account = Account { name: "demo".into(), app, secrets, codes: CodeConfig::Seed, sinks: Vec::new() };
+    let exchanges = Exchange::USUAL.to_vec();
+    let (codes, sinks) = (CodeConfig::Seed, Vec::new());
+    let account = Account { name: "demo".into(), app, secrets, codes, exchanges, sinks };
 
     ticks.begin("sealing throw-away credentials");
     let state = tempfile::tempdir().map_err(|e| broken(format!("no folder for the demo's store: {e}")))?;
