@@ -90,9 +90,7 @@ impl Schedule {
         let today = date_in_india(now);
         let holds = |slot: &Slot| slot.check_at <= now && now < slot.ends_at;
         let yesterday = today.yesterday().ok();
-        self.slot(calendar, today)
-            .filter(holds)
-            .or_else(|| self.slot(calendar, yesterday?).filter(holds))
+        self.slot(calendar, today).filter(holds).or_else(|| self.slot(calendar, yesterday?).filter(holds))
     }
 
     /// The next morning that begins after this moment.

@@ -26,8 +26,8 @@ pub struct State {
     pub died_before: Option<Timestamp>,
     /// The logins that ended without a token since the last one that succeeded, or since the owner acted.
     pub trouble: Option<Trouble>,
-    /// Nothing is tried before this moment: the broker said so.
-    pub wait_until: Option<Timestamp>,
+    /// When the broker asked us to wait, and until when.
+    pub wait: Option<(Timestamp, Timestamp)>,
     /// The owner wants no logins.
     pub paused: bool,
     /// When all that a login needs was last tried without one.
@@ -74,7 +74,7 @@ impl State {
             Event::Proven { generation } => self.prove(at, *generation),
             Event::Died { generation } if *generation == self.generation => self.died_at = Some(at),
             Event::Failed { code, ask } => self.fail(at, code, *ask),
-            Event::Wait { until } => self.wait_until = Some(*until),
+            Event::Wait { until } => self.wait = Some((at, *until)),
             Event::Checked { .. } => self.checked_at = Some(at),
             Event::Assessed { .. } => self.assessed_at = Some(at),
             Event::Paused => self.paused = true,
@@ -98,7 +98,7 @@ impl State {
         self.proven_at = Some(at);
         self.doubted_from = None;
         self.died_before = self.died_at.take();
-        (self.trouble, self.wait_until) = (None, None);
+        (self.trouble, self.wait) = (None, None);
     }
 
     fn fail(&mut self, at: Timestamp, code: &str, ask: Ask) {
@@ -111,7 +111,7 @@ impl State {
 
     /// The owner acted: what held us back is gone.
     fn clear(&mut self) {
-        (self.trouble, self.wait_until, self.died_before) = (None, None, None);
+        (self.trouble, self.wait, self.died_before) = (None, None, None);
     }
 }
 

@@ -53,7 +53,8 @@ impl<'a> Ledger<'a> {
         let token = self.store.current(&self.user)?.filter(|token| token.api_key == self.api_key);
         Ok(token.map(|mut token| {
             if let Some(from) = self.state.doubted_from {
-                token.life = token.life.doubted(from);
+                // A doubt that is still to come is of a clock that was wrong, and a doubt all the same.
+                token.life = token.life.doubted(from.min(self.clock.now()));
             }
             token
         }))

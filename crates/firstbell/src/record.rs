@@ -13,25 +13,53 @@ pub const VERSION: u32 = 1;
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
 enum Stored {
-    Began { driver: String },
-    Intent { cause: StoredCause, credential: String, time_step: Option<u64> },
-    Judged { cause: StoredCause, verdict: StoredVerdict },
+    Began {
+        driver: String,
+    },
+    Intent {
+        cause: StoredCause,
+        credential: String,
+        time_step: Option<u64>,
+    },
+    Judged {
+        cause: StoredCause,
+        verdict: StoredVerdict,
+    },
     Exchanging {},
-    Issued { generation: u64 },
-    Proven { generation: u64 },
-    Dropped { generation: u64 },
+    Issued {
+        generation: u64,
+    },
+    Proven {
+        generation: u64,
+    },
+    Dropped {
+        generation: u64,
+    },
     Failed {
         code: String,
         /// Absent in the oldest ones.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ask: Option<StoredAsk>,
     },
-    Remaining { cause: StoredCause, left: u8 },
-    Wait { until_ms: i64 },
-    Died { generation: u64 },
-    Checked { lacks: Vec<String> },
-    Assessed { lacks: Vec<String> },
-    Stored { name: String },
+    Remaining {
+        cause: StoredCause,
+        left: u8,
+    },
+    Wait {
+        until_ms: i64,
+    },
+    Died {
+        generation: u64,
+    },
+    Checked {
+        lacks: Vec<String>,
+    },
+    Assessed {
+        lacks: Vec<String>,
+    },
+    Stored {
+        name: String,
+    },
     Paused {},
     Resumed {},
     Unlocked {},

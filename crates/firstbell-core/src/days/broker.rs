@@ -66,6 +66,7 @@ impl Broker {
     /// The owner resets the password by hand, as a blocked account demands.
     pub(super) fn reset(&mut self, password: u32) {
         let minted = self.minted;
-        *self = Broker { password, minted, used_step: self.used_step, living: self.living, ..Broker::default() };
+        *self =
+            Broker { password, minted, used_step: self.used_step, living: self.living, ..Broker::default() };
     }
 }

@@ -1,16 +1,18 @@
 //! What the daemon would do with its hands in a simulated life: one login in the order in which the real one goes, with
 //! each step written down before it leaves, and one question about a token.
 
+use super::Miss;
 use super::broker::Answer;
 use super::life::{Held, Life, SEED};
-use super::weather::{Fault, HOUR, MINUTE, SECOND};
-use super::Miss;
+use super::weather::{DAY, Fault, HOUR, Happening, MINUTE, SECOND};
 use crate::budget::{Cause, Verdict};
 use crate::decide::{self, Probe};
 use crate::event::Event;
 use crate::failure::Ask;
 use crate::token::{Life as TokenLife, Standing};
 
+/// Midnight in India, in milliseconds after midnight in Greenwich.
+const MIDNIGHT: i64 = 18 * HOUR + 30 * MINUTE;
 /// Milliseconds of one time step.
 const STEP: i64 = 30 * SECOND;
 
@@ -25,11 +27,7 @@ enum End {
 impl Life<'_> {
     /// Asks the broker about the current token, unless it was asked a moment ago.
     pub(super) fn ask(&mut self) {
-        let now = self.now();
-        if self.probe.is_some_and(|probe| now >= probe.at && now.duration_since(probe.at) < decide::PROBE_PAUSE) {
-            return;
-        }
-        let Some(token) = self.token.filter(|_| self.state.died_at.is_none()) else { return };
+        let Some(token) = self.token.filter(|_| decide::may_probe(&self.view(), self.now())) else { return };
         self.watch.probes(self.t);
         self.report.probes += 1;
         self.t += self.chance.from(50..400);
@@ -37,11 +35,14 @@ impl Life<'_> {
         self.probe = Some(Probe { at: self.now(), alive });
         if alive == Some(false) {
             self.note(Event::Died { generation: token.generation });
+            self.watch.dies(self.t);
         }
     }
 
     pub(super) fn log_in(&mut self) {
         self.report.logins += 1;
+        let midnight = (self.t - MIDNIGHT).div_euclid(DAY) * DAY + MIDNIGHT;
+        self.watch.begins(self.t, midnight + 8 * HOUR + 31 * MINUTE);
         let end = match self.resume() {
             Ok(true) => Ok(()),
             Ok(false) => self.fresh(),
@@ -51,7 +52,11 @@ impl Life<'_> {
             Ok(()) => self.marred = None,
             Err(End::Crashed) => {
                 let down = self.chance.from(0..5 * MINUTE);
+                self.watch.loses_news();
                 self.crash(down);
+                if self.view().admitted.is_err() {
+                    self.mar(Miss::Unclear);
+                }
             }
             Err(End::Failed(code, ask)) => {
                 self.report.failed += 1;
@@ -107,6 +112,7 @@ impl Life<'_> {
                 self.day.spent();
                 let until = self.now() + jiff::SignedDuration::from_secs(s);
                 self.note(Event::Wait { until });
+                self.watch.waits(self.t + s * SECOND);
                 Err(End::Failed("throttled", Ask::Wait))
             }
             _ => Ok(()),
@@ -163,6 +169,7 @@ impl Life<'_> {
 
     fn exchange(&mut self) -> Result<(), End> {
         self.note(Event::Exchanging);
+        self.probe = None;
         self.t += self.chance.from(100..SECOND);
         self.crash_at(7)?;
         match self.day.fault {
@@ -211,6 +218,11 @@ impl Life<'_> {
         self.note(Event::Proven { generation: held.generation });
         self.watch.replaced(self.state.generation == held.generation);
         self.watch.succeeded();
+        if self.day.fault == Some(Fault::RestoredAtOnce) {
+            self.day.spent();
+            self.day.add(self.t + SECOND, Happening::Restore);
+            self.day.add(self.t + 2 * SECOND, Happening::Mend);
+        }
         Ok(())
     }
 

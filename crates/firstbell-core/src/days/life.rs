@@ -65,7 +65,9 @@ impl<'h> Life<'h> {
     pub(super) fn of(seed: u64, hear: Option<&'h mut dyn FnMut(String)>) -> Life<'h> {
         let mut chance = Chance::of(seed);
         let mut hours = Hours::default();
-        hours.probe_every = jiff::SignedDuration::from_mins(chance.from(30..300));
+        let often = chance.happens(150);
+        let minutes = chance.from(if often { 1..10 } else { 60..300 });
+        hours.probe_every = jiff::SignedDuration::from_mins(minutes);
         let flush = Flush { begins_h: 5, ends_h: 8 };
         let schedule = Schedule { hours, exchanges: crate::calendar::Exchange::USUAL.into(), flush, seed };
         Life {
@@ -139,10 +141,7 @@ impl<'h> Life<'h> {
             calendar: Calendar::compiled(),
             state: &self.state,
             admitted: admits(Cause::Password, &self.mark()).and_then(|()| admits(Cause::Code, &SEED)),
-            token: self.token.map(|token| match self.state.doubted_from {
-                Some(from) => token.life.doubted(from),
-                None => token.life,
-            }),
+            token: self.token.map(|token| token.life),
             pending: self.pending.is_some(),
             probe: self.probe,
         }
@@ -239,6 +238,7 @@ impl<'h> Life<'h> {
         self.report.blows += 1;
         if let Some(durable) = self.durable.take() {
             self.state = durable;
+            self.watch.loses_news();
         }
         self.probe = None;
         self.watch.forgets_probes();
@@ -269,7 +269,7 @@ impl<'h> Life<'h> {
         self.report.blows += 1;
         self.off = off;
         self.wrong_until = until;
-        self.watch.forgets_probes();
+        self.watch.forgets_times();
     }
 
     fn slip(&mut self, times: u8) {
@@ -288,6 +288,11 @@ impl<'h> Life<'h> {
     }
 
     fn mend(&mut self) {
+        if self.chance.happens(100) {
+            // A hasty owner: he wants it to go on, and has mended nothing.
+            self.pause(false);
+            return self.mar(self.marred.unwrap_or(Miss::Owner));
+        }
         if self.broker.blocked || self.broker.wrong_passwords > 0 {
             self.broker.reset(self.broker.password + u32::from(self.broker.blocked));
             (self.broker.wrong_codes, self.slips) = (0, 0);
@@ -306,6 +311,9 @@ impl<'h> Life<'h> {
 
     fn pause(&mut self, paused: bool) {
         self.watch.paused = paused;
+        if !paused {
+            self.watch.forgets_times();
+        }
         self.note(if paused { Event::Paused } else { Event::Resumed });
     }
 
@@ -316,7 +324,7 @@ impl<'h> Life<'h> {
             let older = std::mem::replace(&mut self.backup, self.state.clone());
             (self.state, self.durable) = (older, None);
             (self.token, self.pending, self.probe) = (None, None, None);
-            self.watch.forgets_probes();
+            self.watch.forgets_times();
             self.watch.paused = self.state.paused;
             self.note(Event::Restored);
             self.mar(Miss::Owner);
@@ -354,7 +362,7 @@ impl<'h> Life<'h> {
             self.watch.proven(lives || !undisturbed);
             return;
         }
-        let waits = self.state.wait_until.is_some_and(|until| until.as_millisecond() > late);
+        let waits = self.state.wait.is_some_and(|(_, until)| until.as_millisecond() > late);
         let causes = [
             (outage, Miss::Outage),
             (self.down_until > late, Miss::Down),
@@ -364,9 +372,18 @@ impl<'h> Life<'h> {
             (self.strangers[0] > deadline - HOUR, Miss::Fought),
             (self.marred.is_some(), self.marred.unwrap_or(Miss::Owner)),
         ];
+        if let Err(stop) = self.view().admitted {
+            self.watch.stopped(stop);
+        }
         match causes.into_iter().find(|(holds, _)| *holds) {
             Some((_, miss)) => self.report.missed[miss as usize] += 1,
-            None => self.watch.breach = Some("the world allowed a token before the deadline, and there is none".into()),
+            None if self.view().admitted.is_err() => {
+                self.watch.breach = Some("the budget stops, and the world gave no cause".into());
+            }
+            None => {
+                self.watch.breach =
+                    Some("the world allowed a token before the deadline, and there is none".into())
+            }
         }
     }
 }

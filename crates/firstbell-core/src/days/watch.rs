@@ -2,7 +2,11 @@
 
 use super::broker::Answer;
 use super::weather::MINUTE;
-use crate::budget::{Cause, TRIES};
+use crate::budget::Cause;
+use crate::failure::Stop;
+
+/// Two of the broker's five, written here once more on purpose: who watches a number does not take it from the watched.
+const TRIES: u8 = 2;
 
 /// What was seen so far, as far as a check needs it.
 #[derive(Clone, Debug, Default)]
@@ -11,10 +15,16 @@ pub(super) struct Watch {
     refused: Option<u32>,
     /// Submissions since the last complete success, or the owner's word, that were refused or unclear.
     bad: [u8; 2],
+    /// The process died before it wrote down that the broker had taken something: it is more careful now than it must be.
+    unheard: bool,
     last_step: u64,
     last_probe: Option<i64>,
     /// The least the broker said of how many attempts are left, since the owner's word or a success.
     left: [Option<u8>; 2],
+    /// The broker asked for rest until this true moment.
+    rest_until: i64,
+    /// The last two deaths of a token that we know of.
+    deaths: [i64; 2],
     pub(super) paused: bool,
     pub(super) breach: Option<String>,
 }
@@ -28,6 +38,22 @@ impl Watch {
         if !holds {
             self.fail(what.to_owned());
         }
+    }
+
+    /// A login begins that is not the owner's.
+    pub(super) fn begins(&mut self, at: i64, morning: i64) {
+        self.expect(at >= self.rest_until, "a login began although the broker had asked to wait");
+        let [first, second] = self.deaths;
+        let fight = first >= morning && second - first < 30 * MINUTE;
+        self.expect(!fight, "two tokens died within half an hour, and a third login began");
+    }
+
+    pub(super) fn waits(&mut self, until: i64) {
+        self.rest_until = until;
+    }
+
+    pub(super) fn dies(&mut self, at: i64) {
+        self.deaths = [self.deaths[1], at];
     }
 
     /// A credential leaves.
@@ -61,6 +87,14 @@ impl Watch {
         }
     }
 
+    /// The budget stops; the watch must know of a cause too.
+    pub(super) fn stopped(&mut self, stop: Stop) {
+        let spent = self.bad.iter().any(|bad| *bad >= TRIES);
+        let told = self.left.iter().flatten().any(|left| *left <= 3);
+        let holds = spent || told || self.unheard || self.refused.is_some() || stop == Stop::Restored;
+        self.expect(holds, "the budget stopped, and nothing that was spent says why");
+    }
+
     pub(super) fn blocked_by_us(&mut self, strangers_slips: u8) {
         if strangers_slips == 0 {
             self.fail("the account is blocked, and nobody but us typed anything wrong".into());
@@ -68,12 +102,14 @@ impl Watch {
     }
 
     pub(super) fn succeeded(&mut self) {
+        (self.rest_until, self.unheard) = (0, false);
         (self.bad, self.left) = ([0; 2], [None; 2]);
     }
 
     /// The owner stored another password, or said that all is well.
     pub(super) fn mended(&mut self) {
         self.refused = None;
+        (self.rest_until, self.deaths) = (0, [0; 2]);
         self.succeeded();
     }
 
@@ -83,9 +119,18 @@ impl Watch {
         self.last_probe = Some(at);
     }
 
-    /// Another process does not remember when the broker was asked; a clock that jumped does not know.
+    /// Another process does not remember when the broker was asked.
     pub(super) fn forgets_probes(&mut self) {
         self.last_probe = None;
+    }
+
+    pub(super) fn loses_news(&mut self) {
+        self.unheard = true;
+    }
+
+    /// A clock that jumped does not know how long ago anything was, nor does an older history.
+    pub(super) fn forgets_times(&mut self) {
+        (self.last_probe, self.rest_until, self.deaths) = (None, 0, [0; 2]);
     }
 
     pub(super) fn served(&mut self, dead_for_sure: bool) {

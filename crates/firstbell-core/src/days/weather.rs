@@ -13,17 +13,25 @@ pub(super) enum Happening {
     /// The broker ends all tokens.
     Flush,
     /// The process dies, and another one, of this node or of the second, is there after so many milliseconds.
-    Crash { down: i64 },
+    Crash {
+        down: i64,
+    },
     /// The machine sleeps.
-    Suspend { ms: i64 },
+    Suspend {
+        ms: i64,
+    },
     /// Somebody sets the clock this much wrong.
-    Jump { off: i64 },
+    Jump {
+        off: i64,
+    },
     /// The clock is right again.
     Right,
     /// The owner, or another program of his, logs in by hand.
     Stranger,
     /// The owner mistypes the password this often.
-    Slips { times: u8 },
+    Slips {
+        times: u8,
+    },
     /// The password is changed at the broker, and nobody tells firstbell.
     NewPassword,
     /// The owner looks after what firstbell stopped for.
@@ -42,18 +50,28 @@ pub(super) enum Happening {
 /// Where a login of this day goes wrong, each once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    LostPassword { counted: bool },
-    LostCode { counted: bool },
+    LostPassword {
+        counted: bool,
+    },
+    LostCode {
+        counted: bool,
+    },
     WrongCode,
-    LostExchange { minted: bool },
+    LostExchange {
+        minted: bool,
+    },
     GrantRefused,
     DeadOnArrival,
     ProofDown,
     DiskFull,
     CrashAt(u8),
-    Wait { s: i64 },
+    Wait {
+        s: i64,
+    },
     UnknownPage,
     BadCertificate,
+    /// A backup is put back a moment after the login, and the owner says at once that all is well.
+    RestoredAtOnce,
 }
 
 /// One day.
@@ -80,12 +98,13 @@ impl Day {
         if chance.happens(400) {
             let early = chance.from(8 * HOUR..9 * HOUR + 30 * MINUTE);
             let wide = chance.from(0..DAY);
-            match chance.from(0..25) {
+            match chance.from(0..27) {
                 0 => into.outage = Some((early, early + chance.from(SECOND..2 * HOUR))),
                 1 => into.outage = Some((8 * HOUR, 8 * HOUR + chance.from(25 * MINUTE..58 * MINUTE))),
                 kind @ 12.. => {
                     into.fault = Some(fault(chance, kind));
                     into.then = chance.happens(300).then(|| fault(chance, kind));
+                    into.outage = chance.happens(200).then(|| (early, early + chance.from(SECOND..HOUR)));
                 }
                 kind => happen(chance, kind, (early, wide), drawn),
             }
@@ -143,6 +162,7 @@ fn fault(chance: &mut Chance, kind: i64) -> Fault {
         20 => Fault::Wait { s: chance.from(1..3_000) },
         21 => Fault::UnknownPage,
         22 => Fault::BadCertificate,
+        23 => Fault::RestoredAtOnce,
         _ => Fault::CrashAt(u8::try_from(chance.from(0..10)).expect("it is less than ten")),
     }
 }

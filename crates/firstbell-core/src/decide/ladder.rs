@@ -28,12 +28,11 @@ pub(super) fn again_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Option<T
     if trouble.ask == Ask::Stop {
         return None;
     }
-    if trouble.at < slot.login_at {
+    // A trouble that is still to come is of a clock that was wrong: its pause would never be over.
+    if trouble.at < slot.login_at || trouble.at > now {
         return Some(waited.max(slot.login_at));
     }
-    // A clock that was set back must not make a pause of days.
-    let from = trouble.at.min(now);
-    let pause = |s: i64| from + SignedDuration::from_millis(jittered_ms(view, trouble, s));
+    let pause = |s: i64| trouble.at + SignedDuration::from_millis(jittered_ms(view, trouble, s));
     let step = usize::from(trouble.times.max(1) - 1);
     let at = match trouble.ask {
         _ if trouble.unclear > 1 => return None,
@@ -49,9 +48,12 @@ pub(super) fn again_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Option<T
     Some(at.max(waited))
 }
 
-/// The moment that the broker named, as far as it can be believed.
+/// The moment that the broker named, as far as it can be believed; one that was named under a wrong clock cannot.
 fn waited(view: &View<'_>, now: Timestamp) -> Timestamp {
-    view.state.wait_until.map_or(Timestamp::MIN, |until| until.min(now + WAIT_MAX))
+    match view.state.wait {
+        Some((at, until)) if at <= now => until.min(at + WAIT_MAX),
+        _ => Timestamp::MIN,
+    }
 }
 
 /// Half to one and a half of a pause: accounts that failed together do not come back together.

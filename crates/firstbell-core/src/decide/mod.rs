@@ -34,7 +34,7 @@ pub struct View<'a> {
     pub token: Option<Life>,
     /// Whether a token waits to be proven.
     pub pending: bool,
-    /// When the broker was last asked about the current token, and whether it took it.
+    /// When the broker was last asked about the current token, and whether it took it; none where a login was tried since.
     pub probe: Option<Probe>,
 }
 
@@ -106,6 +106,12 @@ pub fn serve(view: &View<'_>, now: Timestamp) -> Result<(), Unserved> {
     }
 }
 
+/// Whether the broker may be asked about the current token: it was not asked, nor the token proven, a moment ago.
+pub fn may_probe(view: &View<'_>, now: Timestamp) -> bool {
+    let alive = view.token.is_some() && view.state.died_at.is_none();
+    alive && asked_at(view, now).is_none_or(|at| now.duration_since(at) >= PROBE_PAUSE)
+}
+
 /// Whether a person has to act before there can be another login in this morning.
 pub fn calls_for_a_human(decision: &Decision) -> bool {
     matches!(decision.because, Reason::Stopped(_) | Reason::Human | Reason::Fought)
@@ -118,14 +124,15 @@ fn rest(view: &View<'_>, now: Timestamp, because: Reason) -> Decision {
 }
 
 fn before(view: &View<'_>, slot: &Slot) -> Decision {
-    if view.state.checked_at.is_none_or(|at| at < slot.check_at) {
+    if !view.state.checked_at.is_some_and(|at| (slot.check_at..slot.ends_at).contains(&at)) {
         return Decision { step: Step::Check, at: slot.check_at, because: Reason::Beforehand };
     }
     Decision { step: Step::Login, at: slot.login_at, because: Reason::Due }
 }
 
 fn within(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
-    let assessed = view.state.assessed_at.is_some_and(|at| at >= slot.deadline_at);
+    // Moments after this morning are of a clock that was wrong.
+    let assessed = view.state.assessed_at.is_some_and(|at| (slot.deadline_at..slot.ends_at).contains(&at));
     let next = match worth(view, now) {
         Worth::Good => good(view, slot, now),
         Worth::Doubtful => probe_at(view, now),
@@ -142,8 +149,8 @@ fn within(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
 /// The token is good: it is asked about while people trade on it, and rarely.
 fn good(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
     let next = rest(view, now, Reason::Good);
-    let asked = proven_at(view, now).max(view.probe.map_or(Timestamp::MIN, |probe| probe.at.min(now)));
-    let at = (asked + view.schedule.hours.probe_every.max(PROBE_PAUSE)).max(slot.deadline_at);
+    let every = view.schedule.hours.probe_every.max(PROBE_PAUSE);
+    let at = asked_at(view, now).map_or(now, |at| at + every).max(slot.deadline_at);
     if at < slot.closes_at && at < next.at {
         return Decision { step: Step::Probe, at, because: Reason::Watched };
     }
@@ -151,7 +158,7 @@ fn good(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
 }
 
 fn probe_at(view: &View<'_>, now: Timestamp) -> Decision {
-    let at = view.probe.map_or(now, |probe| probe.at.min(now) + PROBE_PAUSE);
+    let at = asked_at(view, now).map_or(now, |at| at + PROBE_PAUSE);
     Decision { step: Step::Probe, at, because: Reason::Doubted }
 }
 
@@ -182,7 +189,7 @@ fn fought(view: &View<'_>, slot: &Slot) -> bool {
     let from = slot.login_at.max(view.schedule.flushed_at(slot.login_at));
     match (view.state.died_before, view.state.died_at) {
         (Some(first), Some(second)) => {
-            first >= from && second >= first && second.duration_since(first) < FIGHT
+            (from..slot.ends_at).contains(&first) && second >= first && second.duration_since(first) < FIGHT
         }
         _ => false,
     }
@@ -195,9 +202,9 @@ fn worth(view: &View<'_>, now: Timestamp) -> Worth {
     }
     match life.standing(now) {
         Standing::Dead => Worth::None,
-        Standing::Trusted => Worth::Good,
-        Standing::Suspect if is_settled(view, &life, now) => Worth::Good,
-        Standing::Suspect => Worth::Doubtful,
+        Standing::Trusted if view.state.doubted_from.is_none() => Worth::Good,
+        _ if is_settled(view, &life, now) => Worth::Good,
+        _ => Worth::Doubtful,
     }
 }
 
@@ -212,12 +219,13 @@ fn is_settled(view: &View<'_>, life: &Life, now: Timestamp) -> bool {
         let flushed = view.schedule.flushed_at(life.issued);
         (flushed, Life::of(flushed, flush).trusted_until)
     };
-    let undoubted = view.state.doubted_from.is_none_or(|from| at >= from);
     let fresh = now.duration_since(at) < PROBE_PAUSE;
-    at <= now && undoubted && (fresh || (at >= from && now < until))
+    at <= now && (fresh || (at >= from && now < until))
 }
 
-/// Being proven is an answer too.
-fn proven_at(view: &View<'_>, now: Timestamp) -> Timestamp {
-    view.state.proven_at.map_or(Timestamp::MIN, |at| at.min(now))
+/// When the broker last told of the current token: being proven is an answer too. A moment that is still to come is of a
+/// clock that was wrong, and says nothing.
+fn asked_at(view: &View<'_>, now: Timestamp) -> Option<Timestamp> {
+    let probed = view.probe.map(|probe| probe.at).filter(|at| *at <= now);
+    probed.max(view.state.proven_at.filter(|at| *at <= now))
 }

@@ -65,8 +65,7 @@ fn one(account: &Account, stores: &Stores) -> Result<Value, Failure> {
         }
         _ => "run firstbell login".into(),
     };
-    let failed =
-        ledger.state().trouble.as_ref().map(|t| json!({ "at": india(t.at), "failure": t.code }));
+    let failed = ledger.state().trouble.as_ref().map(|t| json!({ "at": india(t.at), "failure": t.code }));
     Ok(json!({
         "account": account.name,
         "user_id": account.app.user_id,
