@@ -13,6 +13,7 @@ use crate::drivers::{DriverConfig, DriverName};
 use crate::planfile;
 use crate::secrets::{Name, Source};
 use crate::sinks::SinkConfig;
+use crate::stores::{KEEP_DAYS_MIN, Place};
 use crate::written::{Faults, Section};
 
 /// Everything that firstbell was told.
@@ -20,6 +21,8 @@ use crate::written::{Faults, Section};
 pub struct Config {
     /// Where store, key and locks are.
     pub state_dir: PathBuf,
+    /// The store in it, its mark beside it, and how long events stay.
+    pub store: Place,
     /// The accounts, by name.
     pub accounts: Vec<Account>,
     /// The engines.
@@ -89,6 +92,9 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         false => Err("must be an absolute path: each folder is a memory of its own of what was spent".into()),
     };
     let state_dir = root.parsed("state_dir", absolute);
+    let mark = root.parsed("mark", absolute_path);
+    let keep_days =
+        root.number("keep_days", KEEP_DAYS_MIN).map(|days| u32::try_from(days).unwrap_or(u32::MAX));
     let accounts: Vec<_> =
         root.named("account").into_iter().filter_map(|(n, s)| read_account(n, s)).collect();
     if accounts.is_empty() && !root.asked("account") {
@@ -111,6 +117,8 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         "driver",
         "drivers",
         "firefox",
+        "keep_days",
+        "mark",
         "plan",
         "plan_key",
         "rehearsal",
@@ -126,13 +134,23 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         return Err(ConfigFaults(lines));
     }
     let state_dir = env.get("FIRSTBELL_STATE_DIR").map(PathBuf::from).or(state_dir);
-    Ok(Config {
-        state_dir: state_dir.unwrap_or_else(|| usual_state_dir(env)),
-        accounts,
-        drivers,
-        plan,
-        rehearsal,
-    })
+    let state_dir = state_dir.unwrap_or_else(|| usual_state_dir(env));
+    let mut store = Place::of(&state_dir);
+    store.mark = mark.unwrap_or(store.mark);
+    store.keep_days = keep_days.unwrap_or(store.keep_days);
+    // A mark that is restored together with the store would prove nothing.
+    if store.mark.starts_with(&state_dir) {
+        let inside = format!("{file}: mark must be outside the state folder {}", state_dir.display());
+        return Err(ConfigFaults(vec![inside]));
+    }
+    Ok(Config { state_dir, store, accounts, drivers, plan, rehearsal })
+}
+
+fn absolute_path(text: &str) -> Result<PathBuf, String> {
+    match Path::new(text).is_absolute() {
+        true => Ok(PathBuf::from(text)),
+        false => Err("must be an absolute path".into()),
+    }
 }
 
 /// Reads `plan` and `plan_key`: the file at that path, in the place of the compiled-in plan.

@@ -12,7 +12,7 @@ use crate::codes::CodeConfig;
 use crate::config::{self, Account, Config, ConfigFaults, Environment};
 use crate::login::Keys;
 use crate::secrets::{Name, Owner};
-use crate::stores::{self, Stores};
+use crate::stores::Stores;
 
 /// The configuration and what stands around it.
 pub(super) struct Context {
@@ -39,7 +39,7 @@ impl Context {
     }
 
     pub(super) fn stores(&self) -> Result<Stores, Failure> {
-        stores::open(&self.config.state_dir)
+        self.config.store.open()
     }
 
     pub(super) fn kite(&self) -> Kite {

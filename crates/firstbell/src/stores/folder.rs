@@ -38,6 +38,11 @@ pub(super) fn open_private(path: &Path, options: &mut OpenOptions) -> std::io::R
     Ok(file)
 }
 
+/// Makes names in a folder survive a power cut.
+pub(super) fn sync(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
 /// Held while an account logs in. The kernel lets it go when the process ends, however it ends.
 #[derive(Debug)]
 pub struct LoginLock {
@@ -69,8 +74,39 @@ pub fn lock_login(folder: &Path, account: &str) -> Result<LoginLock, Failure> {
     Ok(LoginLock { _file: file, waited: true })
 }
 
+/// Held by the one process that keeps an account, for as long as it does.
+///
+/// It is a lock of the kernel on an open file, and so it dies with its process, however that ends: kill -9, a crash, a
+/// power cut. That is why it has no time limit and needs no renewal. A limit would be wrong twice: a keeper that is
+/// stopped (SIGSTOP, a debugger, a laptop that sleeps) or slow would lose its account to a second one and go on with its
+/// own login when it wakes; and one that was killed would keep its account until the limit. It is another lock than
+/// [`LoginLock`], which a keeper and a person's `firstbell login` take in turn. Not for folders that several machines
+/// share over a network, where such locks may not reach: each machine has a state folder of its own.
+#[derive(Debug)]
+pub struct Lease {
+    _file: File,
+}
+
+/// Makes this process the keeper of an account while the result lives; none where another process is.
+///
+/// # Errors
+/// [`Failure::Broken`] where the lock file cannot be opened.
+pub fn try_lease(folder: &Path, account: &str) -> Result<Option<Lease>, Failure> {
+    prepare(folder)?;
+    let (path, file) = open_lock(folder, &format!("{account}.lease"))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(Lease { _file: file })),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(e) => Err(cannot(&path, "be locked", &e.into())),
+    }
+}
+
 fn lock_file(folder: &Path, account: &str) -> Result<(PathBuf, File), Failure> {
-    let path = folder.join(format!("{account}.lock"));
+    open_lock(folder, &format!("{account}.lock"))
+}
+
+fn open_lock(folder: &Path, name: &str) -> Result<(PathBuf, File), Failure> {
+    let path = folder.join(name);
     let mut options = OpenOptions::new();
     let opened = open_private(&path, options.create(true).truncate(false).write(true));
     opened.map(|file| (path.clone(), file)).map_err(|e| cannot(&path, "be opened", &e))
