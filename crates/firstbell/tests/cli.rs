@@ -202,6 +202,7 @@ fn key_and_store_that_are_not_right_are_refused_with_what_to_do() {
     refused("chmod 700");
     fs::set_permissions(home.state(), fs::Permissions::from_mode(0o700)).unwrap();
     let _ = fs::remove_file(home.state().join("store.db-wal"));
+    fs::remove_file(home.state().join("store.previous.db")).unwrap();
     fs::write(&store, vec![0x55; 8192]).unwrap();
     refused("damaged");
     assert_eq!(sim.passwords(), 0);

@@ -8,6 +8,7 @@ use firstbell_core::totp::Seed;
 use firstbell_core::walk::{Codes, Credentials};
 
 use super::exit::Exit;
+use super::say;
 use crate::codes::CodeConfig;
 use crate::config::{self, Account, Config, ConfigFaults, Environment};
 use crate::login::Keys;
@@ -39,7 +40,14 @@ impl Context {
     }
 
     pub(super) fn stores(&self) -> Result<Stores, Failure> {
-        self.config.store.open()
+        let stores = self.config.store.open()?;
+        if stores.healed() {
+            say::error(
+                "firstbell: the store was damaged or gone; its copy of the last good moment took its place. What was \
+                 damaged lies beside it.",
+            );
+        }
+        Ok(stores)
     }
 
     pub(super) fn kite(&self) -> Kite {

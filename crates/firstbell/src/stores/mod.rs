@@ -65,6 +65,11 @@ impl Stores {
         &self.sqlite
     }
 
+    /// Whether the store was damaged or gone and its previous generation took its place, just now.
+    pub fn healed(&self) -> bool {
+        self.sqlite.healed
+    }
+
     /// What tells this value of a credential from another one, without telling the value to whoever lacks the key.
     pub fn fingerprint(&self, name: &str, secret: &Secret) -> Fingerprint {
         self.sqlite.fingerprint(name, secret)

@@ -85,7 +85,8 @@ impl SqliteStore {
             %failure,
             "the store was damaged or gone, and its previous generation took its place; what was damaged lies beside it"
         );
-        SqliteStore::at(place, &key, &path).map_err(Closed::failure)
+        let store = SqliteStore::at(place, &key, &path).map_err(Closed::failure)?;
+        Ok(SqliteStore { healed: true, ..store })
     }
 
     fn at(place: &Place, key: &Arc<Key>, path: &Path) -> Result<SqliteStore, Closed> {
@@ -96,8 +97,7 @@ impl SqliteStore {
         let closed = |e: rusqlite::Error| Closed::of(path, &e);
         let db = Connection::open(path).map_err(closed)?;
         db.busy_timeout(PATIENCE).map_err(closed)?;
-        let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;";
-        db.execute_batch(pragmas).map_err(closed)?;
+        db.execute_batch("PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;").map_err(closed)?;
         let word: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(closed)?;
         let damaged = |why: &str| {
             Closed::Damaged(broken(Part::Store, format!("the store {} {why}", path.display()), DAMAGED_CURE))
@@ -109,7 +109,15 @@ impl SqliteStore {
         if schema::form(&db).map_err(closed)? == 0 && previous.exists() {
             return Err(damaged("is empty"));
         }
-        let store = SqliteStore { db, key: Arc::clone(key), path: path.to_owned(), place: place.clone() };
+        // Not before: this writes.
+        db.execute_batch("PRAGMA journal_mode = WAL;").map_err(closed)?;
+        let store = SqliteStore {
+            db,
+            key: Arc::clone(key),
+            path: path.to_owned(),
+            place: place.clone(),
+            healed: false,
+        };
         store.prepare()?;
         Ok(store)
     }

@@ -38,6 +38,8 @@ pub struct SqliteStore {
     pub(super) key: Arc<Key>,
     pub(super) path: PathBuf,
     pub(super) place: Place,
+    /// Whether the previous generation had to take the store's place just now.
+    pub(super) healed: bool,
 }
 
 impl SqliteStore {
