@@ -110,6 +110,12 @@ int close(int fd) {
     return REAL(close)(fd);
 }
 
+int dup2(int from, int to) {
+    int fd = REAL(dup2)(from, to);
+    if (fd >= 0 && fd < FDS) mine[fd] = counts_fd(from);
+    return fd;
+}
+
 ssize_t write(int fd, const void *bytes, size_t len) {
     return counts_fd(fd) && fails(fd, bytes, len, -1) ? -1 : REAL(write)(fd, bytes, len);
 }
