@@ -352,6 +352,20 @@ api = "https://api.example"
     }
 
     #[test]
+    fn the_mark_is_outside_the_state_folder_and_events_stay_a_month_at_least() {
+        let read =
+            |top: &str| read("c.toml", &format!("state_dir = \"/s/fb\"\n{top}{GOOD}"), &Environment::new());
+        let place = read("").unwrap().store;
+        assert_eq!((place.mark, place.keep_days), (PathBuf::from("/s/fb.mark"), 400));
+        let place = read("mark = \"/m/x\"\nkeep_days = 30\n").unwrap().store;
+        assert_eq!((place.mark, place.keep_days), (PathBuf::from("/m/x"), 30));
+        for wrong in ["mark = \"/s/fb/mark\"\n", "mark = \"m\"\n", "keep_days = 29\n", "keep_days = \"30\"\n"]
+        {
+            assert_eq!(read(wrong).unwrap_err().0.len(), 1, "{wrong}");
+        }
+    }
+
+    #[test]
     fn the_environment_outranks_the_file() {
         let env = [("FIRSTBELL_DRIVER", "http"), ("FIRSTBELL_STATE_DIR", "/x")];
         let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();

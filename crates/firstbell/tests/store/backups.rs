@@ -9,7 +9,7 @@ use firstbell::stores::Place;
 use firstbell_core::event::Event;
 use firstbell_core::failure::Stop;
 
-use crate::{Machine, at, intent};
+use crate::{Harm, Machine, at, intent};
 
 #[test]
 fn a_restored_backup_counts_as_spent_until_the_owner_says_otherwise() {
@@ -55,7 +55,7 @@ fn each_account_of_a_restored_store_is_in_doubt_and_another_history_is_not_a_lon
 
 #[test]
 fn a_mark_that_is_missing_or_means_nothing_counts_as_a_restored_backup() {
-    let spoil: [(&str, fn(&Path)); 5] = [
+    let spoil: [Harm; 5] = [
         ("removed", |mark| fs::remove_file(mark).unwrap()),
         ("empty", |mark| fs::write(mark, "").unwrap()),
         ("no text", |mark| fs::write(mark, [0xff; 40]).unwrap()),

@@ -9,9 +9,9 @@ use firstbell_core::failure::Stop;
 use firstbell_core::secret::Secret;
 use rusqlite::Connection;
 
-use crate::{Machine, keep_token, refusal};
+use crate::{Harm, Machine, keep_token, refusal};
 
-const HARM: [(&str, fn(&Path)); 5] = [
+const HARM: [Harm; 5] = [
     ("overwritten", |db| fs::write(db, vec![0x55; 8192]).unwrap()),
     ("emptied", |db| fs::write(db, "").unwrap()),
     ("cut in a page", |db| cut(db, |len| len / 2 + 77)),
@@ -47,7 +47,7 @@ fn damaged(machine: &Machine) -> usize {
 
 #[test]
 fn a_damaged_store_without_a_whole_copy_is_refused_and_stays_where_it_is() {
-    let spoil: [(&str, fn(&Path)); 3] = [
+    let spoil: [Harm; 3] = [
         ("damaged", |copy| fs::write(copy, "x").unwrap()),
         ("of another key", |copy| {
             let other = Machine::new();

@@ -24,6 +24,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 type Story = Vec<(Timestamp, Event)>;
+/// What is done to a file, with its name.
+type Harm = (&'static str, fn(&Path));
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_404_600 + second).unwrap()
