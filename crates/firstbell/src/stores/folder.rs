@@ -29,13 +29,33 @@ pub(super) fn prepare(folder: &Path) -> Result<(), Failure> {
 pub(super) fn open_private(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
     let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("flags of open fit in an int");
     let file = options.mode(0o600).custom_flags(nofollow).open(path)?;
-    let meta = file.metadata()?;
+    is_private(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// Makes the file of a database where it is missing, and refuses one that is not ours alone. One that is there is not
+/// opened: closing it again would take away the locks that SQLite holds on it for this process (POSIX, fcntl), and another
+/// process could take itself for the last one and remove the log.
+pub(super) fn touch_private(path: &Path) -> std::io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) => is_private(&meta),
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            match open_private(path, OpenOptions::new().write(true).create_new(true)) {
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+                made => made.map(drop),
+            }
+        }
+        Err(e) => Err(e),
+    }
+}
+
+fn is_private(meta: &fs::Metadata) -> std::io::Result<()> {
     let ours = meta.uid() == rustix::process::geteuid().as_raw();
     if !meta.is_file() || !ours || meta.mode() & 0o077 != 0 {
         let why = format!("it must be a file of yours with mode 600 (it has {:o})", meta.mode() & 0o777);
         return Err(std::io::Error::new(ErrorKind::PermissionDenied, why));
     }
-    Ok(file)
+    Ok(())
 }
 
 /// Makes names in a folder survive a power cut.

@@ -1,7 +1,6 @@
 //! How the store is opened: whole, of this key and in the newest form, or not at all; the previous generation heals a
 //! damaged one.
 
-use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,9 +90,7 @@ impl SqliteStore {
 
     fn at(place: &Place, key: &Arc<Key>, path: &Path) -> Result<SqliteStore, Closed> {
         // SQLite gives its journal the mode of the main file, so that one is made by us, for us alone.
-        let mut options = OpenOptions::new();
-        folder::open_private(path, options.read(true).write(true).create(true).truncate(false))
-            .map_err(|e| Closed::Other(folder::cannot(path, "be opened", &e)))?;
+        folder::touch_private(path).map_err(|e| Closed::Other(folder::cannot(path, "be opened", &e)))?;
         let closed = |e: rusqlite::Error| Closed::of(path, &e);
         let db = Connection::open(path).map_err(closed)?;
         db.busy_timeout(PATIENCE).map_err(closed)?;

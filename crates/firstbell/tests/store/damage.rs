@@ -110,3 +110,29 @@ fn a_forgotten_secret_is_not_in_the_copy_either() {
     let mode = fs::metadata(machine.state().join("store.previous.db")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+/// The environment variable that makes the next test the other process of itself.
+const VISITOR: &str = "FB_TEST_VISIT";
+
+/// Locks of SQLite belong to the process: a second opening in the same one must not take the first one's away, or another
+/// process would remove the log from under it.
+#[test]
+fn a_second_opening_keeps_the_locks_of_the_first() {
+    if let Some(folder) = std::env::var_os(VISITOR) {
+        stores::open(Path::new(&folder)).unwrap();
+        return;
+    }
+    let machine = Machine::new();
+    let first = machine.open();
+    keep_token(first.store(), 1);
+    drop(machine.open());
+    let visitor = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["damage::a_second_opening_keeps_the_locks_of_the_first", "--exact"])
+        .env(VISITOR, machine.state())
+        .output()
+        .unwrap();
+    assert!(visitor.status.success());
+    assert!(machine.state().join("store.db-wal").exists(), "the log is in use");
+    keep_token(first.store(), 2);
+    assert_eq!(machine.open().store().current("a").unwrap().unwrap().generation, 2);
+}
