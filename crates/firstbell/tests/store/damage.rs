@@ -1,7 +1,7 @@
 //! A damaged file is healed from its copy or refused, and never lost.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use firstbell::stores;
@@ -111,28 +111,21 @@ fn a_forgotten_secret_is_not_in_the_copy_either() {
     assert_eq!(mode & 0o777, 0o600);
 }
 
-/// The environment variable that makes the next test the other process of itself.
-const VISITOR: &str = "FB_TEST_VISIT";
-
 /// Locks of SQLite belong to the process: a second opening in the same one must not take the first one's away, or another
-/// process would remove the log from under it.
+/// process would take itself for the last one, and remove the log from under it.
 #[test]
 fn a_second_opening_keeps_the_locks_of_the_first() {
-    if let Some(folder) = std::env::var_os(VISITOR) {
-        stores::open(Path::new(&folder)).unwrap();
-        return;
-    }
     let machine = Machine::new();
     let first = machine.open();
     keep_token(first.store(), 1);
+    let file = fs::metadata(machine.state().join("store.db")).unwrap().ino();
+    let locked = || {
+        let locks = fs::read_to_string("/proc/locks").unwrap();
+        locks.lines().any(|lock| lock.contains("POSIX") && lock.contains(&format!(":{file} ")))
+    };
+    assert!(locked(), "the first one holds its lock while it is open");
     drop(machine.open());
-    let visitor = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["damage::a_second_opening_keeps_the_locks_of_the_first", "--exact"])
-        .env(VISITOR, machine.state())
-        .output()
-        .unwrap();
-    assert!(visitor.status.success());
-    assert!(machine.state().join("store.db-wal").exists(), "the log is in use");
-    keep_token(first.store(), 2);
-    assert_eq!(machine.open().store().current("a").unwrap().unwrap().generation, 2);
+    assert!(locked());
+    drop(first);
+    assert!(!locked());
 }
