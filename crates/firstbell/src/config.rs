@@ -16,6 +16,7 @@ use crate::drivers::{DriverConfig, DriverName};
 use crate::planfile;
 use crate::secrets::{Name, Source};
 use crate::sinks::SinkConfig;
+use crate::stores::{KEEP_DAYS_MIN, Place};
 use crate::written::{Faults, Section};
 
 /// Everything that firstbell was told.
@@ -23,6 +24,8 @@ use crate::written::{Faults, Section};
 pub struct Config {
     /// Where store, key and locks are.
     pub state_dir: PathBuf,
+    /// The store in it, its mark beside it, and how long events stay.
+    pub store: Place,
     /// The accounts, by name.
     pub accounts: Vec<Account>,
     /// The engines.
@@ -96,6 +99,9 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         false => Err("must be an absolute path: each folder is a memory of its own of what was spent".into()),
     };
     let state_dir = root.parsed("state_dir", absolute);
+    let mark = root.parsed("mark", absolute_path);
+    let keep_days =
+        root.number("keep_days", KEEP_DAYS_MIN).map(|days| u32::try_from(days).unwrap_or(u32::MAX));
     let accounts: Vec<_> =
         root.named("account").into_iter().filter_map(|(n, s)| read_account(n, s)).collect();
     if accounts.is_empty() && !root.asked("account") {
@@ -120,6 +126,8 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         "driver",
         "drivers",
         "firefox",
+        "keep_days",
+        "mark",
         "plan",
         "plan_key",
         "rehearsal",
@@ -135,14 +143,23 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         return Err(ConfigFaults(lines));
     }
     let state_dir = env.get("FIRSTBELL_STATE_DIR").map(PathBuf::from).or(state_dir);
-    Ok(Config {
-        state_dir: state_dir.unwrap_or_else(|| usual_state_dir(env)),
-        accounts,
-        drivers,
-        plan,
-        calendar,
-        rehearsal,
-    })
+    let state_dir = state_dir.unwrap_or_else(|| usual_state_dir(env));
+    let mut store = Place::of(&state_dir);
+    store.mark = mark.unwrap_or(store.mark);
+    store.keep_days = keep_days.unwrap_or(store.keep_days);
+    // A mark that is restored together with the store would prove nothing.
+    if store.mark.starts_with(&state_dir) {
+        let inside = format!("{file}: mark must be outside the state folder {}", state_dir.display());
+        return Err(ConfigFaults(vec![inside]));
+    }
+    Ok(Config { state_dir, store, accounts, drivers, plan, calendar, rehearsal })
+}
+
+fn absolute_path(text: &str) -> Result<PathBuf, String> {
+    match Path::new(text).is_absolute() {
+        true => Ok(PathBuf::from(text)),
+        false => Err("must be an absolute path".into()),
+    }
 }
 
 /// Reads `plan` and `plan_key`: the file at that path, in the place of the compiled-in plan.
@@ -373,6 +390,20 @@ api = "https://api.example"
         assert_eq!(faults("[account.main]", &[]).len(), 3, "user_id, api_key, redirect_url");
         let lines = faults("[account.main\nuser_id = \n", &[]);
         assert!(lines[0].starts_with("c.toml:1:"), "{lines:?}");
+    }
+
+    #[test]
+    fn the_mark_is_outside_the_state_folder_and_events_stay_a_month_at_least() {
+        let read =
+            |top: &str| read("c.toml", &format!("state_dir = \"/s/fb\"\n{top}{GOOD}"), &Environment::new());
+        let place = read("").unwrap().store;
+        assert_eq!((place.mark, place.keep_days), (PathBuf::from("/s/fb.mark"), 400));
+        let place = read("mark = \"/m/x\"\nkeep_days = 30\n").unwrap().store;
+        assert_eq!((place.mark, place.keep_days), (PathBuf::from("/m/x"), 30));
+        for wrong in ["mark = \"/s/fb/mark\"\n", "mark = \"m\"\n", "keep_days = 29\n", "keep_days = \"30\"\n"]
+        {
+            assert_eq!(read(wrong).unwrap_err().0.len(), 1, "{wrong}");
+        }
     }
 
     #[test]

@@ -10,6 +10,22 @@ use jiff::Timestamp;
 
 use crate::ports::{Clock, Store, TokenChange};
 
+/// The stored token of an app. Where the history cannot be read it is in doubt from its first moment: an exchange may have
+/// ended it, so it is proven before each use.
+///
+/// # Errors
+/// Where the token itself cannot be read.
+pub fn stored(store: &dyn Store, clock: &dyn Clock, app: &App) -> Result<Option<Token>, Failure> {
+    match Ledger::open(store, clock, app) {
+        Ok(ledger) => ledger.current(),
+        Err(failure) => {
+            tracing::warn!(%failure, "the history cannot be read; the stored token is proven before it is used");
+            let token = store.current(&app.user())?.filter(|token| token.api_key == app.api_key);
+            Ok(token.map(|token| Token { life: token.life.doubted(token.life.issued), ..token }))
+        }
+    }
+}
+
 /// The history of one account, opened for writing. Held by whoever holds the account's login lock.
 pub struct Ledger<'a> {
     store: &'a dyn Store,
@@ -22,12 +38,21 @@ pub struct Ledger<'a> {
 }
 
 impl<'a> Ledger<'a> {
-    /// Reads the history.
+    /// Reads the history, to look.
     ///
     /// # Errors
-    /// Where the store cannot be read.
+    /// Where the store cannot be read, or the history is broken.
     pub fn open(store: &'a dyn Store, clock: &'a dyn Clock, app: &'a App) -> Result<Ledger<'a>, Failure> {
-        let state = State::of(&store.history(&app.user())?);
+        let state = store.state(&app.user())?;
+        Ok(Ledger { store, clock, user: app.user(), api_key: &app.api_key, state, waiting: Vec::new() })
+    }
+
+    /// Reads the history, to go on with it: what a restored backup lacks counts as spent, before anything else happens.
+    ///
+    /// # Errors
+    /// As above, and where it cannot be told or written down which history is the newest.
+    pub fn attest(store: &'a dyn Store, clock: &'a dyn Clock, app: &'a App) -> Result<Ledger<'a>, Failure> {
+        let state = store.attest(&app.user(), clock.now())?;
         Ok(Ledger { store, clock, user: app.user(), api_key: &app.api_key, state, waiting: Vec::new() })
     }
 

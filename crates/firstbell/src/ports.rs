@@ -10,6 +10,7 @@ use firstbell_core::obstacle::TlsFault;
 use firstbell_core::plan::Plan;
 use firstbell_core::secret::{Secret, SecretBytes};
 use firstbell_core::sight::{Action, Seen};
+use firstbell_core::state::State;
 use firstbell_core::token::Token;
 use jiff::Timestamp;
 
@@ -135,24 +136,75 @@ pub enum TokenChange<'a> {
     Drop,
 }
 
+/// What a look at every event of an account found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// How many events are there and whole, up to the flaw if there is one.
+    pub events: u64,
+    /// How many there were before them, which a snapshot stands for.
+    pub pruned: u64,
+    /// The moment of the oldest one.
+    pub from: Option<Timestamp>,
+    /// The moment of the newest one.
+    pub until: Option<Timestamp>,
+    /// The first event that is not as it was written.
+    pub flaw: Option<Flaw>,
+}
+
+/// An event that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// Its place, counted from 1.
+    pub seq: u64,
+    /// What is wrong, to be read after "event N".
+    pub why: &'static str,
+}
+
 /// Keeps what must outlive us. Each call is one transaction: after a crash at any instant either all of it is there or
 /// nothing. When `record` returns, what it wrote survives a power cut. Several processes may use one store at a time.
+///
+/// Events are chained: one that is changed, taken out, put in or moved by whoever lacks the key breaks the history, and a
+/// broken history is an error, never read on. A store that is damaged is never read on either: it opens as its whole
+/// previous generation, or not at all.
 pub trait Store {
     /// Appends events of an account, and changes its tokens with them.
     ///
     /// # Errors
-    /// [`Failure::Broken`] with what to do; nothing was written then.
+    /// [`Failure::Broken`] with what to do. What was to happen after it must not: either nothing was written, or all was
+    /// and the machine could not be made to remember so.
     fn record(
         &self,
         account: &str,
         events: &[(Timestamp, Event)],
         change: TokenChange<'_>,
     ) -> Result<(), Failure>;
-    /// All events of an account, oldest first.
+    /// What the history of an account amounts to: the fold of all events that were ever recorded, those that are pruned
+    /// included. Takes the same time for a long history as for a short one.
+    ///
+    /// # Errors
+    /// As above, and where the history is broken.
+    fn state(&self, account: &str) -> Result<State, Failure>;
+    /// The same, for whoever is about to spend: where a later event of this account was seen on this machine before, or
+    /// nobody knows whether one was, [`Event::Restored`] is recorded at `at` first, and the state is what follows.
+    ///
+    /// # Errors
+    /// As above, and where what was seen cannot be read or kept.
+    fn attest(&self, account: &str, at: Timestamp) -> Result<State, Failure>;
+    /// The events of an account, oldest first, without those that are pruned.
     ///
     /// # Errors
     /// As above; a damaged event is an error, never skipped.
     fn history(&self, account: &str) -> Result<Vec<(Timestamp, Event)>, Failure>;
+    /// Looks at every event that is there. Changes nothing.
+    ///
+    /// # Errors
+    /// Where the store cannot be read; a broken history is what this looks for.
+    fn verify(&self, account: &str) -> Result<Verified, Failure>;
+    /// Prunes what is older than the owner wants to keep. Cheap when it was done within a day.
+    ///
+    /// # Errors
+    /// As above; the events are all there then.
+    fn tidy(&self, now: Timestamp) -> Result<(), Failure>;
     /// The current token: proven once, whatever it is worth now.
     ///
     /// # Errors

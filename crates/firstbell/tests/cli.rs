@@ -202,6 +202,7 @@ fn key_and_store_that_are_not_right_are_refused_with_what_to_do() {
     refused("chmod 700");
     fs::set_permissions(home.state(), fs::Permissions::from_mode(0o700)).unwrap();
     let _ = fs::remove_file(home.state().join("store.db-wal"));
+    fs::remove_file(home.state().join("store.previous.db")).unwrap();
     fs::write(&store, vec![0x55; 8192]).unwrap();
     refused("damaged");
     assert_eq!(sim.passwords(), 0);
@@ -283,4 +284,44 @@ fn the_demo_runs_without_a_configuration() {
     let ended = home.run(&["demo", "--driver", "http", "--json"]);
     assert_eq!((ended.code, &ended.json()["ok"]), (0, &json!(true)), "{ended:?}");
     assert!(ended.stderr.contains("✓ calling the API with it"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_history_is_looked_at_link_by_link_and_a_restored_backup_stops_until_unlock() {
+    let sim = Sim::start();
+    sim.settings(&serde_json::json!({ "totp_reuse": true }));
+    let home = Home::new(&sim);
+    let backup = fs::read(home.state().join("store.db")).unwrap();
+    assert_eq!(home.login("http").code, 0);
+    let looked = home.run(&["history", "--verify"]);
+    assert!(looked.code == 0 && looked.stdout.contains("the history is whole: "), "{looked:?}");
+    let events = home.run(&["history", "--verify", "--json"]).json();
+    assert!(events["whole"] == true && events["events"].as_u64().unwrap() > 5, "{events}");
+
+    fs::write(home.state().join("store.db"), backup).unwrap();
+    let looked = home.run(&["history", "--verify", "--json"]);
+    assert!(looked.code == 7 && looked.json()["broken_at"] == 1, "{looked:?}");
+    let (spent, refused) = (sim.passwords(), home.login("http"));
+    assert!(refused.code == 3 && refused.stderr.contains("a restored backup"), "{refused:?}");
+    assert_eq!(sim.passwords(), spent);
+    assert!(home.run(&["status"]).stdout.contains("firstbell unlock"));
+    assert_eq!(home.run(&["unlock"]).code, 0);
+    assert_eq!(home.run(&["history", "--verify"]).code, 0);
+    assert!(home.status()["next"] == "run firstbell login", "{}", home.status());
+}
+
+#[test]
+fn on_a_broken_history_no_login_is_made_and_the_token_is_proven_before_it_is_served() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    assert_eq!(home.login("http").code, 0);
+    let store = rusqlite::Connection::open(home.state().join("store.db")).unwrap();
+    store.execute("UPDATE event SET at_ms = at_ms + 1 WHERE seq = 2", []).unwrap();
+    let (spent, refused) = (sim.passwords(), home.login("http"));
+    assert!(refused.code == 7 && refused.stderr.contains("event 2"), "{refused:?}");
+    assert_eq!(sim.passwords(), spent);
+    assert!(home.token().is_some());
+    sim.post("/flush", &serde_json::json!({}));
+    let refused = home.run(&["token"]);
+    assert!(refused.code == 6 && refused.stderr.contains("refused just now"), "{refused:?}");
 }

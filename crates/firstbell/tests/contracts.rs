@@ -13,13 +13,14 @@ use firstbell::sinks::FileSink;
 use firstbell::stores;
 use firstbell_core::broker::{App, Broker};
 use firstbell_core::brokers::kite::Kite;
-use firstbell_core::budget::Cause;
+use firstbell_core::budget::{Cause, Fingerprint, Verdict};
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
 use firstbell_core::origin::Origin;
 use firstbell_core::plan::{PageKind, Role, Step};
 use firstbell_core::secret::Secret;
 use firstbell_core::sight::{Action, Fill, Seen, Sight};
+use firstbell_core::state::State;
 use firstbell_core::token::{Access, Flush, Life, Token};
 use jiff::Timestamp;
 use serde_json::json;
@@ -76,6 +77,50 @@ fn store_contract(open: Opener<'_>) {
     });
 }
 
+/// Every store: the state is the fold of all that was recorded, pruned or not; a look finds it whole; whoever goes on
+/// with it in order is not told that anything was restored.
+fn history_contract(open: Opener<'_>) {
+    let credential = Fingerprint("f".into());
+    let story = |n: i64| {
+        let intent =
+            Event::Intent { cause: Cause::Code, credential: credential.clone(), time_step: Some(n as u64) };
+        let judged = Event::Judged { cause: Cause::Code, verdict: Verdict::Accepted };
+        [(at(n * 86_400), intent), (at(n * 86_400 + 1), judged)]
+    };
+    let mut all = Vec::new();
+    open(&mut |store, _| {
+        assert_eq!(store.state("a").unwrap(), State::default());
+        assert_eq!(
+            store.attest("a", at(0)).unwrap(),
+            State::default(),
+            "an empty history is no restored one"
+        );
+        assert!(store.verify("a").unwrap().flaw.is_none());
+        for n in 0..500 {
+            store.record("a", &story(n), TokenChange::Keep).unwrap();
+            all.extend(story(n));
+        }
+    });
+    let last = at(499 * 86_400 + 1);
+    open(&mut |store, _| {
+        assert_eq!(store.attest("a", last).unwrap(), State::of(&all));
+        assert_eq!(store.history("a").unwrap(), all);
+        let found = store.verify("a").unwrap();
+        assert_eq!((found.events, found.pruned, found.from, found.until), (1000, 0, Some(at(0)), Some(last)));
+        store.tidy(last).unwrap();
+        // Within a day it has nothing to do.
+        store.tidy(last + jiff::SignedDuration::from_hours(23)).unwrap();
+    });
+    open(&mut |store, _| {
+        let kept = store.history("a").unwrap();
+        assert!(all.ends_with(&kept) && kept.len() > 700 && kept.len() < 900, "{}", kept.len());
+        assert_eq!(store.attest("a", last).unwrap(), State::of(&all));
+        let found = store.verify("a").unwrap();
+        assert_eq!((found.events + found.pruned, found.flaw), (1000, None));
+        assert!(store.history("b").unwrap().is_empty() && store.verify("b").unwrap().events == 0);
+    });
+}
+
 /// Every vault: the newest secret of a name, of its own account, and nothing after it was forgotten.
 fn vault_contract(open: Opener<'_>) {
     let fetch =
@@ -118,7 +163,7 @@ fn sink_contract(sink: &dyn Sink, read: &dyn Fn() -> Option<String>, break_it: &
 
 #[test]
 fn sqlite_keeps_the_store_s_and_the_vault_s_contract() {
-    for contract in [store_contract, vault_contract] {
+    for contract in [store_contract, history_contract, vault_contract] {
         let folder = tempfile::tempdir().unwrap();
         contract(&|with| {
             let opened = stores::open(&folder.path().join("state")).unwrap();

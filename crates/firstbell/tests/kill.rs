@@ -66,7 +66,7 @@ impl Morning {
         let more = "[[account.main.sink]]\nkind = \"file\"\nformat = \"json\"";
         home.configure(&self.sim, &format!("{more}\npath = '{}'", sink.display()));
         std::fs::write(sink, json!({ "access_token": self.old }).to_string()).unwrap();
-        folders::copy(&self.prepared.state(), &home.state());
+        folders::copy_state(&self.prepared.state(), &home.state());
         home
     }
 

@@ -8,11 +8,12 @@ use firstbell_core::totp::Seed;
 use firstbell_core::walk::{Codes, Credentials};
 
 use super::exit::Exit;
+use super::say;
 use crate::codes::CodeConfig;
 use crate::config::{self, Account, Config, ConfigFaults, Environment};
 use crate::login::Keys;
 use crate::secrets::{Name, Owner};
-use crate::stores::{self, Stores};
+use crate::stores::Stores;
 
 /// The configuration and what stands around it.
 pub(super) struct Context {
@@ -39,7 +40,14 @@ impl Context {
     }
 
     pub(super) fn stores(&self) -> Result<Stores, Failure> {
-        stores::open(&self.config.state_dir)
+        let stores = self.config.store.open()?;
+        if stores.healed() {
+            say::error(
+                "firstbell: the store was damaged or gone; its copy of the last good moment took its place. What was \
+                 damaged lies beside it.",
+            );
+        }
+        Ok(stores)
     }
 
     pub(super) fn kite(&self) -> Kite {

@@ -92,7 +92,7 @@ pub(super) async fn one(
     (stores, ticks, began): (&Stores, &Ticks, Began),
 ) -> Result<Token, Failure> {
     let (clock, http) = (MachineClock::start(), HyperHttp::unconnected());
-    let mut ledger = Ledger::open(stores.store(), &clock, &account.app)?;
+    let mut ledger = Ledger::attest(stores.store(), &clock, &account.app)?;
     if let (Some(came), Some(proven_at)) = (began.came, ledger.state().proven_at)
         && proven_at >= came
         && let Some(token) = ledger.current()?
@@ -116,6 +116,9 @@ pub(super) async fn one(
     };
     let token = login.run(&mut ledger, &keys).await?;
     ticks.end(true);
+    if let Err(failure) = stores.store().tidy(clock.now()) {
+        tracing::warn!(%failure, "old events could not be pruned");
+    }
     deliver(account, &sinks, &token)?;
     Ok(token)
 }

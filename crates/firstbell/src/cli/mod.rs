@@ -105,6 +105,9 @@ struct HistoryArgs {
     /// The evidence of the last failed login, with nothing secret in it: the page's elements, and a picture.
     #[arg(long)]
     last: bool,
+    /// Look at every event: whether one was changed, taken out, moved or cut off since it was written.
+    #[arg(long, conflicts_with = "last")]
+    verify: bool,
     /// How many events, the newest last.
     #[arg(short, long, default_value_t = 30)]
     number: usize,

@@ -12,7 +12,7 @@ use super::say::{self, Ticks};
 use crate::clock::MachineClock;
 use crate::config::Account;
 use crate::http::HyperHttp;
-use crate::ledger::Ledger;
+use crate::ledger;
 use crate::login::Login;
 use crate::ports::{Clock, Delivery};
 use crate::shape::{Format, india, shape};
@@ -39,9 +39,8 @@ pub(super) async fn run(context: &Context, args: TokenArgs, as_json: bool) -> Ex
 /// The stored token, if it is trusted now, or was proven just now because it is in doubt.
 pub(super) async fn believed(context: &Context, account: &Account) -> Result<Token, Failure> {
     let (clock, stores) = (MachineClock::start(), context.stores()?);
-    let ledger = Ledger::open(stores.store(), &clock, &account.app)?;
     let none = |why: String| Failure::NoToken { why };
-    let Some(token) = ledger.current()? else {
+    let Some(token) = ledger::stored(stores.store(), &clock, &account.app)? else {
         return Err(none("none was ever stored".into()));
     };
     match token.life.standing(clock.now()) {

@@ -26,7 +26,7 @@ pub(super) fn run(context: &Context, args: AccountArg) -> Exit {
             why: "a login of this account is under way".into(),
             cure: "Wait for its end, then run firstbell unlock again.".into(),
         })?;
-        Ledger::open(stores.store(), &clock, &account.app)?.note(Event::Unlocked)
+        Ledger::attest(stores.store(), &clock, &account.app)?.note(Event::Unlocked)
     };
     match unlock() {
         Ok(()) => {

@@ -29,13 +29,38 @@ pub(super) fn prepare(folder: &Path) -> Result<(), Failure> {
 pub(super) fn open_private(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
     let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("flags of open fit in an int");
     let file = options.mode(0o600).custom_flags(nofollow).open(path)?;
-    let meta = file.metadata()?;
+    is_private(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// Makes the file of a database where it is missing, and refuses one that is not ours alone. One that is there is not
+/// opened: closing it again would take away the locks that SQLite holds on it for this process (POSIX, fcntl), and another
+/// process could take itself for the last one and remove the log.
+pub(super) fn touch_private(path: &Path) -> std::io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) => is_private(&meta),
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            match open_private(path, OpenOptions::new().write(true).create_new(true)) {
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+                made => made.map(drop),
+            }
+        }
+        Err(e) => Err(e),
+    }
+}
+
+fn is_private(meta: &fs::Metadata) -> std::io::Result<()> {
     let ours = meta.uid() == rustix::process::geteuid().as_raw();
     if !meta.is_file() || !ours || meta.mode() & 0o077 != 0 {
         let why = format!("it must be a file of yours with mode 600 (it has {:o})", meta.mode() & 0o777);
         return Err(std::io::Error::new(ErrorKind::PermissionDenied, why));
     }
-    Ok(file)
+    Ok(())
+}
+
+/// Makes names in a folder survive a power cut.
+pub(super) fn sync(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// Held while an account logs in. The kernel lets it go when the process ends, however it ends.
@@ -69,8 +94,39 @@ pub fn lock_login(folder: &Path, account: &str) -> Result<LoginLock, Failure> {
     Ok(LoginLock { _file: file, waited: true })
 }
 
+/// Held by the one process that keeps an account, for as long as it does.
+///
+/// It is a lock of the kernel on an open file, and so it dies with its process, however that ends: kill -9, a crash, a
+/// power cut. That is why it has no time limit and needs no renewal. A limit would be wrong twice: a keeper that is
+/// stopped (SIGSTOP, a debugger, a laptop that sleeps) or slow would lose its account to a second one and go on with its
+/// own login when it wakes; and one that was killed would keep its account until the limit. It is another lock than
+/// [`LoginLock`], which a keeper and a person's `firstbell login` take in turn. Not for folders that several machines
+/// share over a network, where such locks may not reach: each machine has a state folder of its own.
+#[derive(Debug)]
+pub struct Lease {
+    _file: File,
+}
+
+/// Makes this process the keeper of an account while the result lives; none where another process is.
+///
+/// # Errors
+/// [`Failure::Broken`] where the lock file cannot be opened.
+pub fn try_lease(folder: &Path, account: &str) -> Result<Option<Lease>, Failure> {
+    prepare(folder)?;
+    let (path, file) = open_lock(folder, &format!("{account}.lease"))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(Lease { _file: file })),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(e) => Err(cannot(&path, "be locked", &e.into())),
+    }
+}
+
 fn lock_file(folder: &Path, account: &str) -> Result<(PathBuf, File), Failure> {
-    let path = folder.join(format!("{account}.lock"));
+    open_lock(folder, &format!("{account}.lock"))
+}
+
+fn open_lock(folder: &Path, name: &str) -> Result<(PathBuf, File), Failure> {
+    let path = folder.join(name);
     let mut options = OpenOptions::new();
     let opened = open_private(&path, options.create(true).truncate(false).write(true));
     opened.map(|file| (path.clone(), file)).map_err(|e| cannot(&path, "be opened", &e))

@@ -23,8 +23,8 @@ pub(super) fn open(state: &Path, fresh: bool) -> Result<Key, Failure> {
         Err(e) if e.kind() == ErrorKind::NotFound => Err(broken(
             Part::Key,
             format!("the key file {} is gone, and the store beside it is sealed with it", path.display()),
-            "Put the key file back from your backup. Without it the secrets cannot be opened: move store.db away and \
-             store them anew with firstbell secrets set.",
+            "Put the key file back from your backup. Without it the secrets cannot be opened: move store.db and \
+             store.previous.db away and store them anew with firstbell secrets set.",
         )),
         Err(e) => Err(broken(
             Part::Key,

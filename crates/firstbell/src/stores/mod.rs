@@ -1,9 +1,17 @@
 //! Where events, tokens and sealed secrets are kept: the shelf of stores.
 
+mod attest;
+mod chain;
 mod folder;
 mod key;
+mod mark;
+mod opening;
+mod place;
+mod previous;
+mod schema;
 mod seal;
 mod sqlite;
+mod tokens;
 
 use std::path::Path;
 
@@ -11,7 +19,9 @@ use firstbell_core::budget::Fingerprint;
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 
-pub use folder::{LoginLock, lock_login, try_lock_login};
+pub use folder::{Lease, LoginLock, lock_login, try_lease, try_lock_login};
+pub(crate) use place::KEEP_DAYS_MIN;
+pub use place::Place;
 pub use sqlite::SqliteStore;
 
 use crate::ports::{Store, Vault};
@@ -22,15 +32,26 @@ pub struct Stores {
     sqlite: SqliteStore,
 }
 
-/// Opens the store in this folder, and makes folder, key and store where there are none yet.
+/// Opens the store in this folder, with its mark in the usual place beside it.
 ///
 /// # Errors
-/// [`Failure::Broken`] where the folder, the key or the store is missing, damaged or open to others.
+/// As [`Place::open`].
 pub fn open(folder: &Path) -> Result<Stores, Failure> {
-    folder::prepare(folder)?;
-    let fresh = !folder.join(sqlite::FILE).exists();
-    let key = key::open(folder, fresh)?;
-    Ok(Stores { sqlite: SqliteStore::open(folder, key)? })
+    Place::of(folder).open()
+}
+
+impl Place {
+    /// Opens the store, and makes folder, key and store where there are none yet. A store that is damaged or gone is
+    /// replaced by its previous generation, where there is a whole one; the damaged file stays beside it.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] where the folder, the key or the store is missing, damaged or open to others.
+    pub fn open(&self) -> Result<Stores, Failure> {
+        folder::prepare(&self.folder)?;
+        let fresh = ![sqlite::FILE, previous::FILE].iter().any(|file| self.folder.join(file).exists());
+        let key = key::open(&self.folder, fresh)?;
+        Ok(Stores { sqlite: SqliteStore::open(self, key)? })
+    }
 }
 
 impl Stores {
@@ -42,6 +63,11 @@ impl Stores {
     /// Sealed secrets.
     pub fn vault(&self) -> &dyn Vault {
         &self.sqlite
+    }
+
+    /// Whether the store was damaged or gone and its previous generation took its place, just now.
+    pub fn healed(&self) -> bool {
+        self.sqlite.healed
     }
 
     /// What tells this value of a credential from another one, without telling the value to whoever lacks the key.

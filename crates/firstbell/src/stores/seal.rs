@@ -19,7 +19,24 @@ const FINGERPRINT_LEN: usize = 8;
 pub(super) struct Key {
     sealing: SecretBytes,
     marking: SecretBytes,
+    chaining: SecretBytes,
+    folding: SecretBytes,
+    mark: SecretBytes,
 }
+
+/// What a keyed hash is for. One purpose's hash is worth nothing for another.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    /// A link of the chain of events.
+    Link,
+    /// A snapshot that stands for the events before it.
+    Snapshot,
+    /// The mark beside the state folder.
+    Mark,
+}
+
+/// A keyed hash, whole.
+pub(super) type Tag = [u8; 32];
 
 /// What was sealed does not open: another key, another place, or damage.
 #[derive(Debug)]
@@ -30,6 +47,9 @@ impl Key {
         Key {
             sealing: derive(&root, b"firstbell seal v1"),
             marking: derive(&root, b"firstbell fingerprint v1"),
+            chaining: derive(&root, b"firstbell chain v1"),
+            folding: derive(&root, b"firstbell snapshot v1"),
+            mark: derive(&root, b"firstbell mark v1"),
         }
     }
 
@@ -65,6 +85,29 @@ impl Key {
         mac.update(&[0]);
         mac.update(secret.expose().as_bytes());
         Fingerprint(HEXLOWER.encode(&mac.finalize().into_bytes()[..FINGERPRINT_LEN]))
+    }
+
+    /// The keyed hash of these parts, each with its length, so that no part can lend letters to its neighbour.
+    pub(super) fn tag(&self, purpose: Purpose, parts: &[&[u8]]) -> Tag {
+        self.hashed(purpose, parts).finalize().into_bytes().into()
+    }
+
+    /// Whether this is the keyed hash of these parts.
+    pub(super) fn fits(&self, purpose: Purpose, parts: &[&[u8]], tag: &[u8]) -> bool {
+        self.hashed(purpose, parts).verify_slice(tag).is_ok()
+    }
+
+    fn hashed(&self, purpose: Purpose, parts: &[&[u8]]) -> Hmac<Sha256> {
+        let mut mac = mac(match purpose {
+            Purpose::Link => &self.chaining,
+            Purpose::Snapshot => &self.folding,
+            Purpose::Mark => &self.mark,
+        });
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
@@ -116,5 +159,15 @@ mod tests {
         assert_ne!(mark(1, "password", "a"), mark(1, "password", "b"));
         assert_ne!(mark(1, "password", "a"), mark(1, "totp_seed", "a"));
         assert_ne!(mark(1, "password", "a"), mark(2, "password", "a"));
+    }
+
+    #[test]
+    fn a_tag_fits_its_own_purpose_parts_and_key_only() {
+        let tag = key(1).tag(Purpose::Link, &[b"ab", b"c"]);
+        assert!(key(1).fits(Purpose::Link, &[b"ab", b"c"], &tag));
+        assert!(!key(1).fits(Purpose::Link, &[b"a", b"bc"], &tag));
+        assert!(!key(1).fits(Purpose::Mark, &[b"ab", b"c"], &tag));
+        assert!(!key(2).fits(Purpose::Link, &[b"ab", b"c"], &tag));
+        assert!(!key(1).fits(Purpose::Link, &[b"ab", b"c"], &tag[..31]));
     }
 }

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::folders::copy;
+use crate::folders::copy_state;
 use crate::processes::{Sample, Watch};
 use crate::scanner::{Find, Scanner};
 use crate::support::{Account, Ended, Home, Sim, ended, marker};
@@ -55,7 +55,7 @@ impl Bench {
         for (name, value) in NAMES.iter().zip([&account.password, &account.totp_seed, &account.api_secret]) {
             bench.must(&["secrets", "set", name], value, 0);
         }
-        copy(&bench.home.state(), bench.fresh.path());
+        copy_state(&bench.home.state(), &bench.fresh.path().join("state"));
         bench
     }
 
@@ -99,7 +99,7 @@ impl Bench {
     /// As on the first morning: nothing spent, nobody logged in, no fault.
     pub fn start_over(&self) {
         fs::remove_dir_all(self.home.state()).unwrap();
-        copy(self.fresh.path(), &self.home.state());
+        copy_state(&self.fresh.path().join("state"), &self.home.state());
         let _ = fs::remove_file(self.sink());
         self.sim.post("/reset", &json!({}));
         self.sim.no_faults();

@@ -1,0 +1,253 @@
+//! The chain of events: each carries a keyed hash over itself and the one before it, so that no event can be changed,
+//! taken out, put in or moved; and the snapshots that stand for the events before them.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use firstbell_core::event::Event;
+use firstbell_core::state::State;
+
+use super::seal::{Key, Purpose, Tag};
+use crate::record;
+
+/// Before the first event.
+pub(super) const GENESIS: Tag = [0; 32];
+/// A snapshot is written when this many events came: opening a history folds fewer than twice as many.
+const SNAPSHOT_EVERY: i64 = 256;
+
+/// Where a chain ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) seq: i64,
+    pub(super) link: Tag,
+}
+
+const START: Head = Head { seq: 0, link: GENESIS };
+
+/// Why a history could not be followed.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// SQLite's own word.
+    Sql(rusqlite::Error),
+    /// The chain breaks at this event.
+    Broken { seq: i64, why: &'static str },
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Fault {
+        Fault::Sql(error)
+    }
+}
+
+/// The chain of one account. Whoever asks more than one thing does so inside one transaction.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chain<'a> {
+    pub(super) db: &'a Connection,
+    pub(super) key: &'a Key,
+    pub(super) account: &'a str,
+}
+
+/// The link of an event: over the link before it, the account, and all that the row says.
+pub(super) fn link(key: &Key, before: &Tag, account: &str, event: (i64, i64, u32, &str)) -> Tag {
+    key.tag(Purpose::Link, &parts(before, account, &numbers(event), event.3))
+}
+
+fn numbers((seq, at_ms, version, _): (i64, i64, u32, &str)) -> [u8; 20] {
+    let mut bytes = [0; 20];
+    bytes[..8].copy_from_slice(&seq.to_be_bytes());
+    bytes[8..16].copy_from_slice(&at_ms.to_be_bytes());
+    bytes[16..].copy_from_slice(&version.to_be_bytes());
+    bytes
+}
+
+fn parts<'a>(before: &'a Tag, account: &'a str, numbers: &'a [u8], body: &'a str) -> [&'a [u8]; 4] {
+    [before, account.as_bytes(), numbers, body.as_bytes()]
+}
+
+impl Chain<'_> {
+    /// Where the chain ends, as the rows say.
+    pub(super) fn head(&self) -> rusqlite::Result<Head> {
+        let newest = |table: &str| -> rusqlite::Result<Head> {
+            let sql = format!("SELECT seq, link FROM {table} WHERE account = ?1 ORDER BY seq DESC LIMIT 1");
+            let head = |row: &rusqlite::Row<'_>| Ok(Head { seq: row.get(0)?, link: row.get(1)? });
+            Ok(self.db.query_row(&sql, [self.account], head).optional()?.unwrap_or(START))
+        };
+        // A snapshot beyond the last event stands for events that are gone.
+        let (event, snapshot) = (newest("event")?, newest("snapshot")?);
+        Ok(if snapshot.seq > event.seq { snapshot } else { event })
+    }
+
+    /// The link at this place, if it is still there.
+    pub(super) fn link_at(&self, seq: i64) -> rusqlite::Result<Option<Tag>> {
+        if seq == 0 {
+            return Ok(Some(GENESIS));
+        }
+        let sql = "SELECT link FROM event WHERE account = ?1 AND seq = ?2
+            UNION ALL SELECT link FROM snapshot WHERE account = ?1 AND seq = ?2 LIMIT 1";
+        self.db.query_row(sql, params![self.account, seq], |row| row.get(0)).optional()
+    }
+
+    /// Appends events, and a snapshot where enough of them came. To be called in a transaction.
+    pub(super) fn append(&self, events: &[(Timestamp, Event)]) -> Result<Head, Fault> {
+        let mut head = self.head()?;
+        let before = head.seq;
+        for (at, event) in events {
+            let (seq, at_ms, body) = (head.seq + 1, at.as_millisecond(), record::write(event));
+            let link = link(self.key, &head.link, self.account, (seq, at_ms, record::VERSION, &body));
+            let row = params![self.account, seq, at_ms, record::VERSION, body, link];
+            self.db.execute("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6)", row)?;
+            head = Head { seq, link };
+        }
+        if head.seq / SNAPSHOT_EVERY > before / SNAPSHOT_EVERY {
+            let (state, head) = self.state()?;
+            self.keep(&state, head)?;
+            // The one that stands for events which are gone stays, and so does the newest.
+            let sql = "DELETE FROM snapshot WHERE account = ?1 AND seq < ?2
+                AND seq >= (SELECT min(seq) FROM event WHERE account = ?1)";
+            self.db.execute(sql, params![self.account, head.seq])?;
+        }
+        Ok(head)
+    }
+
+    /// What the history amounts to: the newest snapshot, and the events after it.
+    pub(super) fn state(&self) -> Result<(State, Head), Fault> {
+        self.state_until(i64::MAX)
+    }
+
+    fn state_until(&self, until: i64) -> Result<(State, Head), Fault> {
+        let (mut state, from) = self.snapshot(until, record::SNAPSHOT_VERSION)?.unwrap_or_default();
+        let head = self.walk(from, until, &mut |_, at, event| state.take(at, &event))?;
+        Ok((state, head))
+    }
+
+    /// Every event that is still there, oldest first, with each snapshot on the way compared.
+    pub(super) fn follow(&self, take: &mut dyn FnMut(Timestamp, Event)) -> Result<(i64, Head), Fault> {
+        let first: Option<i64> =
+            self.db.query_row("SELECT min(seq) FROM event WHERE account = ?1", [self.account], |row| {
+                row.get(0)
+            })?;
+        let start = first.map_or(i64::MAX, |first| first - 1);
+        let base = if start > 0 { self.snapshot(start, record::SNAPSHOT_VERSION)? } else { None };
+        let (mut state, from) = base.unwrap_or_default();
+        let mut kept = self.snapshots(from.seq)?;
+        let mut misfit = None;
+        let head = self.walk(from, i64::MAX, &mut |seq, at, event| {
+            state.take(at, &event);
+            if let Some((_, text)) = kept.pop_if(|(at_seq, _)| *at_seq == seq) {
+                let fits = text.as_deref() == Some(&record::write_state(&state));
+                misfit = misfit.or((!fits).then_some(seq));
+            }
+            take(at, event);
+        })?;
+        if let Some(seq) = misfit.or(kept.last().map(|(seq, _)| *seq)) {
+            return Err(Fault::Broken { seq, why: "is not what the snapshot after it stands for" });
+        }
+        Ok((from.seq, head))
+    }
+
+    /// Deletes the events that are older than this moment and not after `limit`, and leaves a snapshot in their place.
+    /// To be called in a transaction.
+    pub(super) fn prune(&self, before: Timestamp, limit: i64) -> Result<(), Fault> {
+        let sql = "SELECT min(seq) FROM event WHERE account = ?1 AND at_ms >= ?2";
+        let row = params![self.account, before.as_millisecond()];
+        let first: Option<i64> = self.db.query_row(sql, row, |row| row.get(0))?;
+        let until = first.map_or(i64::MAX, |first| first - 1).min(limit);
+        let sql = "SELECT count(*) FROM event WHERE account = ?1 AND seq <= ?2";
+        let count: i64 = self.db.query_row(sql, params![self.account, until], |row| row.get(0))?;
+        if count == 0 {
+            return Ok(());
+        }
+        let (state, head) = self.state_until(until)?;
+        self.keep(&state, head)?;
+        let row = params![self.account, head.seq];
+        self.db.execute("DELETE FROM event WHERE account = ?1 AND seq <= ?2", row)?;
+        self.db.execute("DELETE FROM snapshot WHERE account = ?1 AND seq < ?2", row)?;
+        Ok(())
+    }
+
+    fn keep(&self, state: &State, head: Head) -> rusqlite::Result<()> {
+        let (body, version) = (record::write_state(state), record::SNAPSHOT_VERSION);
+        let numbers = numbers((head.seq, 0, version, ""));
+        let tag = self.key.tag(Purpose::Snapshot, &parts(&head.link, self.account, &numbers, &body));
+        let row = params![self.account, head.seq, version, body, head.link, tag];
+        self.db.execute("INSERT OR REPLACE INTO snapshot VALUES (?1, ?2, ?3, ?4, ?5, ?6)", row).map(drop)
+    }
+
+    /// The newest snapshot of this version, not after `until`.
+    fn snapshot(&self, until: i64, version: u32) -> Result<Option<(State, Head)>, Fault> {
+        let sql =
+            "SELECT seq, body, link, tag FROM snapshot WHERE account = ?1 AND seq <= ?2 AND version = ?3
+            ORDER BY seq DESC LIMIT 1";
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, Tag>(2)?,
+                row.get::<_, Tag>(3)?,
+            ))
+        };
+        let row = self.db.query_row(sql, params![self.account, until, version], read).optional()?;
+        let Some((seq, body, link, tag)) = row else { return Ok(None) };
+        let numbers = numbers((seq, 0, version, ""));
+        let ours = self.key.fits(Purpose::Snapshot, &parts(&link, self.account, &numbers, &body), &tag);
+        let state = record::read_state(&body).ok().filter(|_| ours);
+        let state =
+            state.ok_or(Fault::Broken { seq, why: "has a snapshot that was changed or is damaged" })?;
+        Ok(Some((state, Head { seq, link })))
+    }
+
+    /// Place and text of the snapshots after a place, the last one first; no text for one whose hash does not fit.
+    fn snapshots(&self, after: i64) -> Result<Vec<(i64, Option<String>)>, Fault> {
+        let sql =
+            "SELECT seq FROM snapshot WHERE account = ?1 AND seq > ?2 AND version = ?3 ORDER BY seq DESC";
+        let mut query = self.db.prepare(sql)?;
+        let row = params![self.account, after, record::SNAPSHOT_VERSION];
+        let places: Vec<i64> = query.query_map(row, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let text = |seq| match self.snapshot(seq, record::SNAPSHOT_VERSION) {
+            Ok(found) => Ok((seq, found.map(|(state, _)| record::write_state(&state)))),
+            Err(Fault::Broken { .. }) => Ok((seq, None)),
+            Err(fault) => Err(fault),
+        };
+        places.into_iter().map(text).collect()
+    }
+
+    /// Reads the events after `from`, each with its link proven.
+    fn walk(
+        &self,
+        from: Head,
+        until: i64,
+        take: &mut dyn FnMut(i64, Timestamp, Event),
+    ) -> Result<Head, Fault> {
+        let sql = "SELECT seq, at_ms, version, body, link FROM event
+            WHERE account = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq";
+        let mut query = self.db.prepare(sql)?;
+        let mut rows = query.query(params![self.account, from.seq, until])?;
+        let mut head = from;
+        while let Some(row) = rows.next()? {
+            let (seq, at_ms, version): (i64, i64, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (body, link): (String, Vec<u8>) = (row.get(3)?, row.get(4)?);
+            // A hole in the numbers is a history that somebody cut: what was spent there is not known.
+            if seq != head.seq + 1 {
+                return Err(Fault::Broken { seq: head.seq + 1, why: "is missing" });
+            }
+            let numbers = numbers((seq, at_ms, version, &body));
+            if !self.key.fits(Purpose::Link, &parts(&head.link, self.account, &numbers, &body), &link) {
+                return Err(Fault::Broken { seq, why: "is not as it was written, or not in its place" });
+            }
+            let unread = Fault::Broken { seq, why: "cannot be read: it may be of a newer firstbell" };
+            let event = record::read(&body).ok().filter(|_| version == record::VERSION);
+            let (Ok(at), Some(event)) = (Timestamp::from_millisecond(at_ms), event) else {
+                return Err(unread);
+            };
+            take(seq, at, event);
+            head = Head { seq, link: Tag::try_from(link).expect("a link that fits has its length") };
+        }
+        Ok(head)
+    }
+}
+
+impl Default for Head {
+    fn default() -> Head {
+        START
+    }
+}

@@ -1,0 +1,28 @@
+//! Where a store and its mark are, and how long its events stay.
+
+use std::path::{Path, PathBuf};
+
+/// For how long events stay in full: a year, and what is asked about it afterwards.
+const KEEP_DAYS: u32 = 400;
+/// Shorter, and nobody could look back at a month.
+pub(crate) const KEEP_DAYS_MIN: u64 = 30;
+
+/// The place of one store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The state folder: store, key and locks.
+    pub folder: PathBuf,
+    /// The mark: what was seen last. Outside the state folder, so that restoring the folder does not restore the mark.
+    pub mark: PathBuf,
+    /// Events that are older than this many days are pruned; what they amount to stays.
+    pub keep_days: u32,
+}
+
+impl Place {
+    /// The usual place beside this state folder.
+    pub fn of(folder: &Path) -> Place {
+        let mut mark = folder.as_os_str().to_owned();
+        mark.push(".mark");
+        Place { folder: folder.to_owned(), mark: mark.into(), keep_days: KEEP_DAYS }
+    }
+}
