@@ -22,8 +22,7 @@ const FULL: &str = "driver = \"chrome\"\n[browser]\nbinary = \"/usr/lib/chromium
 
 fn home(sim: &Sim, lines: &str) -> Home {
     let home = Home::new(sim);
-    let config = fs::read_to_string(home.config()).unwrap();
-    fs::write(home.config(), format!("{lines}{config}")).unwrap();
+    home.prepend(lines);
     home
 }
 
