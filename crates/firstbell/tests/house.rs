@@ -19,7 +19,7 @@ const CORE: &[&[&str]] = &[
     &["walk"],
 ];
 const FIRSTBELL: &[&[&str]] = &[
-    &["ports", "record", "written"],
+    &["halt", "ports", "record", "written"],
     &["clock", "http", "ledger", "shape", "witness"],
     &["album", "codes", "drivers", "login", "planfile", "secrets", "sinks", "stores"],
     &["config"],
