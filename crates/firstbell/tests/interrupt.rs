@@ -7,7 +7,8 @@ mod family;
 mod server;
 mod support;
 
-use std::process::{Child, Stdio};
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -103,6 +104,43 @@ fn what_was_spent_is_remembered_and_the_ending_is_in_the_history() {
     assert_eq!(home.status()["tries_left"]["password"], 1, "{}", home.status());
     let history = home.run(&["history"]);
     assert!(history.stdout.contains("interrupted"), "{history:?}");
+}
+
+/// A person who is asked for a code and ends the login instead finds the terminal as it was.
+#[test]
+fn a_terminal_shows_what_is_typed_again() {
+    let sim = Sim::start();
+    let home = Home::bare(&sim);
+    home.configure(&sim, "totp = { prompt = true }");
+    for (name, value) in [("password", &sim.account.password), ("api_secret", &sim.account.api_secret)] {
+        assert_eq!(home.run_with(&["secrets", "set", name], value).code, 0);
+    }
+    let login = home.command(&[]);
+    let mut terminal = Command::new("script");
+    let line = format!("'{}' login --driver http; stty -a", login.get_program().display());
+    terminal.args(["-qfc", &line, "/dev/null"]).env_clear();
+    terminal.envs(login.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut terminal = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut shown, mut bytes) = (String::new(), [0; 4096]);
+    let mut screen = terminal.stdout.take().unwrap();
+    let mut read = |shown: &mut String| {
+        let count = screen.read(&mut bytes).unwrap_or(0);
+        shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        count > 0
+    };
+    while !shown.contains("The six digits") {
+        assert!(read(&mut shown), "nobody was asked: {shown}");
+    }
+    let family = family::of(terminal.id());
+    let firstbell =
+        family.iter().find(|kin| kin.arguments.contains(" login ") && !kin.arguments.contains("stty"));
+    firstbell.unwrap().signal(Signal::TERM);
+    while read(&mut shown) {}
+    drop(terminal.stdin.take());
+    terminal.wait().unwrap();
+    let modes = shown.split_once("isig").unwrap_or_else(|| panic!("no modes: {shown}")).1;
+    assert!(modes.split_whitespace().any(|mode| mode == "echo"), "{shown}");
+    assert!(shown.contains("interrupted"), "{shown}");
 }
 
 /// An engine of our own is gone, with its folder, before firstbell is.
