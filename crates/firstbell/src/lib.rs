@@ -1,6 +1,6 @@
 //! firstbell does and never decides: it performs what `firstbell-core` says, on real files, networks and browsers.
 //!
-//! Read from the bottom up: [`ports`], [`written`], the shelves ([`drivers`], [`secrets`], [`codes`], [`stores`],
+//! Read from the bottom up: [`ports`], [`halt`], [`written`], the shelves ([`drivers`], [`secrets`], [`codes`], [`stores`],
 //! [`sinks`]), [`planfile`], [`calendarfile`], [`config`], [`ledger`], [`login`], [`cli`].
 
 pub mod album;
@@ -10,6 +10,7 @@ pub mod clock;
 pub mod codes;
 pub mod config;
 pub mod drivers;
+pub mod halt;
 pub mod http;
 pub mod ledger;
 pub mod login;

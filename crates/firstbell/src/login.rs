@@ -11,6 +11,7 @@ use firstbell_core::token::{Access, Life, Standing, Token};
 use firstbell_core::walk::{Credentials, Moment, Next, Walk};
 use jiff::SignedDuration;
 
+use crate::halt::{self, Halt};
 use crate::ledger::Ledger;
 use crate::ports::{Album, Call, Clock, CodeSource, Driver, Engines, Http, WireFault};
 use crate::witness;
@@ -43,6 +44,8 @@ pub struct Login<'a> {
     pub album: Option<&'a dyn Album>,
     /// Told of each step as it begins.
     pub progress: &'a dyn Progress,
+    /// Who may end it in its middle.
+    pub halt: &'a Halt,
 }
 
 /// What only a login may see.
@@ -65,12 +68,14 @@ pub trait Progress {
 }
 
 impl<'a> Login<'a> {
-    /// Logs in and returns the new token, proven and stored. The failure of a login is in the history too.
+    /// Logs in and returns the new token, proven and stored. The failure of a login is in the history too. One that is
+    /// halted ends its engine and is over within 4.5 s, by then with a token or without.
     ///
     /// # Errors
     /// The one thing that went wrong. The current token is untouched then.
     pub async fn run(self, ledger: &mut Ledger<'_>, keys: &Keys) -> Result<Token, Failure> {
-        let outcome = match self.resume(ledger).await {
+        let resumed = self.halt.or(self.resume(ledger)).await.unwrap_or(Err(Failure::Interrupted));
+        let outcome = match resumed {
             Ok(Some(token)) => return Ok(token),
             Ok(None) => self.fresh(ledger, keys).await,
             Err(failure) => Err(failure),
@@ -154,11 +159,13 @@ impl<'a> Login<'a> {
     ) -> Result<Departed<'a>, Stuck> {
         self.progress.begin("starting the login engine");
         ledger.note_soon(Event::Began { driver: engine.into() });
-        let opened = self.engines.open(engine, self.broker.plan(), self.app, self.http).await;
+        // One that is being started may be a session of somebody else's server: once it is there it can be ended.
+        let opened = self.engines.open(engine, self.broker.plan(), self.app, self.http);
+        let opened = self.halt.grace(halt::FINISH, opened).await.unwrap_or(Err(Failure::Interrupted));
         let mut driver = opened.map_err(|failure| Stuck { failure, clean: true })?;
         let mut spent = Spent::default();
-        let walked = self.walk(ledger, keys, driver.as_mut(), &mut spent).await;
-        match walked {
+        let walked = self.halt.or(self.walk(ledger, keys, driver.as_mut(), &mut spent)).await;
+        match walked.unwrap_or(Err(Failure::Interrupted)) {
             Ok(url) => Ok(Departed { url, driver }),
             Err(failure) => {
                 if let Some(album) = self.album.filter(|_| witness::is_worth(&failure)) {
@@ -166,7 +173,7 @@ impl<'a> Login<'a> {
                     let secrets = [&keys.credentials.password, &keys.api_secret, &keys.credentials.user_id];
                     witness::take(driver.as_mut(), album, &failure, &secrets).await;
                 }
-                ended(driver.close().await);
+                self.end(driver).await;
                 Err(Stuck { failure, clean: spent == Spent::default() })
             }
         }
@@ -190,9 +197,18 @@ impl<'a> Login<'a> {
             ledger.pend(&token)?;
             self.prove(ledger, token).await
         };
-        let (closed, token) = tokio::join!(departed.driver.close(), rest);
-        ended(closed);
-        token
+        // A token that is on its way is worth the moment.
+        let rest = async { self.halt.grace(halt::FINISH, rest).await.unwrap_or(Err(Failure::Interrupted)) };
+        tokio::join!(self.end(departed.driver), rest).1
+    }
+
+    /// What became of the login outranks what became of its engine, whose folder is swept at the next start.
+    async fn end(self, driver: Box<dyn Driver + '_>) {
+        match self.halt.grace(halt::END, driver.close()).await {
+            Some(Ok(())) => {}
+            Some(Err(failure)) => tracing::warn!(%failure, "the login engine did not end well"),
+            None => tracing::warn!("the login engine was left before it had ended"),
+        }
     }
 
     /// Walks until the page leaves for the redirect address.
@@ -361,13 +377,6 @@ fn is_passing(failure: &Failure) -> bool {
         failure,
         Unreachable { .. } | Insecure { .. } | BrokerDown { .. } | Throttled { .. } | Broken { .. }
     )
-}
-
-/// What became of the login outranks what became of its engine, whose folder is swept at the next start.
-fn ended(outcome: Result<(), Failure>) {
-    if let Err(failure) = outcome {
-        tracing::warn!(%failure, "the login engine did not end well");
-    }
 }
 
 fn lost(stage: Stage, fault: WireFault) -> Failure {

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -38,6 +38,33 @@ macro_rules! canaries {
     };
 }
 
+/// The engines that are driven through a port, in a cage. They go through what an engine can have a part in; the bad mornings
+/// they share among them, so that each is met by one.
+const CAGED: [&str; 3] = ["firefox", "chromedriver", "geckodriver"];
+
+macro_rules! caged {
+    ($($name:ident: $number:expr),*) => {$(
+        mod $name {
+            #[test]
+            fn good_morning() {
+                super::good_morning(super::CAGED[$number]);
+            }
+
+            #[test]
+            fn secrets_of_the_environment_stay_with_firstbell() {
+                super::secrets_of_the_environment_stay_with_firstbell(super::CAGED[$number]);
+            }
+
+            #[test]
+            fn its_share_of_the_bad_mornings() {
+                super::its_share_of_the_bad_mornings($number);
+            }
+        }
+    )*};
+}
+
+caged!(firefox: 0, chromedriver: 1, geckodriver: 2);
+
 canaries!(
     good_morning,
     bad_mornings_up_to_the_password,
@@ -54,7 +81,11 @@ fn login_with_a_look_inside(bench: &Bench, command: Command) -> Ran {
     bench.sim.wait_held("twofa");
     watch.full_round();
     let folder = processes::browser_folder_of(child.id());
-    assert_eq!(folder.is_some(), bench.driver == DRIVERS[0]);
+    assert_eq!(folder.is_some(), bench.driver != DRIVERS[1]);
+    if let (Some(folder), true) = (&folder, CAGED.contains(&bench.driver)) {
+        let is_socket = |name: &str| fs::metadata(folder.join(name)).is_ok_and(|m| m.file_type().is_socket());
+        assert!(is_socket("control") && is_socket("out"), "the look is not at a cage's folder");
+    }
     let finds = folder.map(|folder| bench.scanner.search_tree(&folder)).unwrap_or_default();
     assert!(finds.is_empty(), "in the living browser's folder: {finds:#?}");
     bench.sim.no_faults();
@@ -63,6 +94,16 @@ fn login_with_a_look_inside(bench: &Bench, command: Command) -> Ran {
     assert_eq!(ran.ended.code, 0, "{}", ran.ended.stderr);
     // A watch that saw nothing proves nothing.
     assert!(ran.samples.iter().any(|s| s.process.id == ran.id && s.process.program == Path::new(FIRSTBELL)));
+    let below = processes::below(ran.id, &ran.samples);
+    let engine = match bench.driver {
+        "http" => return ran,
+        "firefox" => "firefox",
+        "chromedriver" | "geckodriver" => bench.driver,
+        _ => "headless-shell",
+    };
+    let is_engine = |s: &&Sample| s.process.program.to_string_lossy().contains(engine);
+    let seen = below.into_iter().find(|s| is_engine(s) && !s.process.environment.is_empty());
+    assert!(seen.is_some(), "nobody saw the environment of {engine}");
     ran
 }
 
@@ -111,6 +152,15 @@ fn faults() -> Vec<Value> {
     all
 }
 
+/// Every third fault, from another one on for each engine.
+fn its_share_of_the_bad_mornings(number: usize) {
+    let share: Vec<Value> = faults().into_iter().skip(number).step_by(CAGED.len()).collect();
+    let mut bench = Bench::new(CAGED[number]);
+    for fault in &share {
+        bad_morning(&mut bench, fault);
+    }
+}
+
 fn bad_mornings_up_to_the_password(driver: &'static str) {
     bad_mornings(Bench::new(driver), &PLACES[..2]);
 }
@@ -121,15 +171,7 @@ fn bad_mornings_after_the_password(driver: &'static str) {
 
 fn bad_mornings(mut bench: Bench, places: &[&str]) {
     for fault in faults().iter().filter(|fault| places.iter().any(|at| fault["at"] == *at)) {
-        bench.start_over();
-        bench.sim.fault(fault);
-        let ran = run(bench.login(), "");
-        let failure = ran.ended.json()["failure"].as_str().unwrap_or("none").to_owned();
-        assert!(!["none", "stopped"].contains(&failure.as_str()), "{fault}: {failure}");
-        let place = PLACES.iter().position(|at| fault["at"] == *at).unwrap();
-        let (seen, passwords, codes) = (bench.sim.seen(), bench.sim.passwords(), bench.sim.codes());
-        assert!(passwords >= u64::from(place > 0) && codes >= u64::from(place > 1), "{fault}: {seen}");
-        bench.nothing_shows_of_login(&fault.to_string(), vec![ran]);
+        bad_morning(&mut bench, fault);
     }
     bench.start_over();
     let slow: Vec<_> = places.iter().map(|at| json!({ "at": at, "do": "slow", "delay_ms": 300 })).collect();
@@ -137,6 +179,18 @@ fn bad_mornings(mut bench: Bench, places: &[&str]) {
     let ran = run(bench.login(), "");
     assert_eq!(ran.ended.code, 0, "{}", ran.ended.stderr);
     bench.nothing_shows_of_login("slow", vec![ran]);
+}
+
+fn bad_morning(bench: &mut Bench, fault: &Value) {
+    bench.start_over();
+    bench.sim.fault(fault);
+    let ran = run(bench.login(), "");
+    let failure = ran.ended.json()["failure"].as_str().unwrap_or("none").to_owned();
+    assert!(!["none", "stopped"].contains(&failure.as_str()), "{fault}: {failure}");
+    let place = PLACES.iter().position(|at| fault["at"] == *at).unwrap();
+    let (seen, passwords, codes) = (bench.sim.seen(), bench.sim.passwords(), bench.sim.codes());
+    assert!(passwords >= u64::from(place > 0) && codes >= u64::from(place > 1), "{fault}: {seen}");
+    bench.nothing_shows_of_login(&fault.to_string(), vec![ran]);
 }
 
 /// Each waits for the next time step, and so both wait at once.
@@ -203,7 +257,7 @@ fn configurations_with_secrets_in_them(bench: &mut Bench) {
         whole.replace("user_id = \"", &format!("user_id = '''{secret}''' # \"")),
         whole.replace("api_key = \"", &format!("api_key = '''{secret}''' # \"")),
         whole.replace("redirect_url = \"", &format!("redirect_url = '''{secret}''' # \"")),
-        format!("driver = '''{secret}'''\n{whole}"),
+        whole.replacen(&format!("driver = \"{}\"", bench.driver), &format!("driver = '''{secret}'''"), 1),
         format!("{secret}\n{whole}"),
     ];
     let latin = texts[0].replace(&secret, &format!("{secret}\u{1}")).into_bytes();

@@ -1,65 +1,25 @@
 //! What only some engines have: a server of somebody else, an owner's arguments, a bound on memory, a connection that breaks.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/server.rs"]
+mod server;
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
 use serde_json::json;
+use server::Server;
 use support::engines::{self, Engine};
 use support::{Home, Sim};
 
-/// Lines before the account's table, which the support's configuration ends with.
 fn configure(home: &Home, sim: &Sim, lines: &str) {
     home.configure(sim, "");
-    let rest = std::fs::read_to_string(home.config()).unwrap();
-    std::fs::write(home.config(), format!("{lines}\n{rest}")).unwrap();
-}
-
-/// A WebDriver server that we did not start through firstbell. It runs as somebody without rights, because a browser keeps
-/// its sandbox from root.
-struct Server {
-    child: Child,
-    url: String,
-    _home: tempfile::TempDir,
-}
-
-impl Server {
-    fn start(program: &Path, arguments: &[&str], says: &str) -> Server {
-        let home = tempfile::Builder::new().prefix("fb-grid-").tempdir().unwrap();
-        let mut command = Command::new(program);
-        command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin");
-        command.env("HOME", home.path()).env("TMPDIR", home.path()).process_group(0);
-        if rustix::process::geteuid().is_root() {
-            std::os::unix::fs::chown(home.path(), Some(65534), Some(65534)).unwrap();
-            command.uid(65534).gid(65534);
-        }
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let port = lines
-            .filter_map(|line| Some(line.split_once(says)?.1.trim_end_matches('.').to_owned()))
-            .next()
-            .unwrap();
-        Server { child, url: format!("http://127.0.0.1:{port}"), _home: home }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let group = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        let _ = self.child.wait();
-    }
+    home.prepend(lines);
 }
 
 #[test]
 fn a_server_of_somebody_else_serves_when_it_is_accepted_by_name() {
     let sim = Sim::start();
     let home = Home::new(&sim);
-    let server = Server::start(Path::new("/usr/bin/chromedriver"), &["--port=0"], "successfully on port ");
+    let server = Server::chromedriver();
     let table = format!("[webdriver]\nurl = \"{}\"\n", server.url);
     configure(&home, &sim, &format!("driver = \"webdriver\"\n{table}"));
     let refused = home.run(&["login"]);
@@ -73,9 +33,7 @@ fn a_server_of_somebody_else_serves_when_it_is_accepted_by_name() {
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!((sim.passwords(), sim.codes()), (1, 1));
     // Its session is ended too: a second one would be refused otherwise by servers that allow one.
-    let sessions = Command::new("curl").args(["-s", &format!("{}/sessions", server.url)]).output().unwrap();
-    let sessions: serde_json::Value = serde_json::from_slice(&sessions.stdout).unwrap();
-    assert_eq!(sessions["value"], json!([]), "{sessions}");
+    assert_eq!(server.sessions(), json!([]));
 }
 
 #[test]

@@ -20,7 +20,7 @@ const CORE: &[&[&str]] = &[
     &["days"],
 ];
 const FIRSTBELL: &[&[&str]] = &[
-    &["ports", "record", "textfile", "written"],
+    &["halt", "ports", "record", "textfile", "written"],
     &["clock", "http", "ledger", "shape", "witness"],
     &["album", "calendarfile", "codes", "drivers", "login", "planfile", "secrets", "sinks", "stores"],
     &["config"],

@@ -1,16 +1,18 @@
-//! Two hundred faces of the login page: each ends in a token or with a human, and no secret is ever in a wrong field.
+//! Two hundred faces of the login page, and for every further engine enough of them to meet each mutation: each ends in a token or with a human, and no secret is ever in a wrong field.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "support/mutant.rs"]
 mod mutant;
 mod support;
 
+use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mutant::{Heard, Mutant, Mutation};
+use mutant::{HARMFUL, HARMLESS, Heard, Mutant, Mutation};
 use serde_json::json;
+use support::engines::{self, Engine};
 use support::{Ended, Home, Sim};
 
 /// Faces that are tried.
@@ -18,8 +20,8 @@ const FACES: u64 = 210;
 /// Logins at a time: most of a login is waiting.
 const AT_ONCE: usize = 5;
 
-/// Logs in through one face with a browser, in a home of its own.
-fn login(sim: &Sim, mutation: &Mutation) -> (Ended, Heard) {
+/// Logs in through one face with an engine, in a home of its own.
+fn login(engine: Engine, sim: &Sim, mutation: &Mutation) -> (Ended, Heard) {
     let mutant = Mutant::before(&sim.site, mutation);
     let home = Home::bare(sim);
     let sources = ["password", "totp_seed", "api_secret"]
@@ -28,7 +30,8 @@ fn login(sim: &Sim, mutation: &Mutation) -> (Ended, Heard) {
     let text = std::fs::read_to_string(home.config()).unwrap();
     let site = format!("site = \"{}\"", sim.site);
     std::fs::write(home.config(), text.replace(&site, &format!("site = \"{}\"", mutant.site))).unwrap();
-    let mut command = home.command(&["login", "--driver", "chrome", "--json"]);
+    home.prepend(&engines::lines(engine));
+    let mut command = home.command(&["login", "--json"]);
     let account = &sim.account;
     let ended = command
         .env("MUTANT_PASSWORD", &account.password)
@@ -69,48 +72,88 @@ fn fault(sim: &Sim, ended: &Ended, heard: &Heard, mutation: &Mutation) -> Option
     (ended.code == 0 && !mutation.is_harmless()).then(|| "it logged in where nobody can be sure".into())
 }
 
+/// The faces that every further engine meets: of all, in their order, each that has something in it which none before had.
+fn each_mutation_once() -> Vec<u64> {
+    let mut met = BTreeSet::new();
+    let is_news = |number: &u64| {
+        let mutation = Mutation::of(*number);
+        let before = met.len();
+        met.extend(mutation.does.iter().copied().chain([mutation.generation]));
+        met.len() > before
+    };
+    let chosen: Vec<u64> = (0..FACES).filter(is_news).collect();
+    let all: BTreeSet<&str> = HARMLESS.into_iter().chain(HARMFUL).chain(["C", "D"]).collect();
+    assert_eq!(met, all);
+    chosen
+}
+
 #[test]
 fn two_hundred_faces_of_the_page() {
+    eprintln!("{}", meet(engines::CHROME, &(0..FACES).collect::<Vec<_>>()));
+}
+
+#[test]
+fn every_mutation_in_firefox() {
+    eprintln!("{}", meet(engines::FIREFOX, &each_mutation_once()));
+}
+
+#[test]
+fn every_mutation_behind_chromedriver() {
+    eprintln!("{}", meet(engines::CHROMEDRIVER, &each_mutation_once()));
+}
+
+#[test]
+fn every_mutation_behind_geckodriver() {
+    eprintln!("{}", meet(engines::GECKODRIVER, &each_mutation_once()));
+}
+
+/// What came of all faces.
+#[derive(Default)]
+struct Met {
+    faults: Vec<String>,
+    harmless: usize,
+    good: usize,
+    stuck: Vec<String>,
+}
+
+/// Logs in through these faces, and says how many of the harmless ones let it.
+fn meet(engine: Engine, faces: &[u64]) -> String {
     let sim = Sim::start();
     sim.settings(&json!({ "totp_reuse": true, "second_session": "keep_both" }));
-    let next = AtomicU64::new(0);
-    let (faults, good, harmless) = (Mutex::new(Vec::new()), AtomicU64::new(0), AtomicU64::new(0));
-    let stuck = Mutex::new(Vec::new());
+    let (next, met) = (AtomicUsize::new(0), Mutex::new(Met::default()));
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= FACES {
-                        return;
-                    }
-                    let mutation = Mutation::of(number);
-                    let (ended, heard) = login(&sim, &mutation);
-                    if let Some(fault) = fault(&sim, &ended, &heard, &mutation) {
-                        faults.lock().unwrap().push(format!("{mutation:?}: {fault}: {ended:?}"));
-                    }
-                    if mutation.is_harmless() {
-                        harmless.fetch_add(1, Ordering::Relaxed);
-                        good.fetch_add(u64::from(ended.code == 0), Ordering::Relaxed);
-                        if ended.code != 0 {
-                            let why = ended.json()["message"].clone();
-                            stuck
-                                .lock()
-                                .unwrap()
-                                .push(format!("{:?} {}: {why}", mutation.does, mutation.generation));
-                        }
-                    }
+                while let Some(number) = faces.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let mutation = Mutation::of(*number);
+                    let (ended, heard) = login(engine, &sim, &mutation);
+                    met.lock().unwrap().add(&sim, &ended, &heard, &mutation);
                 }
             });
         }
     });
-    let (good, harmless) = (good.into_inner(), harmless.into_inner());
-    let stuck = stuck.into_inner().unwrap();
-    eprintln!(
-        "{FACES} faces; of {harmless} harmless ones {good} logged in; the others:\n  {}",
-        stuck.join("\n  ")
+    let Met { faults, harmless, good, stuck } = met.into_inner().unwrap();
+    let (count, stuck) = (faces.len(), stuck.join("\n  "));
+    let report = format!(
+        "{engine:?}, {count} faces; of {harmless} harmless ones {good} logged in; the others:\n  {stuck}"
     );
-    let faults = faults.into_inner().unwrap();
-    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
-    assert!(good * 10 >= harmless * 9, "{good} of {harmless}");
+    assert!(faults.is_empty(), "{engine:?}: {} faults:\n{}", faults.len(), faults.join("\n"));
+    assert!(good * 10 >= harmless * 9, "{report}");
+    report
+}
+
+impl Met {
+    fn add(&mut self, sim: &Sim, ended: &Ended, heard: &Heard, mutation: &Mutation) {
+        if let Some(fault) = fault(sim, ended, heard, mutation) {
+            self.faults.push(format!("{mutation:?}: {fault}: {ended:?}"));
+        }
+        if mutation.is_harmless() {
+            self.harmless += 1;
+            self.good += usize::from(ended.code == 0);
+            if ended.code != 0 {
+                let why = ended.json()["message"].clone();
+                self.stuck.push(format!("{:?} {}: {why}", mutation.does, mutation.generation));
+            }
+        }
+    }
 }

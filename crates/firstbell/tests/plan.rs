@@ -84,6 +84,19 @@ fn a_plan_that_would_type_elsewhere_or_into_two_places_is_refused() {
     let faults =
         other("{ role = \"user-id\", mark = \"user\" }", "{ role = \"user-id\", mark = \"password\" }");
     assert!(faults.contains("a secret could go into the wrong one"), "{faults}");
+    // Also where it would be read, and what would leave.
+    for host in ["127.0.0.1", "127.1", "2130706433", "0x7f.1"] {
+        let faults = other("hosts = []", &format!("hosts = [\"{host}\"]"));
+        assert!(faults.contains("a name and no address"), "{host}: {faults}");
+    }
+    let faults = other("path = \"/api/twofa\"", "path = \"/api/login\"");
+    assert!(faults.contains("two steps send to one path"), "{faults}");
+    let faults = other("path = \"/api/twofa\"", "path = \"/api/x/../login\"");
+    assert!(faults.contains("as a browser sends it"), "{faults}");
+    for css in ["input#password[", "input#password,", "> input", "input##password"] {
+        let faults = other("css = \"input#password\"", &format!("css = \"{css}\""));
+        assert!(faults.contains("no browser can read this selector"), "{css}: {faults}");
+    }
     let faults = other(
         "fields = [{ role = \"code\", mark = \"totp\" }]",
         "fields = [{ role = \"password\", mark = \"totp\" }]",
@@ -140,6 +153,34 @@ fn a_mended_plan_logs_in_where_the_compiled_in_one_does_not() {
     std::fs::write(&path, spoiled.replace("input#gone", "input#password")).unwrap();
     let ended = home.login("chrome");
     assert_eq!(ended.code, 0, "{ended:?}");
+}
+
+/// A plan that was signed with a key made for this test, in minisign's form; the key signs nothing else.
+#[test]
+fn a_signed_plan_is_taken_and_logs_in_and_one_letter_more_is_not() {
+    let (sim, home, path, _) = stage();
+    let signed = |end: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/signed");
+        std::fs::read_to_string(folder.join(format!("plan.toml{end}"))).unwrap()
+    };
+    let (text, beside) = (signed(""), path.with_extension("toml.minisig"));
+    let key = signed(".pub").lines().nth(1).unwrap().to_owned();
+    std::fs::write(&path, &text).unwrap();
+    std::fs::write(&beside, signed(".minisig")).unwrap();
+    let ended = check(&home, &path, &["--key", &key]);
+    assert_eq!((ended.code, &ended.json()["plan"]), (0, &json!("kite-signed")), "{ended:?}");
+    let lines = format!("plan = \"{}\"\nplan_key = \"{key}\"", path.display());
+    home.prepend(&lines);
+    let ended = home.login("http");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(sim.passwords(), 1);
+    // Signed by somebody, and not by the one whose key is named.
+    let ended = check(&home, &path, &["--key", KEY]);
+    assert!(ended.code == 2 && ended.stderr.contains("is not of this plan"), "{ended:?}");
+    std::fs::write(&path, format!("{text}\n")).unwrap();
+    let ended = home.login("http");
+    assert!(ended.code == 2 && ended.stderr.contains("is not of this plan"), "{ended:?}");
+    assert_eq!(sim.passwords(), 1);
 }
 
 #[test]

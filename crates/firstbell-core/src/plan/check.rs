@@ -4,6 +4,9 @@ use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
 
+use url::Url;
+
+use super::selector::unreadable;
 use super::written::{Written, WrittenField, WrittenMark, WrittenPage};
 use super::{PageKind, Role, Step};
 
@@ -96,6 +99,9 @@ fn marks(written: &Written, faults: &Faults<'_>) {
             if target.get_ref().is_blank() {
                 faults.add(&target.span(), "this would find every input of the page");
             }
+            if let Some(why) = target.get_ref().css.as_deref().and_then(unreadable) {
+                faults.add(&target.span(), &format!("no browser can read this selector: {why}"));
+            }
             let Some(beside) = &target.get_ref().beside else { continue };
             match written.mark.iter().find(|m| m.id.get_ref() == beside) {
                 None => faults.add(&target.span(), &format!("there is no mark {beside:?}")),
@@ -116,6 +122,14 @@ fn steps(written: &Written, faults: &Faults<'_>) {
         if !own(&step.path) || step.path.contains(['?', '#', '{']) {
             faults.add(&span, "path must begin with one / and stay at the plan's origin, without a query");
         }
+        // As a browser sends it: requests are known by it.
+        let sent = Url::parse("https://plan.invalid").and_then(|base| base.join(&step.path));
+        if own(&step.path) && sent.is_ok_and(|url| url.path() != step.path) {
+            faults.add(
+                &span,
+                "path is not written as a browser sends it: without . and .. and with % where it is needed",
+            );
+        }
         if step.then.as_ref().is_some_and(|then| !own(then)) {
             faults.add(&span, "then must begin with one / and stay at the plan's origin");
         }
@@ -124,6 +138,12 @@ fn steps(written: &Written, faults: &Faults<'_>) {
         }
         if written.step[..i].iter().any(|other| other.get_ref().name == step.name) {
             faults.add(&span, &format!("there are two steps {:?}", step.name));
+        }
+        if written.step[..i].iter().any(|other| other.get_ref().path == step.path) {
+            faults.add(
+                &span,
+                "two steps send to one path: nobody could tell a password from a code on its way",
+            );
         }
     }
 }

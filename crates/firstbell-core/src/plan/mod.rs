@@ -2,6 +2,7 @@
 
 mod check;
 mod mark;
+mod selector;
 mod written;
 
 use std::collections::BTreeMap;

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use toml::Spanned;
+use url::Host;
 
 use super::check::{self, Faults, PlanFaults};
 use super::{
@@ -91,6 +92,12 @@ pub(super) fn read(text: &str) -> Result<Plan, PlanFaults> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
         if host.get_ref().is_empty() || !host.get_ref().chars().all(plain) {
             faults.add(&host.span(), "a host is a plain name, such as static.example.com");
+        } else if !matches!(Host::parse(host.get_ref()), Ok(Host::Domain(_))) {
+            // Also as browsers write them: 127.1, 2130706433, 0x7f.1.
+            faults.add(
+                &host.span(),
+                "a host is a name and no address: the name service and TLS say whose a name is",
+            );
         }
     }
     if !(1..=300).contains(&written.deadline_s)

@@ -17,12 +17,14 @@ use tokio::process::{Child, Command};
 
 use super::DemoArgs;
 use super::exit::Exit;
-use super::login::{self, Began, interruptible};
+use super::login::{self, Began};
 use super::say::{self, Ticks};
+use super::signals::interruptible;
 use crate::clock::MachineClock;
 use crate::codes::CodeConfig;
 use crate::config::Account;
 use crate::drivers::DriverConfig;
+use crate::halt::Halt;
 use crate::http::HyperHttp;
 use crate::login::{Login, Progress};
 use crate::secrets::{Name, Source};
@@ -56,8 +58,9 @@ pub(super) async fn run(args: DemoArgs) -> Exit {
     let mut drivers = DriverConfig::only(args.driver);
     drivers.chrome.binary = std::env::var_os("FIRSTBELL_BROWSER").map(PathBuf::from);
     drivers.show(args.headful);
-    let rehearsal = Rehearsal { drivers: &drivers, plan: None, arguments: &[] };
-    let outcome = interruptible(rehearse(rehearsal, &ticks)).await;
+    let halt = Halt::new();
+    let rehearsal = Rehearsal { drivers: &drivers, plan: None, arguments: &[], halt: &halt };
+    let outcome = interruptible(&halt, rehearse(rehearsal, &ticks)).await;
     ticks.end(outcome.is_ok());
     let times = json!({ "driver": args.driver.as_str(), "ms": ticks.total_ms(), "steps": ticks.steps() });
     match outcome {
@@ -71,18 +74,20 @@ pub(super) async fn run(args: DemoArgs) -> Exit {
     }
 }
 
-/// What is rehearsed: with which engines, by which plan, on which stage.
+/// What is rehearsed: with which engines, by which plan, on which stage, and who may end it.
 #[derive(Clone, Copy)]
 pub(super) struct Rehearsal<'a> {
     pub(super) drivers: &'a DriverConfig,
     pub(super) plan: Option<&'a str>,
     pub(super) arguments: &'a [&'a str],
+    pub(super) halt: &'a Halt,
 }
 
 /// A whole morning against a simulator of its own.
 pub(super) async fn rehearse(rehearsal: Rehearsal<'_>, ticks: &Ticks) -> Result<(Account, Token), Failure> {
     ticks.begin("raising the stage (kitesim)");
-    let (mut sim, stage) = raise(rehearsal.arguments).await?;
+    let raised = rehearsal.halt.or(raise(rehearsal.arguments)).await;
+    let (mut sim, stage) = raised.unwrap_or(Err(Failure::Interrupted))?;
     let origin =
         |text: &str| Origin::parse(text).map_err(|e| broken(format!("kitesim's address {text} {e}")));
     let kite = Kite::rehearsal(origin(&stage.site)?, origin(&stage.api)?)
@@ -91,7 +96,7 @@ pub(super) async fn rehearse(rehearsal: Rehearsal<'_>, ticks: &Ticks) -> Result<
         Some(text) => kite.with_plan(text).map_err(|faults| broken(faults.to_string()))?,
         None => kite,
     };
-    let drivers = rehearsal.drivers;
+    let (drivers, halt) = (rehearsal.drivers, rehearsal.halt);
     let redirect =
         stage.redirect.parse().map_err(|_| broken("kitesim's redirect address cannot be read".into()))?;
     let app = App { api_key: stage.account.api_key, user_id: stage.account.user_id, redirect };
@@ -108,7 +113,7 @@ pub(super) async fn rehearse(rehearsal: Rehearsal<'_>, ticks: &Ticks) -> Result<
     for (name, value) in Name::ALL.into_iter().zip(values) {
         opened.vault().keep(&account.app.user(), name.as_str(), &Secret::new(value))?;
     }
-    login::one(&kite, drivers, &account, (&opened, ticks, Began::default())).await?;
+    login::one(&kite, drivers, &account, (&opened, ticks, Began::default()), halt).await?;
     drop(opened);
 
     ticks.begin("reading the stored token back");
@@ -127,6 +132,7 @@ pub(super) async fn rehearse(rehearsal: Rehearsal<'_>, ticks: &Ticks) -> Result<
         codes: None,
         album: None,
         progress: ticks,
+        halt,
     };
     login.probe(&token.access).await?;
     let _ = sim.kill().await;

@@ -5,16 +5,17 @@ use firstbell_core::brokers::kite::Kite;
 use firstbell_core::failure::Failure;
 use firstbell_core::token::Token;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::LoginArgs;
 use super::context::{self, Context};
 use super::exit::Exit;
 use super::say::{self, Ticks};
+use super::signals::interruptible;
 use crate::album::FolderAlbum;
 use crate::clock::MachineClock;
 use crate::config::Account;
 use crate::drivers::DriverConfig;
+use crate::halt::Halt;
 use crate::http::HyperHttp;
 use crate::ledger::Ledger;
 use crate::login::{Login, Progress};
@@ -31,8 +32,8 @@ pub(super) async fn run(mut context: Context, args: LoginArgs) -> Exit {
         Ok(account) => account,
         Err(exit) => return exit,
     };
-    let ticks = Ticks::start();
-    let outcome = interruptible(morning(&context, account, &ticks)).await;
+    let (ticks, halt) = (Ticks::start(), Halt::new());
+    let outcome = interruptible(&halt, morning(&context, account, &ticks, &halt)).await;
     ticks.end(outcome.is_ok());
     let times = json!({ "account": account.name, "ms": ticks.total_ms(), "steps": ticks.steps() });
     match outcome {
@@ -41,28 +42,14 @@ pub(super) async fn run(mut context: Context, args: LoginArgs) -> Exit {
     }
 }
 
-/// Until it is over, or the owner or the system ends it; then the browser is gone before we are.
-pub(super) async fn interruptible<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let watch =
-        |kind| signal(kind).map_err(|e| super::demo::broken(format!("signals cannot be watched: {e}")));
-    let (mut interrupt, mut terminate) = (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?);
-    let mut hang_up = watch(SignalKind::hangup())?;
-    tokio::select! {
-        outcome = work => outcome,
-        _ = interrupt.recv() => Err(Failure::Interrupted),
-        _ = terminate.recv() => Err(Failure::Interrupted),
-        _ = hang_up.recv() => Err(Failure::Interrupted),
-    }
-}
-
-async fn morning(context: &Context, account: &Account, ticks: &Ticks) -> Result<Token, Failure> {
+async fn morning(context: &Context, account: &Account, ticks: &Ticks, halt: &Halt) -> Result<Token, Failure> {
     let stores = context.stores()?;
     let kite = context.kite();
     let came = MachineClock::start().now();
-    let lock = lock(context, account, ticks).await?;
+    let lock = halt.or(lock(context, account, ticks)).await.unwrap_or(Err(Failure::Interrupted))?;
     let album = Some(FolderAlbum::of(&context.config.state_dir, &account.name, came));
     let began = Began { came: lock.waited.then_some(came), album };
-    one(&kite, &context.config.drivers, account, (&stores, ticks, began)).await
+    one(&kite, &context.config.drivers, account, (&stores, ticks, began), halt).await
 }
 
 /// Keeps other processes from logging this account in; waits for one that does so now, on a thread of its own, so that
@@ -90,6 +77,7 @@ pub(super) async fn one(
     drivers: &DriverConfig,
     account: &Account,
     (stores, ticks, began): (&Stores, &Ticks, Began),
+    halt: &Halt,
 ) -> Result<Token, Failure> {
     let (clock, http) = (MachineClock::start(), HyperHttp::unconnected());
     let mut ledger = Ledger::attest(stores.store(), &clock, &account.app)?;
@@ -113,6 +101,7 @@ pub(super) async fn one(
         codes: codes.as_deref(),
         album: began.album.as_ref().map(|album| album as &dyn Album),
         progress: ticks,
+        halt,
     };
     let token = login.run(&mut ledger, &keys).await?;
     ticks.end(true);

@@ -9,6 +9,7 @@ mod login;
 mod plan;
 mod say;
 mod secrets;
+mod signals;
 mod status;
 mod token;
 mod unlock;

@@ -15,10 +15,11 @@ use tokio::net::TcpListener;
 
 use super::demo::{self, Rehearsal, broken};
 use super::exit::Exit;
-use super::login::interruptible;
 use super::say::{self, Ticks};
+use super::signals::interruptible;
 use super::{PlanCheckArgs, PlanCommand};
 use crate::drivers::DriverConfig;
+use crate::halt::Halt;
 use crate::http::HyperHttp;
 use crate::planfile;
 use crate::ports::Engines;
@@ -51,9 +52,10 @@ async fn check(args: PlanCheckArgs) -> Exit {
     say::error(&format!("{} is sound: {} marks, {} pages", plan.name, plan.marks.len(), plan.pages.len()));
     let mut drivers = DriverConfig::only(args.driver);
     drivers.chrome.binary = std::env::var_os("FIRSTBELL_BROWSER").map(Into::into);
-    let mut report = json!({ "plan": plan.name });
+    let (halt, mut report) = (Halt::new(), json!({ "plan": plan.name }));
     if let Some(page) = &args.page {
-        match interruptible(look(&drivers, &text, page)).await {
+        let look = halt.or(look(&drivers, &text, page));
+        match interruptible(&halt, async { look.await.unwrap_or(Err(Failure::Interrupted)) }).await {
             Ok(sight) => {
                 report["page"] = sight["page"].clone();
                 report["marks"] = sight["marks"].clone();
@@ -65,7 +67,7 @@ async fn check(args: PlanCheckArgs) -> Exit {
         }
     }
     if args.sim {
-        match interruptible(rehearse(&drivers, &text)).await {
+        match interruptible(&halt, rehearse(&drivers, &text, &halt)).await {
             Ok(pages) => report["sim"] = pages,
             Err(failure) => return Exit::failed(&failure),
         }
@@ -157,12 +159,12 @@ async fn serve(listener: TcpListener, page: &[u8]) {
 }
 
 /// A whole morning at each login page that Kite has had.
-async fn rehearse(drivers: &DriverConfig, text: &str) -> Result<Value, Failure> {
+async fn rehearse(drivers: &DriverConfig, text: &str, halt: &Halt) -> Result<Value, Failure> {
     let mut pages = Vec::new();
     for (generation, want) in GENERATIONS {
         let ticks = Ticks::start();
         let arguments = ["--page", generation];
-        let rehearsal = Rehearsal { drivers, plan: Some(text), arguments: &arguments };
+        let rehearsal = Rehearsal { drivers, plan: Some(text), arguments: &arguments, halt };
         let outcome = demo::rehearse(rehearsal, &ticks).await;
         ticks.end(outcome.is_ok());
         let came = outcome.as_ref().err().map_or("token", Failure::code);

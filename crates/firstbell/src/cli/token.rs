@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::say::{self, Ticks};
 use crate::clock::MachineClock;
 use crate::config::Account;
+use crate::halt::Halt;
 use crate::http::HyperHttp;
 use crate::ledger;
 use crate::login::Login;
@@ -58,6 +59,7 @@ pub(super) async fn believed(context: &Context, account: &Account) -> Result<Tok
                 codes: None,
                 album: None,
                 progress: &ticks,
+                halt: &Halt::new(),
             };
             match login.probe(&token.access).await {
                 Ok(()) => Ok(token),

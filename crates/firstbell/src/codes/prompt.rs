@@ -1,10 +1,12 @@
 //! Codes from whoever sits at the terminal, or from a line of standard input.
 
+use std::fs::File;
 use std::io::{BufRead, IsTerminal, Read};
 use std::time::Duration;
 
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use super::digits;
@@ -19,7 +21,9 @@ impl CodeSource for Terminal {
     fn code(&self) -> Soon<'_, Result<Secret, Failure>> {
         Box::pin(async {
             let cannot = |why: &str| digits::failed(why.to_owned(), "Run firstbell login at a terminal.");
-            // Reading waits for a person, and cannot be called off; the thread ends with the program.
+            // Reading waits for a person, and cannot be called off; the thread ends with the program. It has switched the
+            // terminal's echo off by then, and only we are left to switch it on again.
+            let _echo = Standing::now();
             let asked = tokio::time::timeout(TIME, tokio::task::spawn_blocking(ask)).await;
             let line = asked.map_err(|_| cannot("nobody typed one in time"))?;
             let line = line.ok().and_then(Result::ok).ok_or_else(|| cannot("nobody could be asked"))?;
@@ -29,6 +33,27 @@ impl CodeSource for Terminal {
 
     fn is_person(&self) -> bool {
         true
+    }
+}
+
+/// A terminal as it stands. It stands so again when this is dropped, whatever a thread that is left behind has done to it.
+struct Standing {
+    terminal: File,
+    was: Termios,
+}
+
+impl Standing {
+    fn now() -> Option<Standing> {
+        let terminal = File::open("/dev/tty").ok().filter(|_| std::io::stdin().is_terminal())?;
+        let was = tcgetattr(&terminal).ok()?;
+        Some(Standing { terminal, was })
+    }
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        // A terminal that is gone needs nothing.
+        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.was);
     }
 }
 

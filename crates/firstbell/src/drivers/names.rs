@@ -33,8 +33,14 @@ async fn is_public_name(host: &str) -> Result<(), Failure> {
 
 /// Whether an address can be one of a public host.
 pub(super) fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified()),
+    // An IPv4 address may come in the clothes of an IPv6 one.
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let named = ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified();
+            // RFC 6598 (shared by a provider's customers) and RFC 2544 (benchmarks).
+            let inner = matches!(ip.octets(), [100, 64..=127, ..] | [198, 18..=19, ..]);
+            !(named || inner || ip.is_broadcast())
+        }
         IpAddr::V6(ip) => {
             !(ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local())
         }
@@ -51,6 +57,17 @@ mod tests {
         for host in ["127.0.0.1", "[::1]", "no-such-host.invalid"] {
             assert_eq!(is_public_name(host).await, Ok(()), "{host}");
         }
-        assert!(!is_public([10, 1, 2, 3].into()) && is_public([8, 8, 8, 8].into()));
+        for address in
+            ["10.1.2.3", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "100.64.0.1", "100.127.255.255"].iter().chain(
+                &["198.18.0.1", "198.19.255.255", "0.0.0.0", "255.255.255.255", "fe80::1", "fd00::1", "::1"],
+            )
+        {
+            assert!(!is_public(address.parse().unwrap()), "{address}");
+        }
+        for address in
+            ["8.8.8.8", "100.63.0.1", "100.128.0.1", "198.20.0.1", "::ffff:8.8.8.8", "2606:4700::1"]
+        {
+            assert!(is_public(address.parse().unwrap()), "{address}");
+        }
     }
 }

@@ -4,15 +4,29 @@
   if (window !== window.top || globalThis.firstbell) return;
   const marks = __MARKS__;
   const TYPED = ['text', 'password', 'email', 'tel', 'number', 'search', 'url'];
+  // Nothing of the page changes while one look goes on, so that each thing is worked out once in it.
+  const memories = [];
+  const remembered = (work) => {
+    const memory = new Map();
+    memories.push(memory);
+    return (key) => {
+      if (!memory.has(key)) memory.set(key, work(key));
+      return memory.get(key);
+    };
+  };
+  const anew = (work) => {
+    for (const memory of memories) memory.clear();
+    try { return work(); } finally { for (const memory of memories) memory.clear(); }
+  };
   // What a person could see: drawn, with a size, on the page and not beyond its edge, and not hidden from readers.
-  const seen = (e) => {
+  const seen = remembered((e) => {
     if (!e.isConnected || e.disabled || e.readOnly || e.closest('[aria-hidden=true], [inert]')) return false;
     const shown = e.checkVisibility({ opacityProperty: true, visibilityProperty: true });
     if (!shown) return false;
     return [...e.getClientRects()].some((r) => r.width > 2 && r.height > 2
       && r.right + scrollX > 0 && r.bottom + scrollY > 0 && r.left + scrollX < document.documentElement.scrollWidth + 1
       && !clipped(e, r));
-  };
+  });
   // Cut away by something around it, or by itself.
   const clipped = (e, r) => {
     for (let up = e; up && up !== document.body; up = up.parentElement) {
@@ -30,7 +44,7 @@
   const room = (e) => e.form || e.closest('form, [role=form]') || document.body;
   const typed = (e) => e instanceof HTMLInputElement && TYPED.includes(e.type);
   // The texts by which a person knows a field: what belongs to it, else what stands right before it.
-  const labels = (e) => {
+  const labels = remembered((e) => {
     const own = [e.getAttribute('label'), e.getAttribute('aria-label'), ...[...(e.labels || [])].map((l) => l.textContent)];
     for (const id of (e.getAttribute('aria-labelledby') || '').split(/\s+/)) own.push(document.getElementById(id)?.textContent);
     const texts = own.map(plain).filter((text) => text);
@@ -44,10 +58,11 @@
       if ([...up.parentElement.querySelectorAll('input')].filter(seen).length > 1) return [];
     }
     return [];
-  };
-  const query = (css) => {
+  });
+  const query = remembered((css) => {
     try { return [...document.querySelectorAll(css)]; } catch { return []; }
-  };
+  });
+  const words = remembered((e) => plain(e.textContent).slice(0, 400));
   // All that one way of finding matches.
   const matches = (target, depth) => query(target.css || 'input').filter((e) => {
     if (!seen(e)) return false;
@@ -55,11 +70,11 @@
     if (target.autocomplete.length > 0 && !target.autocomplete.includes(plain(e.getAttribute('autocomplete')))) return false;
     if (target.placeholder.length > 0 && !fits(target.placeholder, [plain(e.getAttribute('placeholder'))])) return false;
     if (target.label.length > 0 && !fits(target.label, labels(e))) return false;
-    if (target.says.length > 0 && !fits(target.says, [plain(e.textContent).slice(0, 400)])) return false;
-    if (target.alone && [...query('input')].filter((o) => o !== e && typed(o) && room(o) === room(e) && seen(o)).length > 0) return false;
+    if (target.says.length > 0 && !fits(target.says, [words(e)])) return false;
+    if (target.alone && query('input').some((o) => o !== e && typed(o) && room(o) === room(e) && seen(o))) return false;
     if (target.beside === null) return true;
     const beside = marks.find((m) => m.id === target.beside);
-    return depth === 0 && beside !== undefined && find(beside, 1).some((o) => o !== e && room(o) === room(e));
+    return depth === 0 && beside !== undefined && neighbours(beside).some((o) => o !== e && room(o) === room(e));
   });
   // The first way that matches anything decides; a later one that contradicts it makes the mark more than one.
   const find = (mark, depth = 0) => {
@@ -71,11 +86,17 @@
     }
     return found;
   };
-  const counts = () => marks.map((m) => find(m).length);
+  const neighbours = remembered((mark) => find(mark, 1));
+  const only = (mark) => anew(() => find(marks[mark]));
+  const counts = () => anew(() => marks.map((m) => find(m).length));
   let told = '';
   let due = false;
+  // While we type ourselves, every key is a change and none is news: the field is asked for by name, and the page is looked at
+  // when the typing is over.
+  let typing = false;
   const look = () => {
     due = false;
+    if (typing) return;
     const text = JSON.stringify({ origin: location.origin, counts: counts() });
     if (text !== told) { told = text; __TELL__(text); }
   };
@@ -110,7 +131,8 @@
   }
   globalThis.firstbell = {
     focus(mark) {
-      const all = find(marks[mark]);
+      typing = true;
+      const all = only(mark);
       field = all.length === 1 && all[0] instanceof HTMLInputElement ? all[0] : null;
       guards = true;
       if (field) { field.focus(); field.select(); }
@@ -119,13 +141,16 @@
     // Whether the field that has the focus is still the one that the mark finds, and the only one.
     state(mark) {
       if (mark === undefined) return state();
-      const all = find(marks[mark]);
+      const all = only(mark);
       return { count: all.length, same: all.length === 1 && all[0] === field, ...state() };
     },
-    // How many characters the one field of a mark holds; none where it is not there exactly once.
-    held(mark) {
-      const all = find(marks[mark]);
-      return all.length === 1 && all[0] instanceof HTMLInputElement ? all[0].value.length : null;
+    // The typing is over, well or not: what has changed meanwhile is looked at. Tells how many characters the one field of
+    // each mark holds; none where it is not there exactly once.
+    typed(...all) {
+      typing = false;
+      tell();
+      const found = anew(() => all.map((mark) => find(marks[mark])));
+      return found.map((e) => e.length === 1 && e[0] instanceof HTMLInputElement ? e[0].value.length : null);
     },
   };
   tell();

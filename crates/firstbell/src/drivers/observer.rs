@@ -10,7 +10,7 @@ struct Watched<'a> {
 }
 
 /// The script, with the plan's marks in it and the name of the function through which it tells. In the page's world of ours
-/// it leaves `firstbell.focus(mark)`, `firstbell.state(mark)` and `firstbell.held(mark)`.
+/// it leaves `firstbell.focus(mark)`, `firstbell.state(mark)` and `firstbell.typed(mark, …)`.
 pub(super) fn script(plan: &Plan, tell: &str) -> String {
     let marks: Vec<_> = plan.marks.iter().map(|mark| Watched { id: &mark.id, find: &mark.find }).collect();
     let marks = serde_json::to_string(&marks).expect("texts can be written as JSON");

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use firstbell_core::failure::{Failure, Part};
 use rustix::fs::{FlockOperation, OFlags, flock};
@@ -14,6 +15,8 @@ const USERS: [&str; 2] = ["firstbell-browser", "nobody"];
 const PREFIX: &str = "firstbell-browser-";
 const BORN: &str = "firstbell-born-";
 const LOCK: &str = "owner.lock";
+/// A folder that still has the name of its birth after this has a dead owner.
+const BIRTH: Duration = Duration::from_secs(60);
 
 /// Whom a browser runs as.
 #[derive(Clone, Copy, Debug)]
@@ -31,10 +34,11 @@ pub(super) struct PrivateFolder {
 }
 
 impl PrivateFolder {
-    /// Sweeps what dead owners left, and makes a new folder for this user.
+    /// Sweeps what dead owners left, wherever they may have, and makes a new folder for this user.
     pub(super) fn make(user: Option<User>) -> Result<PrivateFolder, Failure> {
-        let base = base();
-        sweep(&base, user);
+        let bases = bases();
+        bases.iter().for_each(|base| sweep(base, user));
+        let base = bases.into_iter().next().unwrap_or_else(std::env::temp_dir);
         PrivateFolder::make_in(&base, user).map_err(|e| Failure::Broken {
             part: Part::Browser,
             why: format!("no private folder for the browser in {}: {e}", base.display()),
@@ -45,12 +49,15 @@ impl PrivateFolder {
     fn make_in(base: &Path, user: Option<User>) -> io::Result<PrivateFolder> {
         let mode = fs::Permissions::from_mode(0o700);
         // Under another name until it is locked, so that nobody sweeps a folder that is being made.
-        let born = tempfile::Builder::new().prefix(BORN).permissions(mode).tempdir_in(base)?.keep();
-        let lock = OpenOptions::new().write(true).create_new(true).mode(0o600).open(born.join(LOCK))?;
+        let born = tempfile::Builder::new().prefix(BORN).permissions(mode).tempdir_in(base)?;
+        let lock =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(born.path().join(LOCK))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-        let name = born.file_name().unwrap_or_default().to_string_lossy().replace(BORN, PREFIX);
+        let name = born.path().file_name().unwrap_or_default().to_string_lossy().replace(BORN, PREFIX);
         let path = base.join(name);
-        fs::rename(&born, &path)?;
+        fs::rename(born.path(), &path)?;
+        // It is not there any more under the name by which it would be removed.
+        let _ = born.keep();
         let folder = PrivateFolder { path, _lock: lock };
         for part in ["home", "profile", "tmp"] {
             DirBuilder::new().mode(0o700).create(folder.path.join(part))?;
@@ -114,15 +121,21 @@ fn find_user(passwd: &str, name: &str) -> Option<User> {
     })
 }
 
-/// The user's own folder on memory, else the shared one (where the sticky bit keeps others from ours).
-fn base() -> PathBuf {
-    let own =
-        std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|p| p.is_absolute() && p.is_dir());
-    let root = rustix::process::geteuid().is_root();
+/// Where a folder may be, the place to be taken first: the user's own on memory, else the shared one (where the sticky bit keeps
+/// others from ours). The rest is swept only: an earlier run may have had another environment, and so another first place.
+fn bases() -> Vec<PathBuf> {
+    let us = rustix::process::geteuid();
+    let own = [std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)].into_iter().flatten();
+    let session = PathBuf::from(format!("/run/user/{}", us.as_raw()));
+    let shared = [PathBuf::from("/dev/shm"), std::env::temp_dir()];
+    let mut bases: Vec<PathBuf> = Vec::new();
     // Another user's browser could not reach into root's own folder.
-    own.filter(|_| !root)
-        .or_else(|| Some(PathBuf::from("/dev/shm")).filter(|p| p.is_dir()))
-        .unwrap_or_else(std::env::temp_dir)
+    for base in own.filter(|_| !us.is_root()).chain(shared).chain([session]) {
+        if base.is_absolute() && base.is_dir() && !bases.contains(&base) {
+            bases.push(base);
+        }
+    }
+    bases
 }
 
 /// Removes folders of ours whose owner was killed before it could. The place may be open to everybody: what another user
@@ -132,7 +145,12 @@ fn sweep(base: &Path, user: Option<User>) {
     let careful = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let careful = i32::try_from(careful.bits()).expect("flags of open fit in an int");
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // One that is being made has no lock for a moment: nobody takes this long for it.
+        let is_old =
+            |meta: fs::Metadata| meta.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > BIRTH));
+        let is_dead_born = name.starts_with(BORN) && entry.metadata().is_ok_and(is_old);
+        if !is_dead_born && !name.starts_with(PREFIX) {
             continue;
         }
         let lock = match OpenOptions::new().write(true).custom_flags(careful).open(entry.path().join(LOCK)) {
@@ -182,5 +200,34 @@ mod tests {
         let path = living.path.clone();
         drop(living);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_folder_whose_owner_died_at_its_birth_is_swept_and_one_that_is_being_made_is_not() {
+        let base = tempfile::tempdir().unwrap();
+        let made = |name: &str, age_s: u64, locked: bool| {
+            let folder = base.path().join(format!("{BORN}{name}"));
+            fs::create_dir(&folder).unwrap();
+            if locked {
+                fs::write(folder.join(LOCK), "").unwrap();
+            }
+            let folder_itself = File::open(&folder).unwrap();
+            let now = folder_itself.metadata().unwrap().modified().unwrap();
+            folder_itself.set_modified(now - Duration::from_secs(age_s)).unwrap();
+            folder
+        };
+        let (bare, locked, young) = (made("a", 90, false), made("b", 90, true), made("c", 0, false));
+        sweep(base.path(), None);
+        assert!(!bare.exists() && !locked.exists() && young.exists());
+    }
+
+    #[test]
+    fn every_place_that_may_be_taken_is_swept_and_each_once() {
+        let bases = bases();
+        assert!(
+            bases.contains(&PathBuf::from("/dev/shm")) && bases.contains(&std::env::temp_dir()),
+            "{bases:?}"
+        );
+        assert!((1..bases.len()).all(|i| !bases[..i].contains(&bases[i])), "{bases:?}");
     }
 }

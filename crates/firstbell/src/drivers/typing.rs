@@ -97,6 +97,8 @@ pub(super) async fn fill<'a>(page: &mut impl Hands<'a>, fill: &Fill) -> io::Resu
                 let _ = tokio::time::timeout(SENDS_ITSELF, page.turn()).await;
             }
             Finding::Again(why) | Finding::Stop(why) => {
+                // What is to be said counts for more than whether the page still hears us.
+                let _ = page.evaluate("firstbell.typed()".into()).await;
                 return Ok(Some(Seen::Untyped { why: why.into() }));
             }
         }
@@ -144,13 +146,11 @@ async fn type_fields<'a>(page: &mut impl Hands<'a>, fill: &Fill) -> io::Result<F
             other => return Ok(other),
         }
     }
-    for (i, (_, mark, text)) in fill.fields.iter().enumerate() {
-        let held = page.evaluate(format!("firstbell.held({mark})")).await?;
-        if held.as_u64() != u64::try_from(part(i, text).chars().count()).ok() {
-            return Ok(Finding::Again("a field lost what was typed into it"));
-        }
-    }
-    Ok(Finding::Ready)
+    let marks: Vec<String> = fill.fields.iter().map(|(_, mark, _)| mark.to_string()).collect();
+    let held = page.evaluate(format!("firstbell.typed({})", marks.join(", "))).await?;
+    let typed = fill.fields.iter().enumerate().map(|(i, (_, _, text))| part(i, text).chars().count());
+    let is_whole = typed.enumerate().all(|(i, length)| held[i].as_u64() == u64::try_from(length).ok());
+    Ok(if is_whole { Finding::Ready } else { Finding::Again("a field lost what was typed into it") })
 }
 
 /// Waits until the armed request has left.

@@ -12,8 +12,9 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::folders::copy_state;
-use crate::processes::{Sample, Watch};
+use crate::processes::{self, Sample, Watch};
 use crate::scanner::{Find, Scanner};
+use crate::support::engines;
 use crate::support::{Account, Ended, Home, Sim, ended, marker};
 
 pub const NAMES: [&str; 3] = ["password", "totp_seed", "api_secret"];
@@ -82,6 +83,7 @@ impl Bench {
         let sink =
             format!("[[account.main.sink]]\nkind = \"file\"\nformat = \"env\"\npath = '{}'", sink.display());
         self.home.configure(&self.sim, &format!("{more}\n{sink}"));
+        self.home.prepend(&lines(self.driver));
     }
 
     fn temp(&self) -> PathBuf {
@@ -113,7 +115,7 @@ impl Bench {
     }
 
     pub fn login(&self) -> Command {
-        self.command(&["login", "--driver", self.driver, "--json"])
+        self.command(&["login", "--json"])
     }
 
     /// Runs to the end, and looks everywhere.
@@ -148,7 +150,7 @@ impl Bench {
         finds.retain(|find| find.secret != TOKEN || find.place != sink);
         assert!(finds.is_empty(), "{what}, {}: {finds:#?}", self.driver);
         assert_eq!(fs::read_dir(self.run_time()).unwrap().count(), 0, "{what}: something is left");
-        for sample in ran.iter().flat_map(|ran| ran.samples.iter().filter(|s| s.parent == Some(ran.id))) {
+        for sample in ran.iter().flat_map(|ran| processes::below(ran.id, &ran.samples)) {
             let left = sample.process.browser_folder().filter(|folder| folder.exists());
             assert_eq!(left, None, "{what}: the browser's folder is left");
         }
@@ -160,6 +162,15 @@ impl Bench {
         finds.extend(self.scanner.search("standard error", ran.ended.stderr.as_bytes()));
         finds.extend(ran.samples.iter().flat_map(|sample| in_process(&self.scanner, sample)));
         finds
+    }
+}
+
+/// The lines of a configuration for an engine by its name here.
+fn lines(name: &str) -> String {
+    match name {
+        "chromedriver" => engines::lines(engines::CHROMEDRIVER),
+        "geckodriver" => engines::lines(engines::GECKODRIVER),
+        name => format!("driver = \"{name}\"\n"),
     }
 }
 

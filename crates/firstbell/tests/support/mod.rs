@@ -227,6 +227,12 @@ impl Home {
         std::fs::write(self.config(), text).unwrap();
     }
 
+    /// Writes lines before all others: the engine and its table.
+    pub fn prepend(&self, lines: &str) {
+        let rest = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), format!("{lines}\n{rest}")).unwrap();
+    }
+
     pub fn config(&self) -> PathBuf {
         self.dir.path().join("config.toml")
     }

@@ -1,7 +1,7 @@
 //! The processes of this machine as `/proc` shows them: arguments, environment, program and parent.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this one")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -37,11 +37,15 @@ impl Process {
         stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
     }
 
-    /// The private folder in which it lives, if it is a browser.
+    /// The private folder in which it lives, if it is of an engine: its home and its profile are there.
     pub fn browser_folder(&self) -> Option<PathBuf> {
-        let arguments = String::from_utf8_lossy(&self.arguments);
-        let profile = arguments.split('\0').find_map(|a| a.strip_prefix("--user-data-dir="))?;
-        Path::new(profile).parent().map(Path::to_owned)
+        let (arguments, environment) =
+            (String::from_utf8_lossy(&self.arguments), String::from_utf8_lossy(&self.environment));
+        let home = environment.split('\0').find_map(|variable| variable.strip_prefix("HOME="));
+        let profile = arguments.split('\0').find_map(|a| a.strip_prefix("--user-data-dir="));
+        let folders = [home, profile].into_iter().flatten().filter_map(|place| Path::new(place).parent());
+        let is_private = |folder: &&Path| folder.to_string_lossy().contains("/firstbell-browser-");
+        folders.map(Path::to_owned).find(|folder| is_private(&folder.as_path()))
     }
 
     /// Whether its arguments or its environment name this folder.
@@ -58,10 +62,27 @@ pub fn all() -> Vec<Process> {
     ids.map(Process::read).filter(|p| !p.arguments.is_empty() || !p.environment.is_empty()).collect()
 }
 
-/// The private folder of the browser that a process started.
-pub fn browser_folder_of(parent: u32) -> Option<PathBuf> {
-    let mine = |p: &Process| p.parent() == Some(parent);
-    all().into_iter().filter(mine).find_map(|p| p.browser_folder())
+/// The private folder of the engine that a process started, however many others stand between.
+pub fn browser_folder_of(root: u32) -> Option<PathBuf> {
+    let samples: Vec<Sample> =
+        all().into_iter().map(|process| Sample { parent: process.parent(), process }).collect();
+    below(root, &samples).iter().find_map(|sample| sample.process.browser_folder())
+}
+
+/// What was seen of a process's descendants.
+pub fn below(root: u32, samples: &[Sample]) -> Vec<&Sample> {
+    let mut known = BTreeSet::from([root]);
+    loop {
+        let news = samples.iter().filter(|s| s.parent.is_some_and(|parent| known.contains(&parent)));
+        let before = known.len();
+        known.extend(news.map(|s| s.process.id).collect::<Vec<_>>());
+        if known.len() == before {
+            return samples
+                .iter()
+                .filter(|s| s.process.id != root && known.contains(&s.process.id))
+                .collect();
+        }
+    }
 }
 
 /// One thing that was seen while the watch went on.

@@ -58,6 +58,7 @@ pub(super) struct Cage {
     group: Group,
     control: PathBuf,
     forwarder: JoinHandle<()>,
+    is_open: bool,
     /// The engine's control port, inside.
     pub(super) port: u16,
     /// The port of the way out, inside.
@@ -112,7 +113,8 @@ impl Cage {
         let forwarder = tokio::spawn(forwarder::run(listener, forwarder::Allowed::of(plan)));
         let said = match tokio::time::timeout(START, read(report)).await {
             Ok(Ok(Report::Ready { port, proxy })) if sent.is_ok() => {
-                return Ok(Ok(Cage { group, control: places.control, forwarder, port, proxy }));
+                let (control, is_open) = (places.control, stage == "open");
+                return Ok(Ok(Cage { group, control, forwarder, is_open, port, proxy }));
             }
             Ok(Ok(report)) => report,
             Ok(Err(e)) => Report::Ended(format!("its warden ended: {e}")),
@@ -130,6 +132,11 @@ impl Cage {
     /// Why the engine is no more: what the watchdog says, else this.
     pub(super) fn why<'a>(&'a self, else_why: &'a str) -> &'a str {
         self.group.why(else_why)
+    }
+
+    /// Whether it has no walls, because this machine gives none.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// The process below which everything of the cage runs.

@@ -25,6 +25,9 @@ const BEGIN: Duration = Duration::from_secs(45);
 /// A server that does not end a session within this is left alone with it.
 const END: Duration = Duration::from_secs(5);
 
+/// What a server says of a browser that ended by itself.
+const NOT_CREATED: &str = "session not created";
+
 /// One browser behind one server, for one login.
 pub(super) struct WebDriver<'a> {
     session: Session<'a>,
@@ -99,9 +102,12 @@ impl<'a> WebDriver<'a> {
         match opened.await {
             Ok(session) => Ok(WebDriver { session, server: Server::Ours(cage), proven: false }),
             Err(why) => {
-                let why = cage.why(&why).to_owned();
+                let (why, is_open) = (cage.why(&why).to_owned(), cage.is_open());
                 cage.end().await?;
-                Err(broken(&program.display().to_string(), &why))
+                let server = program.display().to_string();
+                // The server does not say why its browser ended; where there are no walls for us, it had none either.
+                let no_sandbox = is_open && config.browser == Browser::Chrome && why == NOT_CREATED;
+                Err(if no_sandbox { without_sandbox(&server) } else { broken(&server, &why) })
             }
         }
     }
@@ -247,6 +253,19 @@ fn broken(server: &str, why: &str) -> Failure {
         why: format!("the WebDriver server {server} gives no browser that firstbell can use: {why}"),
         cure: "Its browser and its version must fit together, and both must know WebDriver BiDi (chromedriver and \
                geckodriver of 2025 or newer do); or use another engine: --driver chrome."
+            .into(),
+    }
+}
+
+fn without_sandbox(server: &str) -> Failure {
+    Failure::Broken {
+        part: Part::Browser,
+        why: format!(
+            "the WebDriver server {server} could not start its browser, most likely because the browser's sandbox is off on \
+             this system, which gives no namespaces"
+        ),
+        cure: "Allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, or an AppArmor profile \
+               for the browser), or log in without a browser: --driver http."
             .into(),
     }
 }
