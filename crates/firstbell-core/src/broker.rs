@@ -64,6 +64,8 @@ pub trait Calls: Sync {
 pub struct Ground {
     /// Where its API answers.
     pub api: Origin,
+    /// Where its ticker answers, as the address of the handshake.
+    pub ticker: Origin,
     /// When it ends tokens.
     pub flush: Flush,
 }

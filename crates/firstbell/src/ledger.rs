@@ -35,6 +35,13 @@ pub struct Ledger<'a> {
     state: State,
     /// Noted, but not yet written: goes down with the next write.
     waiting: Vec<(Timestamp, Event)>,
+    journal: Option<&'a dyn Journal>,
+}
+
+/// Hears each event when it is durable.
+pub trait Journal {
+    /// One event.
+    fn hear(&self, at: Timestamp, event: &Event);
 }
 
 impl<'a> Ledger<'a> {
@@ -44,7 +51,15 @@ impl<'a> Ledger<'a> {
     /// Where the store cannot be read, or the history is broken.
     pub fn open(store: &'a dyn Store, clock: &'a dyn Clock, app: &'a App) -> Result<Ledger<'a>, Failure> {
         let state = store.state(&app.user())?;
-        Ok(Ledger { store, clock, user: app.user(), api_key: &app.api_key, state, waiting: Vec::new() })
+        Ok(Ledger {
+            store,
+            clock,
+            user: app.user(),
+            api_key: &app.api_key,
+            state,
+            waiting: Vec::new(),
+            journal: None,
+        })
     }
 
     /// Reads the history, to go on with it: what a restored backup lacks counts as spent, before anything else happens.
@@ -53,7 +68,21 @@ impl<'a> Ledger<'a> {
     /// As above, and where it cannot be told or written down which history is the newest.
     pub fn attest(store: &'a dyn Store, clock: &'a dyn Clock, app: &'a App) -> Result<Ledger<'a>, Failure> {
         let state = store.attest(&app.user(), clock.now())?;
-        Ok(Ledger { store, clock, user: app.user(), api_key: &app.api_key, state, waiting: Vec::new() })
+        Ok(Ledger {
+            store,
+            clock,
+            user: app.user(),
+            api_key: &app.api_key,
+            state,
+            waiting: Vec::new(),
+            journal: None,
+        })
+    }
+
+    /// The same, with somebody who hears each event.
+    #[must_use]
+    pub fn heard_by(self, journal: Option<&'a dyn Journal>) -> Ledger<'a> {
+        Ledger { journal, ..self }
     }
 
     /// What the history amounts to.
@@ -77,6 +106,9 @@ impl<'a> Ledger<'a> {
         // A token of another app works with that app's key only.
         let token = self.store.current(&self.user)?.filter(|token| token.api_key == self.api_key);
         Ok(token.map(|mut token| {
+            if let Some(died) = self.state.died_at {
+                token.life.dead_from = token.life.dead_from.min(died.min(self.clock.now()));
+            }
             if let Some(from) = self.state.doubted_from {
                 // A doubt that is still to come is of a clock that was wrong, and a doubt all the same.
                 token.life = token.life.doubted(from.min(self.clock.now()));
@@ -139,6 +171,9 @@ impl<'a> Ledger<'a> {
         self.store.record(&self.user, &events, change)?;
         let (_, event) = &events[events.len() - 1];
         self.state.take(at, event);
+        if let Some(journal) = self.journal {
+            events.iter().for_each(|(at, event)| journal.hear(*at, event));
+        }
         Ok(())
     }
 }

@@ -1,25 +1,31 @@
 //! firstbell does and never decides: it performs what `firstbell-core` says, on real files, networks and browsers.
 //!
 //! Read from the bottom up: [`ports`], [`halt`], [`written`], the shelves ([`drivers`], [`secrets`], [`codes`], [`stores`],
-//! [`sinks`]), [`planfile`], [`calendarfile`], [`config`], [`ledger`], [`login`], [`cli`].
+//! [`sinks`]), [`planfile`], [`calendarfile`], [`config`], [`ledger`], [`login`], [`hands`], [`standing`], [`keeper`], [`serve`], [`cli`].
 
 pub mod album;
 pub mod calendarfile;
+pub mod checks;
 pub mod cli;
 pub mod clock;
 pub mod codes;
 pub mod config;
 pub mod drivers;
 pub mod halt;
+pub mod hands;
 pub mod http;
+pub mod keeper;
+pub mod leap;
 pub mod ledger;
 pub mod login;
 pub mod planfile;
 pub mod ports;
 pub mod record;
 pub mod secrets;
+pub mod serve;
 pub mod shape;
 pub mod sinks;
+pub mod standing;
 pub mod stores;
 pub mod textfile;
 pub mod witness;

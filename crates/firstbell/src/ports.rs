@@ -25,6 +25,9 @@ pub trait Clock {
     fn run_ms(&self) -> u64;
     /// Ends after this many milliseconds. For moments that are known beforehand only, never in place of a condition.
     fn rest(&self, ms: u64) -> Soon<'_, ()>;
+    /// Ends when the clock of the day shows this moment or a later one, whatever slept or was set in between; sooner where
+    /// somebody sets the clock, and after an hour at the latest. Who waits looks again.
+    fn until(&self, at: Timestamp) -> Soon<'_, ()>;
 }
 
 /// One HTTP request.

@@ -21,9 +21,13 @@ const CORE: &[&[&str]] = &[
 ];
 const FIRSTBELL: &[&[&str]] = &[
     &["halt", "ports", "record", "textfile", "written"],
-    &["clock", "http", "ledger", "shape", "witness"],
+    &["clock", "http", "leap", "ledger", "shape", "witness"],
     &["album", "calendarfile", "codes", "drivers", "login", "planfile", "secrets", "sinks", "stores"],
     &["config"],
+    &["hands"],
+    &["checks", "standing"],
+    &["keeper"],
+    &["serve"],
     &["cli"],
     &["main"],
 ];
@@ -69,6 +73,7 @@ const EXPOSE: &[(&str, &str)] = &[
     ("crates/firstbell-core/src/skeleton/mod.rs", "reading what the script told of a page"),
     ("crates/firstbell-core/src/walk/code.rs", "seeing that a source of codes does not repeat itself"),
     ("crates/firstbell-core/src/walk/mod.rs", "reading the host of an address that is not the broker's"),
+    ("crates/firstbell/src/checks.rs", "reading our own address out of a stranger's answer"),
     ("crates/firstbell/src/cli/exec.rs", "into the environment of the program that asked for it"),
     ("crates/firstbell/src/cli/say.rs", "to standard output, for firstbell token"),
     ("crates/firstbell/src/codes/endpoint.rs", "seeing that what came is six digits"),

@@ -3,16 +3,12 @@
 use std::path::Path;
 
 use firstbell_core::brokers::kite::Kite;
-use firstbell_core::failure::{Failure, Part};
-use firstbell_core::totp::Seed;
-use firstbell_core::walk::{Codes, Credentials};
+use firstbell_core::failure::Failure;
+use firstbell_core::schedule::Schedule;
 
 use super::exit::Exit;
 use super::say;
-use crate::codes::CodeConfig;
 use crate::config::{self, Account, Config, ConfigFaults, Environment};
-use crate::login::Keys;
-use crate::secrets::{Name, Owner};
 use crate::stores::Stores;
 
 /// The configuration and what stands around it.
@@ -64,35 +60,17 @@ impl Context {
     }
 }
 
-/// Fetches what only a login may see.
-pub(super) fn keys(account: &Account, stores: &Stores) -> Result<Keys, Failure> {
-    let user = account.app.user();
-    let owner = Owner { id: &user, name: &account.name };
-    let fetch = |name: Name| {
-        let (_, source) = &account.secrets[name as usize];
-        source.fetch(owner, name, stores.vault())
-    };
-    let (password, api_secret) = (fetch(Name::Password)?, fetch(Name::ApiSecret)?);
-    let (codes, which) = match &account.codes {
-        CodeConfig::Seed => {
-            let seed = Seed::parse(&fetch(Name::TotpSeed)?).map_err(|fault| Failure::Broken {
-                part: Part::Secret,
-                why: format!("the secret totp_seed cannot be used: {fault}"),
-                cure: format!("Run firstbell secrets set totp_seed {}.", account.name),
-            })?;
-            let which = seed.canonical();
-            (Codes::Seed(seed), which)
-        }
-        source => (Codes::Asked, source.canonical()),
-    };
-    Ok(Keys {
-        password_mark: stores.fingerprint(Name::Password.as_str(), &password),
-        seed_mark: stores.fingerprint(Name::TotpSeed.as_str(), &which),
-        credentials: Credentials {
-            user_id: firstbell_core::secret::Secret::new(account.app.user_id.clone()),
-            password,
-            codes,
-        },
-        api_secret,
-    })
+/// The mornings of an account. Its share of the spread is made of its name and its user.
+pub(super) fn schedule_of(config: &Config, account: &Account, kite: &Kite) -> Schedule {
+    let bytes = [account.name.as_bytes(), account.app.user_id.as_bytes()].concat();
+    // FNV-1a: any number will do that is the same tomorrow.
+    let seed = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+    });
+    Schedule {
+        hours: config.keeping.hours.clone(),
+        exchanges: account.exchanges.clone(),
+        flush: kite.ground().flush,
+        seed,
+    }
 }

@@ -17,7 +17,6 @@ use tokio::process::{Child, Command};
 
 use super::DemoArgs;
 use super::exit::Exit;
-use super::login::{self, Began};
 use super::say::{self, Ticks};
 use super::signals::interruptible;
 use crate::clock::MachineClock;
@@ -25,8 +24,9 @@ use crate::codes::CodeConfig;
 use crate::config::Account;
 use crate::drivers::DriverConfig;
 use crate::halt::Halt;
+use crate::hands::Hands;
 use crate::http::HyperHttp;
-use crate::login::{Login, Progress};
+use crate::login::Progress;
 use crate::secrets::{Name, Source};
 use crate::shape::india;
 use crate::stores;
@@ -103,7 +103,7 @@ pub(super) async fn rehearse(rehearsal: Rehearsal<'_>, ticks: &Ticks) -> Result<
     let secrets = Name::ALL.map(|name| (name, Source::Vault)).to_vec();
     let exchanges = Exchange::USUAL.to_vec();
     let (codes, sinks) = (CodeConfig::Seed, Vec::new());
-    let account = Account { name: "demo".into(), app, secrets, codes, exchanges, sinks };
+    let account = Account { name: "demo".into(), app, secrets, codes, exchanges, data: false, sinks };
 
     ticks.begin("sealing throw-away credentials");
     let state = tempfile::tempdir().map_err(|e| broken(format!("no folder for the demo's store: {e}")))?;
@@ -113,28 +113,26 @@ pub(super) async fn rehearse(rehearsal: Rehearsal<'_>, ticks: &Ticks) -> Result<
     for (name, value) in Name::ALL.into_iter().zip(values) {
         opened.vault().keep(&account.app.user(), name.as_str(), &Secret::new(value))?;
     }
-    login::one(&kite, drivers, &account, (&opened, ticks, Began::default()), halt).await?;
-    drop(opened);
-
-    ticks.begin("reading the stored token back");
-    let opened = stores::open(&state_dir)?;
-    let token = opened.store().current(&account.app.user())?;
-    let token = token.ok_or_else(|| broken("the token was proven and is not in the store".into()))?;
-    ticks.begin("calling the API with it");
     let (clock, http) = (MachineClock::start(), HyperHttp::unconnected());
-    let login = Login {
-        broker: &kite,
-        ground: kite.ground(),
-        app: &account.app,
-        engines: drivers,
-        http: &http,
+    let hands = |stores| Hands {
+        account: &account,
+        kite: &kite,
+        drivers,
+        stores,
         clock: &clock,
-        codes: None,
-        album: None,
+        http: &http,
         progress: ticks,
+        journal: None,
         halt,
     };
-    login.probe(&token.access).await?;
+    hands(&opened).log_in(None, None).await?;
+
+    ticks.begin("reading the stored token back");
+    let again = stores::open(&state_dir)?;
+    let token = again.store().current(&account.app.user())?;
+    let token = token.ok_or_else(|| broken("the token was proven and is not in the store".into()))?;
+    ticks.begin("calling the API with it");
+    hands(&again).prove(&token).await?;
     let _ = sim.kill().await;
     Ok((account, token))
 }

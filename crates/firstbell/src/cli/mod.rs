@@ -5,14 +5,18 @@ mod demo;
 mod exec;
 mod exit;
 mod history;
+mod journal;
 mod login;
+mod order;
 mod plan;
+mod run;
 mod say;
 mod secrets;
+mod service;
 mod signals;
+mod staff;
 mod status;
 mod token;
-mod unlock;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -22,9 +26,11 @@ use clap::{Args, Parser, Subcommand};
 
 use self::context::Context;
 use self::exit::Exit;
+use self::journal::LogForm;
 use crate::config::Environment;
 use crate::drivers::DriverName;
 use crate::secrets::Name;
+use crate::serve::Order;
 use crate::shape::Format;
 
 /// A fresh, valid Kite Connect access token before the first bell, every trading morning.
@@ -69,6 +75,12 @@ enum Command {
     Plan(PlanCommand),
     /// Say that the account is well: attempts that were spent are forgotten.
     Unlock(AccountArg),
+    /// Want no logins until resume; a token that is good stays in use.
+    Pause(AccountArg),
+    /// Want logins again.
+    Resume(AccountArg),
+    /// Keep every account, every trading morning: the daemon.
+    Run(RunArgs),
 }
 
 #[derive(Debug, Args)]
@@ -97,6 +109,13 @@ struct LoginArgs {
     /// Show the browser's window.
     #[arg(long)]
     headful: bool,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// How the log on standard output looks.
+    #[arg(long, value_enum, default_value_t = LogForm::Text)]
+    log: LogForm,
 }
 
 #[derive(Debug, Args)]
@@ -240,6 +259,7 @@ async fn run(cli: Cli, env: Environment) -> Exit {
     if let Command::Plan(command) = cli.command {
         return plan::run(command).await;
     }
+    let again = (cli.config.clone(), env.clone());
     let context = match Context::load(cli.config.as_deref(), env) {
         Ok(context) => context,
         Err(faults) => return Exit::configuration(&faults),
@@ -249,9 +269,12 @@ async fn run(cli: Cli, env: Environment) -> Exit {
         Command::Login(args) => login::run(context, args).await,
         Command::Token(args) => token::run(&context, args, cli.json).await,
         Command::Exec(args) => exec::run(&context, args).await,
-        Command::Status(args) => status::run(&context, args, cli.json),
+        Command::Status(args) => status::run(&context, args, cli.json).await,
         Command::History(args) => history::run(&context, args, cli.json),
-        Command::Secrets(command) => secrets::run(&context, command, cli.json),
-        Command::Unlock(args) => unlock::run(&context, args),
+        Command::Secrets(command) => secrets::run(&context, command, cli.json).await,
+        Command::Unlock(args) => order::run(&context, args, Order::Unlock).await,
+        Command::Pause(args) => order::run(&context, args, Order::Pause).await,
+        Command::Resume(args) => order::run(&context, args, Order::Resume).await,
+        Command::Run(args) => run::run(context, args, again).await,
     }
 }

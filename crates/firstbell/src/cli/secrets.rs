@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::SecretsCommand;
 use super::context::Context;
 use super::exit::Exit;
+use super::order;
 use super::say;
 use crate::clock::MachineClock;
 use crate::config::Account;
@@ -31,7 +32,7 @@ pub(super) fn parse_name(text: &str) -> Result<Name, String> {
         .ok_or_else(|| format!("is not the name of a secret; there are: {}", names()))
 }
 
-pub(super) fn run(context: &Context, command: SecretsCommand, as_json: bool) -> Exit {
+pub(super) async fn run(context: &Context, command: SecretsCommand, as_json: bool) -> Exit {
     let (SecretsCommand::Set { account, .. }
     | SecretsCommand::List { account, .. }
     | SecretsCommand::Rm { account, .. }) = &command;
@@ -40,7 +41,11 @@ pub(super) fn run(context: &Context, command: SecretsCommand, as_json: bool) -> 
         Err(exit) => return exit,
     };
     match command {
-        SecretsCommand::Set { name, .. } => set(context, account, name),
+        SecretsCommand::Set { name, .. } => {
+            let exit = set(context, account, name);
+            order::nudge(context, account).await;
+            exit
+        }
         SecretsCommand::List { .. } => list(context, account, as_json),
         SecretsCommand::Rm { name, .. } => remove(context, account, name),
     }

@@ -1,22 +1,24 @@
 //! `firstbell status`: what is stored, what was spent, and what to do next.
 
-use firstbell_core::budget::{Cause, TRIES};
+use firstbell_core::budget::TRIES;
 use firstbell_core::failure::Failure;
-use firstbell_core::token::Standing;
 use serde_json::{Value, json};
 
 use super::AccountArg;
 use super::context::{self, Context};
 use super::exit::Exit;
+use super::journal::{Lines, LogForm};
 use super::say;
 use crate::clock::MachineClock;
 use crate::config::Account;
-use crate::ledger::Ledger;
+use crate::halt::Halt;
+use crate::hands::Hands;
+use crate::http::HyperHttp;
 use crate::ports::Clock;
-use crate::shape::india;
-use crate::stores::Stores;
+use crate::serve;
+use crate::standing::{self, Standing};
 
-pub(super) fn run(context: &Context, args: AccountArg, as_json: bool) -> Exit {
+pub(super) async fn run(context: &Context, args: AccountArg, as_json: bool) -> Exit {
     let accounts: Vec<&Account> = match args.account.as_deref() {
         None => context.config.accounts.iter().collect(),
         Some(name) => match context.account(Some(name)) {
@@ -24,68 +26,47 @@ pub(super) fn run(context: &Context, args: AccountArg, as_json: bool) -> Exit {
             Err(exit) => return exit,
         },
     };
-    let look = || -> Result<Vec<Value>, Failure> {
-        let stores = context.stores()?;
-        accounts.iter().map(|account| one(account, &stores)).collect()
+    let (found, kept) = match look(context, &accounts).await {
+        Ok(found) => found,
+        Err(failure) => return Exit::failed(&failure),
     };
-    match look() {
-        Ok(found) => {
-            if !as_json {
-                found.iter().for_each(|status| say::out(&lines(status)));
-            }
-            Exit::done(json!({ "accounts": found }))
+    if !as_json {
+        found.iter().for_each(|status| say::out(&lines(status)));
+        if !kept {
+            say::error("no firstbell run keeps these accounts: what is next happens only when you do it");
         }
-        Err(failure) => Exit::failed(&failure),
     }
+    Exit::done(json!({ "accounts": found, "kept": kept }))
 }
 
-fn one(account: &Account, stores: &Stores) -> Result<Value, Failure> {
-    let clock = MachineClock::start();
-    let ledger = Ledger::open(stores.store(), &clock, &account.app)?;
-    let token = ledger.current()?;
-    let standing = token.as_ref().map(|t| t.life.standing(clock.now()));
-    let (budget, keys) = (&ledger.state().budget, context::keys(account, stores));
-    let left = keys.as_ref().ok().map(|keys| {
-        let password = budget.left(Cause::Password, &keys.password_mark);
-        (password, budget.left(Cause::Code, &keys.seed_mark))
-    });
-    let stop = keys.as_ref().ok().and_then(|keys| {
-        let password = budget.admits(Cause::Password, &keys.password_mark);
-        password.and_then(|()| budget.admits(Cause::Code, &keys.seed_mark)).err()
-    });
-    let next = match (&keys, stop, standing) {
-        (Err(failure), ..) => format!("{failure}. {}", failure.cure()),
-        (_, Some(stop), _) => {
-            let failure = Failure::Stopped(stop);
-            format!("{failure}. {}", failure.cure())
-        }
-        (_, _, Some(Standing::Trusted)) => "nothing: the token is good".into(),
-        (_, _, Some(Standing::Suspect)) => {
-            "the token is proven again when it is asked for, or log in anew".into()
-        }
-        _ => "run firstbell login".into(),
-    };
-    let failed = ledger.state().trouble.as_ref().map(|t| json!({ "at": india(t.at), "failure": t.code }));
-    Ok(json!({
-        "account": account.name,
-        "user_id": account.app.user_id,
-        "token": standing.map_or("none", word),
-        "generation": token.as_ref().map(|t| t.generation),
-        "issued": token.as_ref().map(|t| india(t.life.issued)),
-        "trusted_until": token.as_ref().map(|t| india(t.life.trusted_until)),
-        "pending": ledger.pending().is_ok_and(|pending| pending.is_some()),
-        "last_failure": failed,
-        "tries_left": left.map(|(password, code)| json!({ "password": password, "code": code })),
-        "next": next,
-    }))
-}
-
-fn word(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Trusted => "trusted",
-        Standing::Suspect => "suspect",
-        Standing::Dead => "dead",
+/// The daemon knows best; without one the store is asked.
+async fn look(context: &Context, accounts: &[&Account]) -> Result<(Vec<Value>, bool), Failure> {
+    if let Some((200, body)) = serve::ask(&context.config.state_dir, "GET", "/v1/accounts").await? {
+        let all = body["accounts"].as_array().cloned().unwrap_or_default();
+        let wanted = |status: &Value| accounts.iter().any(|account| status["account"] == account.name);
+        return Ok((all.into_iter().filter(wanted).collect(), true));
     }
+    let (stores, kite) = (context.stores()?, context.kite());
+    let (clock, http, halt) = (MachineClock::start(), HyperHttp::unconnected(), Halt::new());
+    let quiet = Lines { form: LogForm::Text, account: None };
+    let one = |account: &&Account| {
+        let hands = Hands {
+            account,
+            kite: &kite,
+            drivers: &context.config.drivers,
+            stores: &stores,
+            clock: &clock,
+            http: &http,
+            progress: &quiet,
+            journal: None,
+            halt: &halt,
+        };
+        let standing = Standing::of(&hands, &standing::marks(&hands))?;
+        let schedule = context::schedule_of(&context.config, account, &kite);
+        let view = standing.view(&schedule, &context.config.calendar, None);
+        Ok(standing::words(&hands, &standing, &view, clock.now()))
+    };
+    Ok((accounts.iter().map(one).collect::<Result<_, Failure>>()?, false))
 }
 
 fn lines(status: &Value) -> String {
@@ -113,6 +94,13 @@ fn lines(status: &Value) -> String {
         let text = |key: &str| failed[key].as_str().unwrap_or_default();
         lines.push(format!("  last       {} at {}", text("failure"), text("at")));
     }
-    lines.push(format!("  next       {}", text("next")));
+    if status["paused"] == true {
+        lines.push("  paused     firstbell resume ends that".into());
+    }
+    if status["served"] != "yes" {
+        lines.push(format!("  served     no: {}", text("served")));
+    }
+    let next = |key: &str| status["next"][key].as_str().unwrap_or_default();
+    lines.push(format!("  next       {} at {}, because {}", next("step"), next("at"), next("because")));
     lines.join("\n")
 }

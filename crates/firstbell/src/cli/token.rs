@@ -1,6 +1,5 @@
 //! `firstbell token`: today's token, if it can be believed.
 
-use firstbell_core::broker::Broker;
 use firstbell_core::failure::Failure;
 use firstbell_core::token::{Standing, Token};
 use serde_json::Value;
@@ -12,9 +11,9 @@ use super::say::{self, Ticks};
 use crate::clock::MachineClock;
 use crate::config::Account;
 use crate::halt::Halt;
+use crate::hands::Hands;
 use crate::http::HyperHttp;
 use crate::ledger;
-use crate::login::Login;
 use crate::ports::{Clock, Delivery};
 use crate::shape::{Format, india, shape};
 
@@ -49,19 +48,18 @@ pub(super) async fn believed(context: &Context, account: &Account) -> Result<Tok
         Standing::Dead => Err(none(format!("the last one ended at {}", india(token.life.dead_from)))),
         Standing::Suspect => {
             let (kite, http, ticks) = (context.kite(), HyperHttp::unconnected(), Ticks::start());
-            let login = Login {
-                broker: &kite as &dyn Broker,
-                ground: kite.ground(),
-                app: &account.app,
-                engines: &context.config.drivers,
-                http: &http,
+            let hands = Hands {
+                account,
+                kite: &kite,
+                drivers: &context.config.drivers,
+                stores: &stores,
                 clock: &clock,
-                codes: None,
-                album: None,
+                http: &http,
                 progress: &ticks,
+                journal: None,
                 halt: &Halt::new(),
             };
-            match login.probe(&token.access).await {
+            match hands.prove(&token).await {
                 Ok(()) => Ok(token),
                 Err(Failure::DeadOnArrival) => Err(none("the stored one was refused just now".into())),
                 Err(failure) => Err(failure),

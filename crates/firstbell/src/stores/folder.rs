@@ -84,6 +84,18 @@ pub fn try_lock_login(folder: &Path, account: &str) -> Result<Option<LoginLock>,
     }
 }
 
+/// For the owner's word that an account is well: a login that is under way has a submission out, and its verdict must not be
+/// forgotten before it comes.
+///
+/// # Errors
+/// [`Failure::Broken`] while a login is under way.
+pub fn unlocking(folder: &Path, account: &str) -> Result<LoginLock, Failure> {
+    try_lock_login(folder, account)?.ok_or_else(|| {
+        let why = "a login of this account is under way".to_owned();
+        broken(Part::Store, why, "Wait for its end, then run firstbell unlock again.")
+    })
+}
+
 /// The same, but waits for its turn; to be called on a thread that may block.
 ///
 /// # Errors

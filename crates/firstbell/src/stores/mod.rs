@@ -19,7 +19,7 @@ use firstbell_core::budget::Fingerprint;
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 
-pub use folder::{Lease, LoginLock, lock_login, try_lease, try_lock_login};
+pub use folder::{Lease, LoginLock, lock_login, try_lease, try_lock_login, unlocking};
 pub(crate) use place::KEEP_DAYS_MIN;
 pub use place::Place;
 pub use sqlite::SqliteStore;

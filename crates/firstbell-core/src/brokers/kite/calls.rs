@@ -16,6 +16,14 @@ const VERSION: (&str, &str) = ("X-Kite-Version", "3");
 
 pub(super) struct KiteCalls;
 
+impl super::Kite {
+    /// The ticker's address for a token, which stands in it (kite.trade/docs/connect/v3/websocket).
+    pub fn ticker(&self, api_key: &str, access: &Access) -> Secret {
+        let path = format!("/?api_key={api_key}&access_token={}", access.secret().expose());
+        Secret::new(self.ground.ticker.join(&path))
+    }
+}
+
 impl Calls for KiteCalls {
     /// `POST /session/token`, form only: a JSON body is answered as though the key were missing (Kite Connect forum,
     /// discussion 7747).

@@ -14,6 +14,8 @@ use crate::token::{Flush, Grant};
 
 /// Where the API answers (Kite Connect documentation, "Response structure").
 const API: &str = "https://api.kite.trade";
+/// Where live prices come from (kite.trade/docs/connect/v3/websocket: `wss://ws.kite.trade`).
+const TICKER: &str = "https://ws.kite.trade";
 
 /// When Kite ends tokens, in India's hours. The documentation says 06:00, Zerodha's staff 07:00 to 07:30, and
 /// operators measured 05:20 to 07:50 in September 2026; so from 05:00 a token is not believed without a proof, and at
@@ -34,7 +36,8 @@ impl Kite {
     /// Kite as it is.
     pub fn live() -> Kite {
         let api = Origin::parse(API).expect("the constant is an origin");
-        Kite { plan: plan().clone(), ground: Ground { api, flush: FLUSH } }
+        let ticker = Origin::parse(TICKER).expect("the constant is an origin");
+        Kite { plan: plan().clone(), ground: Ground { api, ticker, flush: FLUSH } }
     }
 
     /// Kite at loopback addresses.
@@ -46,7 +49,7 @@ impl Kite {
         if !site.is_loopback() || !api.is_loopback() {
             return Err(OriginFault::NotSecure);
         }
-        Ok(Kite { plan: plan().clone().at(site), ground: Ground { api, flush: FLUSH } })
+        Ok(Kite { plan: plan().clone().at(site), ground: Ground { ticker: api.clone(), api, flush: FLUSH } })
     }
 
     /// Kite with another plan in the place of the compiled-in one; where secrets go does not change with it.

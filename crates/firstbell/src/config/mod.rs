@@ -1,21 +1,21 @@
 //! File and environment become the configuration; every fault is reported at once, with its line.
 
-use std::cell::Cell;
+mod account;
+mod keeping;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use firstbell_core::broker::App;
 use firstbell_core::brokers::kite::Kite;
-use firstbell_core::calendar::{Calendar, Exchange};
+use firstbell_core::calendar::Calendar;
 use firstbell_core::origin::Origin;
-use url::Url;
+
+pub use self::account::Account;
+pub use self::keeping::{Egress, Keeping, Leap};
 
 use crate::calendarfile;
-use crate::codes::CodeConfig;
 use crate::drivers::{DriverConfig, DriverName};
 use crate::planfile;
-use crate::secrets::{Name, Source};
-use crate::sinks::SinkConfig;
 use crate::stores::{KEEP_DAYS_MIN, Place};
 use crate::written::{Faults, Section};
 
@@ -34,25 +34,10 @@ pub struct Config {
     pub plan: Option<String>,
     /// On which days the exchanges trade: what is compiled in, and over it the owner's lists in their order.
     pub calendar: Calendar,
+    /// The hours, and what else keeping accounts asks.
+    pub keeping: Keeping,
     /// Loopback addresses in the place of the broker's own, for rehearsals.
     pub rehearsal: Option<(Origin, Origin)>,
-}
-
-/// One account.
-#[derive(Debug)]
-pub struct Account {
-    /// Its name on the command line.
-    pub name: String,
-    /// The app and the user.
-    pub app: App,
-    /// Where each secret comes from.
-    pub secrets: Vec<(Name, Source)>,
-    /// Where the codes of the second factor come from.
-    pub codes: CodeConfig,
-    /// Where it trades; decides with the calendar on which mornings it logs in.
-    pub exchanges: Vec<Exchange>,
-    /// Where a fresh token goes.
-    pub sinks: Vec<SinkConfig>,
 }
 
 /// What is wrong with a configuration: a line for each fault.
@@ -92,7 +77,8 @@ pub fn load(path: &Path, env: &Environment) -> Result<Config, ConfigFaults> {
 fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFaults> {
     let faults = Faults::new(file, text);
     let mut root = Section::root(text, faults.clone());
-    let rehearsal = root.section("rehearsal").and_then(read_rehearsal);
+    let (rehearsal, leap) = root.section("rehearsal").map(read_rehearsal).unwrap_or_default();
+    let keeping = Keeping { leap, ..Keeping::read(&mut root) };
     let mut drivers = DriverConfig::read(&mut root);
     let absolute = |text: &str| match Path::new(text).is_absolute() {
         true => Ok(PathBuf::from(text)),
@@ -103,7 +89,7 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     let keep_days =
         root.number("keep_days", KEEP_DAYS_MIN).map(|days| u32::try_from(days).unwrap_or(u32::MAX));
     let accounts: Vec<_> =
-        root.named("account").into_iter().filter_map(|(n, s)| read_account(n, s)).collect();
+        root.named("account").into_iter().filter_map(|(n, s)| account::read(n, s)).collect();
     if accounts.is_empty() && !root.asked("account") {
         root.fault("there is no account: write one under [account.NAME]");
     }
@@ -125,12 +111,14 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         "calendar",
         "driver",
         "drivers",
+        "egress",
         "firefox",
         "keep_days",
         "mark",
         "plan",
         "plan_key",
         "rehearsal",
+        "schedule",
         "state_dir",
         "webdriver",
     ]);
@@ -152,7 +140,7 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         let inside = format!("{file}: mark must be outside the state folder {}", state_dir.display());
         return Err(ConfigFaults(vec![inside]));
     }
-    Ok(Config { state_dir, store, accounts, drivers, plan, calendar, rehearsal })
+    Ok(Config { state_dir, store, accounts, drivers, plan, calendar, keeping, rehearsal })
 }
 
 fn absolute_path(text: &str) -> Result<PathBuf, String> {
@@ -199,23 +187,6 @@ fn read_calendar(root: &mut Section<'_>) -> Calendar {
     own.into_iter().fold(Calendar::compiled().clone(), Calendar::with)
 }
 
-fn read_exchanges(section: &mut Section<'_>) -> Vec<Exchange> {
-    let written = Cell::new(false);
-    let read = |text: &str| {
-        written.set(true);
-        text.parse::<Exchange>()
-    };
-    let Some(mut exchanges) = section.texts("exchanges", read) else {
-        return Exchange::USUAL.to_vec();
-    };
-    if exchanges.is_empty() && !written.get() {
-        section.fault("exchanges names none; known: nse, bse, mcx");
-    }
-    exchanges.sort();
-    exchanges.dedup();
-    exchanges
-}
-
 fn read_environment(env: &Environment, drivers: &mut DriverConfig, sources: &[&str]) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(name) = env.get("FIRSTBELL_DRIVER") {
@@ -242,7 +213,7 @@ fn usual_state_dir(env: &Environment) -> PathBuf {
     folder.join("firstbell")
 }
 
-fn read_rehearsal(mut section: Section<'_>) -> Option<(Origin, Origin)> {
+fn read_rehearsal(mut section: Section<'_>) -> (Option<(Origin, Origin)>, Option<Leap>) {
     let read = |text: &str| Origin::parse(text).map_err(|e| e.to_string());
     let site = section.parsed("site", read);
     let api = section.parsed("api", read);
@@ -258,60 +229,17 @@ fn read_rehearsal(mut section: Section<'_>) -> Option<(Origin, Origin)> {
                        secrets go to Zerodha only",
         );
     }
-    section.end(&["site", "api"]);
-    pair
-}
-
-fn read_account(name: String, mut section: Section<'_>) -> Option<Account> {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
-        section.fault("an account's name has 1 to 32 of a-z, 0-9, - and _");
-    }
-    section.parsed("broker", |b| {
-        if b == "kite" { Ok(()) } else { Err("is not known; known brokers: kite".into()) }
-    });
-    let user_id = required(&mut section, "user_id", |t| word(t, 1, 16, "a Kite client id, such as AB1234"));
-    let api_key =
-        required(&mut section, "api_key", |t| word(t, 6, 64, "the API key of the developer console"));
-    let redirect = required(&mut section, "redirect_url", read_redirect);
-    let secrets = Name::ALL.map(|name| (name, Source::read(&mut section, name.as_str())));
-    let codes = CodeConfig::read(&mut section);
-    if section.asked("totp") && section.asked("totp_seed") {
-        section.fault("totp and totp_seed are two places for one thing: write one of them");
-    }
-    let exchanges = read_exchanges(&mut section);
-    let sinks = section.list("sink").into_iter().filter_map(SinkConfig::read).collect();
-    let mut known = vec!["broker", "user_id", "api_key", "redirect_url", "exchanges", "sink", "totp"];
-    known.extend(Name::ALL.map(Name::as_str));
-    section.end(&known);
-    let app = App { api_key: api_key?, user_id: user_id?, redirect: redirect? };
-    Some(Account { name, app, secrets: secrets.to_vec(), codes, exchanges, sinks })
-}
-
-fn required<T>(section: &mut Section<'_>, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-    let value = section.parsed(key, read);
-    if !section.asked(key) {
-        section.fault(&format!("{key} is missing"));
-    }
-    value
-}
-
-fn word(text: &str, min: usize, max: usize, what: &str) -> Result<String, String> {
-    let fits = (min..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
-    if fits { Ok(text.to_owned()) } else { Err(format!("must be {what}: letters and digits only")) }
-}
-
-fn read_redirect(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|e| format!("is not an address: {e}"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.fragment().is_some() || !url.username().is_empty() {
-        return Err("must be the http or https address that is registered on the developer console".into());
-    }
-    Ok(url)
+    let leap = section.section("leap").and_then(keeping::read_leap);
+    section.end(&["site", "api", "leap"]);
+    (pair, leap)
 }
 
 #[cfg(test)]
 mod tests {
+    use firstbell_core::calendar::Exchange;
+
     use super::*;
+    use crate::secrets::Source;
 
     const GOOD: &str = r#"
 [account.main]

@@ -1,0 +1,104 @@
+//! What is tried without a credential: before a login, and again for the verdict at the deadline. Each fault has a short name.
+
+use firstbell_core::broker::{App, Broker};
+use firstbell_core::failure::Failure;
+use firstbell_core::secret::Secret;
+use firstbell_core::token::Token;
+use jiff::Timestamp;
+
+use crate::config::Egress;
+use crate::hands::Hands;
+use crate::ports::{Call, Engines, Received, WireFault};
+
+/// A clock that is off by more makes codes that the broker refuses (KITE.md has no figure; a code lives 30 s).
+const OFF_MAX_S: i64 = 10;
+
+/// All that a login needs, and no credential: the clock against the broker's two, names, network and certificates, an engine,
+/// the secrets, the sinks. The store is proven by the event that is written of this.
+pub async fn beforehand(hands: &Hands<'_>) -> Vec<String> {
+    let mut lacks = ground(hands).await;
+    if !starts(hands).await {
+        lacks.push("browser".into());
+    }
+    if hands.keys().is_err() {
+        lacks.push("secrets".into());
+    }
+    if hands.sinks().iter().any(|sink| sink.check().is_err()) {
+        lacks.push("sink".into());
+    }
+    lacks
+}
+
+/// Clock and network, by the dates of the login page's host and of the API's.
+pub async fn ground(hands: &Hands<'_>) -> Vec<String> {
+    let mut lacks = Vec::new();
+    for (name, url) in
+        [("login page", hands.kite.plan().origin.join("/")), ("api", hands.kite.ground().api.join("/"))]
+    {
+        match get(hands, url, Vec::new()).await {
+            Ok(reply) if is_off(reply.date, hands.clock.now()) => lacks.push("clock".to_owned()),
+            Ok(_) => {}
+            Err(WireFault { tls: Some(_), .. }) => lacks.push(format!("{name}: certificate")),
+            Err(_) => lacks.push(format!("{name}: network")),
+        }
+    }
+    lacks.dedup();
+    lacks
+}
+
+/// Whether the ticker takes the token: the handshake of a WebSocket, and nothing after it (kite.trade/docs/connect/v3/websocket:
+/// API key and access token stand in the address).
+pub async fn ticks(hands: &Hands<'_>, token: &Token) -> bool {
+    let App { api_key, .. } = &hands.account.app;
+    let url = hands.kite.ticker(api_key, &token.access);
+    let headers = vec![
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        // Any sixteen bytes: they prove nothing and protect nothing (RFC 6455, section 10.3).
+        ("Sec-WebSocket-Key", "Zmlyc3RiZWxsIGNoZWNrIQ=="),
+    ];
+    get_secret(hands, url, headers).await.is_ok_and(|reply| reply.status == 101)
+}
+
+/// Whether we come from the address that is registered at the broker, as far as somebody outside says.
+pub async fn comes_from(hands: &Hands<'_>, egress: &Egress) -> bool {
+    let reply = get(hands, egress.asked.clone(), Vec::new()).await;
+    let said = reply.ok().and_then(|reply| {
+        std::str::from_utf8(reply.body.expose()).ok()?.trim().parse::<std::net::IpAddr>().ok()
+    });
+    said == Some(egress.address)
+}
+
+/// Whether any engine of the ladder starts and ends.
+async fn starts(hands: &Hands<'_>) -> bool {
+    let (plan, app) = (hands.kite.plan(), &hands.account.app);
+    for name in hands.drivers.names() {
+        let opened: Result<_, Failure> = hands.drivers.open(name, plan, app, hands.http).await;
+        if let Ok(driver) = opened {
+            return driver.close().await.is_ok();
+        }
+    }
+    false
+}
+
+fn is_off(date: Option<Timestamp>, now: Timestamp) -> bool {
+    date.is_some_and(|date| date.duration_since(now).as_secs().abs() > OFF_MAX_S)
+}
+
+async fn get(
+    hands: &Hands<'_>,
+    url: String,
+    headers: Vec<(&'static str, &'static str)>,
+) -> Result<Received, WireFault> {
+    get_secret(hands, Secret::new(url), headers).await
+}
+
+async fn get_secret(
+    hands: &Hands<'_>,
+    url: Secret,
+    headers: Vec<(&'static str, &'static str)>,
+) -> Result<Received, WireFault> {
+    let call = Call { post: false, url, headers, authorization: None, cookie: None, form: None };
+    hands.http.send(call).await
+}

@@ -1,0 +1,72 @@
+//! The daemon's log: one line for each thing that happened, as text or as JSON, in a written grammar.
+//!
+//! Text: `MOMENT KIND ACCOUNT: SENTENCE`, the moment in India with its offset, the account `-` where it is about none. JSON: one
+//! object with `at`, `kind`, `account` and `text`. Kinds: `event` (durable), `next` (what is decided), `fault` (something could
+//! not be done), `daemon` (about the process).
+
+use firstbell_core::decide::{Decision, Step};
+use firstbell_core::event::Event;
+use firstbell_core::failure::Failure;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::say;
+use crate::keeper::Listener;
+use crate::ledger::Journal;
+use crate::login::Progress;
+use crate::shape::india;
+use crate::standing;
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum LogForm {
+    /// For people and journals.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Writes the lines of one account, or of the daemon.
+#[derive(Clone, Debug)]
+pub(super) struct Lines {
+    pub(super) form: LogForm,
+    pub(super) account: Option<String>,
+}
+
+impl Lines {
+    pub(super) fn line(&self, at: Timestamp, kind: &str, text: &str) {
+        let account = self.account.as_deref();
+        say::out(&match self.form {
+            LogForm::Text => format!("{} {kind} {}: {text}", india(at), account.unwrap_or("-")),
+            LogForm::Json => {
+                json!({ "at": india(at), "kind": kind, "account": account, "text": text }).to_string()
+            }
+        });
+    }
+}
+
+impl Journal for Lines {
+    fn hear(&self, at: Timestamp, event: &Event) {
+        self.line(at, "event", &event.to_string());
+    }
+}
+
+impl Listener for Lines {
+    fn decided(&self, at: Timestamp, decision: &Decision) {
+        let because = standing::because(decision);
+        let text = match decision.step {
+            Step::Look => format!("nothing before {}, because {because}", india(decision.at)),
+            step => format!("{} at {}, because {because}", standing::step(step), india(decision.at.max(at))),
+        };
+        self.line(at, "next", &text);
+    }
+
+    fn failed(&self, at: Timestamp, failure: &Failure) {
+        self.line(at, "fault", &format!("{failure}. {}", failure.cure()));
+    }
+}
+
+/// The steps inside a login are its events already.
+impl Progress for Lines {
+    fn begin(&self, _step: &'static str) {}
+}

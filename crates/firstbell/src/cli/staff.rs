@@ -1,0 +1,53 @@
+//! Who answers at the daemon's socket: all keepers of the process.
+
+use std::path::Path;
+
+use firstbell_core::event::Event;
+use firstbell_core::failure::Failure;
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use crate::hands::Hands;
+use crate::keeper::Face;
+use crate::serve::{Desk, Order};
+use crate::stores;
+
+/// A keeper that is this late with its next look hangs. A login may take minutes.
+const LATE: SignedDuration = SignedDuration::from_mins(20);
+
+/// The keepers, seen from outside.
+pub(super) struct Staff<'a> {
+    pub(super) hands: &'a [Hands<'a>],
+    pub(super) faces: &'a [Face],
+    pub(super) state_dir: &'a Path,
+}
+
+impl Desk for Staff<'_> {
+    fn accounts(&self) -> Vec<Value> {
+        self.faces.iter().filter_map(|face| Some(face.shown()?.words)).collect()
+    }
+
+    fn order(&self, account: &str, order: Order) -> Option<Result<(), Failure>> {
+        let place = self.hands.iter().position(|hands| hands.account.name == account)?;
+        let note = |event: Event| self.hands[place].attest()?.note(event);
+        let done = match order {
+            Order::Pause => note(Event::Paused),
+            Order::Resume => note(Event::Resumed),
+            Order::Unlock => stores::unlocking(self.state_dir, &self.hands[place].account.app.user())
+                .and_then(|_lock| note(Event::Unlocked)),
+            Order::Look => Ok(()),
+        };
+        self.faces[place].nudge();
+        Some(done)
+    }
+
+    fn is_alive(&self) -> bool {
+        self.hands.iter().zip(self.faces).all(|(hands, face)| {
+            face.shown().is_none_or(|shown| hands.clock.now().duration_since(shown.decision.at) < LATE)
+        })
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.faces.is_empty() && self.faces.iter().all(|face| face.shown().is_some_and(|shown| shown.served))
+    }
+}

@@ -1,0 +1,97 @@
+//! One account, as the configuration has it.
+
+use std::cell::Cell;
+
+use firstbell_core::broker::App;
+use firstbell_core::calendar::Exchange;
+use url::Url;
+
+use crate::codes::CodeConfig;
+use crate::secrets::{Name, Source};
+use crate::sinks::SinkConfig;
+use crate::written::Section;
+
+/// One account.
+#[derive(Debug)]
+pub struct Account {
+    /// Its name on the command line.
+    pub name: String,
+    /// The app and the user.
+    pub app: App,
+    /// Where each secret comes from.
+    pub secrets: Vec<(Name, Source)>,
+    /// Where the codes of the second factor come from.
+    pub codes: CodeConfig,
+    /// Where it trades; decides with the calendar on which mornings it logs in.
+    pub exchanges: Vec<Exchange>,
+    /// Whether the account's plan includes live data: then the ticker must answer too.
+    pub data: bool,
+    /// Where a fresh token goes.
+    pub sinks: Vec<SinkConfig>,
+}
+
+/// Reads `[account.NAME]`.
+pub(super) fn read(name: String, mut section: Section<'_>) -> Option<Account> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
+        section.fault("an account's name has 1 to 32 of a-z, 0-9, - and _");
+    }
+    section.parsed("broker", |b| {
+        if b == "kite" { Ok(()) } else { Err("is not known; known brokers: kite".into()) }
+    });
+    let user_id = required(&mut section, "user_id", |t| word(t, 1, 16, "a Kite client id, such as AB1234"));
+    let api_key =
+        required(&mut section, "api_key", |t| word(t, 6, 64, "the API key of the developer console"));
+    let redirect = required(&mut section, "redirect_url", read_redirect);
+    let secrets = Name::ALL.map(|name| (name, Source::read(&mut section, name.as_str())));
+    let codes = CodeConfig::read(&mut section);
+    if section.asked("totp") && section.asked("totp_seed") {
+        section.fault("totp and totp_seed are two places for one thing: write one of them");
+    }
+    let exchanges = read_exchanges(&mut section);
+    let data = section.flag("data").unwrap_or(false);
+    let sinks = section.list("sink").into_iter().filter_map(SinkConfig::read).collect();
+    let mut known = vec!["broker", "user_id", "api_key", "redirect_url", "exchanges", "data", "sink", "totp"];
+    known.extend(Name::ALL.map(Name::as_str));
+    section.end(&known);
+    let app = App { api_key: api_key?, user_id: user_id?, redirect: redirect? };
+    Some(Account { name, app, secrets: secrets.to_vec(), codes, exchanges, data, sinks })
+}
+
+fn required<T>(section: &mut Section<'_>, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    let value = section.parsed(key, read);
+    if !section.asked(key) {
+        section.fault(&format!("{key} is missing"));
+    }
+    value
+}
+
+fn word(text: &str, min: usize, max: usize, what: &str) -> Result<String, String> {
+    let fits = (min..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    if fits { Ok(text.to_owned()) } else { Err(format!("must be {what}: letters and digits only")) }
+}
+
+fn read_redirect(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|e| format!("is not an address: {e}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.fragment().is_some() || !url.username().is_empty() {
+        return Err("must be the http or https address that is registered on the developer console".into());
+    }
+    Ok(url)
+}
+
+fn read_exchanges(section: &mut Section<'_>) -> Vec<Exchange> {
+    let written = Cell::new(false);
+    let read = |text: &str| {
+        written.set(true);
+        text.parse::<Exchange>()
+    };
+    let Some(mut exchanges) = section.texts("exchanges", read) else {
+        return Exchange::USUAL.to_vec();
+    };
+    if exchanges.is_empty() && !written.get() {
+        section.fault("exchanges names none; known: nse, bse, mcx");
+    }
+    exchanges.sort();
+    exchanges.dedup();
+    exchanges
+}

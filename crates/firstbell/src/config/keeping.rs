@@ -1,0 +1,130 @@
+//! How accounts are kept: the hours of a morning, how many log in at once, and the address that orders must come from.
+
+use std::net::IpAddr;
+
+use firstbell_core::origin::Origin;
+use firstbell_core::schedule::Hours;
+use jiff::civil::Time;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::written::Section;
+
+/// How the daemon keeps accounts.
+#[derive(Clone, Debug)]
+pub struct Keeping {
+    /// The hours, in India.
+    pub hours: Hours,
+    /// How many accounts log in at one time.
+    pub at_once: usize,
+    /// Where the broker must see us come from.
+    pub egress: Option<Egress>,
+    /// A rehearsal's clock in the place of the machine's.
+    pub leap: Option<Leap>,
+}
+
+/// The address that is registered at the broker, and who tells ours.
+#[derive(Clone, Debug)]
+pub struct Egress {
+    /// The registered one.
+    pub address: IpAddr,
+    /// Answers a GET with the caller's address as text.
+    pub asked: String,
+}
+
+/// Where a rehearsal's clock is, and which days it plays.
+#[derive(Clone, Debug)]
+pub struct Leap {
+    /// kitesim's inspection address.
+    pub control: Origin,
+    /// When the rehearsal begins.
+    pub from: Timestamp,
+    /// When it ends.
+    pub to: Timestamp,
+}
+
+impl Keeping {
+    /// Reads `[schedule]` and `[egress]`.
+    pub(super) fn read(root: &mut Section<'_>) -> Keeping {
+        let mut keeping = Keeping { hours: Hours::default(), at_once: 2, egress: None, leap: None };
+        if let Some(section) = root.section("schedule") {
+            read_schedule(section, &mut keeping);
+        }
+        keeping.egress = root.section("egress").and_then(read_egress);
+        keeping
+    }
+}
+
+fn read_schedule(mut section: Section<'_>, keeping: &mut Keeping) {
+    let usual = Hours::default();
+    let seconds = |n: Option<u64>, usual: SignedDuration| {
+        n.map_or(usual, |n| SignedDuration::from_secs(i64::try_from(n).unwrap_or(i64::MAX)))
+    };
+    let bounded = |section: &mut Section<'_>, key: &str, least: u64, most: u64| {
+        let number = section.number(key, least);
+        if number.is_some_and(|n| n > most) {
+            section.fault(&format!("{key} is at most {most}"));
+        }
+        number.map(|n| n.min(most))
+    };
+    let login_at = section.parsed("login_at", read_time).unwrap_or(usual.login_at);
+    let deadline = section.parsed("deadline", read_time).unwrap_or(usual.deadline);
+    let lead = bounded(&mut section, "check_before_s", 30, 7_200);
+    let spread = bounded(&mut section, "spread_s", 0, 600);
+    let probe_every = bounded(&mut section, "probe_every_s", 60, 86_400);
+    let at_once = bounded(&mut section, "at_once", 1, 100);
+    keeping.hours = Hours {
+        login_at,
+        deadline,
+        lead: seconds(lead, usual.lead),
+        spread: seconds(spread, usual.spread),
+        probe_every: seconds(probe_every, usual.probe_every),
+    };
+    keeping.at_once = at_once.map_or(keeping.at_once, |n| usize::try_from(n).unwrap_or(1));
+    // The ladder of tries needs some room.
+    if deadline.duration_since(login_at) < keeping.hours.spread + SignedDuration::from_mins(1) {
+        section.fault("deadline must be a minute or more after login_at and its spread");
+    }
+    section.end(&["login_at", "deadline", "check_before_s", "spread_s", "probe_every_s", "at_once"]);
+}
+
+fn read_time(text: &str) -> Result<Time, String> {
+    let shaped = text.len() == 5 && text.as_bytes()[2] == b':';
+    let time = shaped.then(|| Time::strptime("%H:%M", text).ok()).flatten();
+    time.ok_or_else(|| "must be a time of day in India such as \"08:30\"".into())
+}
+
+fn read_egress(mut section: Section<'_>) -> Option<Egress> {
+    let address = section.parsed("address", |text| {
+        text.parse::<IpAddr>().map_err(|_| "must be the address that is registered at Zerodha".to_owned())
+    });
+    let asked = section.parsed("url", |text| {
+        let url = url::Url::parse(text).map_err(|e| format!("is not an address: {e}"))?;
+        let origin = Origin::parse(&url.origin().ascii_serialization()).map_err(|e| e.to_string())?;
+        match url.scheme() == "https" || origin.is_loopback() {
+            true => Ok(url.to_string()),
+            false => Err("must be an https address".to_owned()),
+        }
+    });
+    if !section.asked("address") || !section.asked("url") {
+        section.fault("needs both address and url: url answers with the address that we come from");
+    }
+    section.end(&["address", "url"]);
+    Some(Egress { address: address?, asked: asked? })
+}
+
+/// Reads `[rehearsal.leap]`.
+pub(super) fn read_leap(mut section: Section<'_>) -> Option<Leap> {
+    let moment = |text: &str| {
+        text.parse::<Timestamp>().map_err(|_| "must be a moment such as 2026-01-01T00:00:00+05:30".to_owned())
+    };
+    let control = section.parsed("control", |text| {
+        let origin = Origin::parse(text).map_err(|e| e.to_string())?;
+        if origin.is_loopback() { Ok(origin) } else { Err("must be a loopback address".to_owned()) }
+    });
+    let (from, to) = (section.parsed("from", moment), section.parsed("to", moment));
+    if control.is_none() || from.is_none() || to.is_none() {
+        section.fault("needs control, from and to");
+    }
+    section.end(&["control", "from", "to"]);
+    Some(Leap { control: control?, from: from?, to: to? })
+}

@@ -1,0 +1,179 @@
+//! What one account is worked with: its login, its proof, its secrets and its sinks, all in one reach for the commands and
+//! the keeper.
+
+use firstbell_core::broker::{App, Broker};
+use firstbell_core::brokers::kite::Kite;
+use firstbell_core::failure::{Failure, Part};
+use firstbell_core::secret::Secret;
+use firstbell_core::token::Token;
+use firstbell_core::totp::Seed;
+use firstbell_core::walk::{Codes, Credentials};
+use jiff::Timestamp;
+
+use crate::codes::CodeConfig;
+use crate::config::Account;
+use crate::drivers::DriverConfig;
+use crate::halt::Halt;
+use crate::ledger::{Journal, Ledger};
+use crate::login::{Keys, Login, Progress};
+use crate::ports::{Album, Clock, CodeSource, Delivery, Http, Sink};
+use crate::secrets::{Name, Owner};
+use crate::stores::Stores;
+
+/// One account with everything around it.
+#[derive(Clone, Copy)]
+pub struct Hands<'a> {
+    /// The account.
+    pub account: &'a Account,
+    /// The broker.
+    pub kite: &'a Kite,
+    /// The engines.
+    pub drivers: &'a DriverConfig,
+    /// Store and vault.
+    pub stores: &'a Stores,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Calls out.
+    pub http: &'a dyn Http,
+    /// Hears the steps.
+    pub progress: &'a dyn Progress,
+    /// Hears the events.
+    pub journal: Option<&'a dyn Journal>,
+    /// The word that ends it.
+    pub halt: &'a Halt,
+}
+
+/// What became of a login, and of the places that its token goes to.
+#[derive(Debug)]
+pub struct Delivered {
+    /// The token, proven and stored.
+    pub token: Token,
+    /// The sinks that have it, by name.
+    pub sinks: Vec<String>,
+    /// The last fault of those that have not.
+    pub fault: Option<Failure>,
+}
+
+impl<'a> Hands<'a> {
+    /// The account's history, to look.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn look(&self) -> Result<Ledger<'a>, Failure> {
+        Ok(Ledger::open(self.stores.store(), self.clock, &self.account.app)?.heard_by(self.journal))
+    }
+
+    /// The account's history, to go on with it.
+    ///
+    /// # Errors
+    /// As [`Ledger::attest`].
+    pub fn attest(&self) -> Result<Ledger<'a>, Failure> {
+        Ok(Ledger::attest(self.stores.store(), self.clock, &self.account.app)?.heard_by(self.journal))
+    }
+
+    /// One login, by whoever holds the account's lock. Where somebody else's login ended after `came`, its token is ours.
+    ///
+    /// # Errors
+    /// Why there is no token. A sink that fails is no failure of the login.
+    pub async fn log_in(
+        &self,
+        came: Option<Timestamp>,
+        album: Option<&'a dyn Album>,
+    ) -> Result<Delivered, Failure> {
+        let mut ledger = self.attest()?;
+        if let (Some(came), Some(proven_at)) = (came, ledger.state().proven_at)
+            && proven_at >= came
+            && let Some(token) = ledger.current()?
+        {
+            return Ok(Delivered { token, sinks: Vec::new(), fault: None });
+        }
+        let keys = self.keys()?;
+        let sinks = self.sinks();
+        sinks.iter().try_for_each(|sink| sink.check())?;
+        let codes = self.account.codes.open(self.http);
+        let login = Login { album, ..self.login(codes.as_deref()) };
+        let token = login.run(&mut ledger, &keys).await?;
+        if let Err(failure) = self.stores.store().tidy(self.clock.now()) {
+            tracing::warn!(%failure, "old events could not be pruned");
+        }
+        Ok(self.deliver(&sinks, token))
+    }
+
+    /// Asks the broker whether a token lives.
+    ///
+    /// # Errors
+    /// [`Failure::DeadOnArrival`] where it does not; others where nobody knows.
+    pub async fn prove(&self, token: &Token) -> Result<(), Failure> {
+        self.login(None).probe(&token.access).await
+    }
+
+    /// Writes a token to every sink; each gets its turn, whatever becomes of another.
+    pub fn deliver(&self, sinks: &[Box<dyn Sink>], token: Token) -> Delivered {
+        let App { api_key, user_id, .. } = &self.account.app;
+        let delivery = Delivery { account: &self.account.name, api_key, user_id, token: &token };
+        let (mut names, mut fault) = (Vec::new(), None);
+        for sink in sinks {
+            match sink.deliver(&delivery) {
+                Ok(()) => names.push(sink.name()),
+                Err(failure) => fault = Some(failure),
+            }
+        }
+        Delivered { token, sinks: names, fault }
+    }
+
+    /// The account's sinks.
+    pub fn sinks(&self) -> Vec<Box<dyn Sink>> {
+        self.account.sinks.iter().map(crate::sinks::SinkConfig::open).collect()
+    }
+
+    /// Fetches what only a login may see.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] where a secret is not there or is none.
+    pub fn keys(&self) -> Result<Keys, Failure> {
+        let (account, stores) = (self.account, self.stores);
+        let user = account.app.user();
+        let owner = Owner { id: &user, name: &account.name };
+        let fetch = |name: Name| {
+            let (_, source) = &account.secrets[name as usize];
+            source.fetch(owner, name, stores.vault())
+        };
+        let (password, api_secret) = (fetch(Name::Password)?, fetch(Name::ApiSecret)?);
+        let (codes, which) = match &account.codes {
+            CodeConfig::Seed => {
+                let seed = Seed::parse(&fetch(Name::TotpSeed)?).map_err(|fault| Failure::Broken {
+                    part: Part::Secret,
+                    why: format!("the secret totp_seed cannot be used: {fault}"),
+                    cure: format!("Run firstbell secrets set totp_seed {}.", account.name),
+                })?;
+                let which = seed.canonical();
+                (Codes::Seed(seed), which)
+            }
+            source => (Codes::Asked, source.canonical()),
+        };
+        Ok(Keys {
+            password_mark: stores.fingerprint(Name::Password.as_str(), &password),
+            seed_mark: stores.fingerprint(Name::TotpSeed.as_str(), &which),
+            credentials: Credentials { user_id: Secret::new(account.app.user_id.clone()), password, codes },
+            api_secret,
+        })
+    }
+
+    fn login<'l>(&self, codes: Option<&'l dyn CodeSource>) -> Login<'l>
+    where
+        'a: 'l,
+    {
+        Login {
+            broker: self.kite as &dyn Broker,
+            ground: self.kite.ground(),
+            app: &self.account.app,
+            engines: self.drivers,
+            http: self.http,
+            clock: self.clock,
+            codes,
+            album: None,
+            progress: self.progress,
+            halt: self.halt,
+        }
+    }
+}

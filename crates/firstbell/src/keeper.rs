@@ -1,0 +1,261 @@
+//! One account, kept: look, decide, do the one next thing, write it down, and look again at every wake.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use firstbell_core::calendar::Calendar;
+use firstbell_core::decide::{self, Decision, Probe, Step};
+use firstbell_core::event::Event;
+use firstbell_core::failure::Failure;
+use firstbell_core::schedule::Schedule;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::album::FolderAlbum;
+use crate::checks;
+use crate::config::Keeping;
+use crate::hands::Hands;
+use crate::standing::{self, Marks, Standing};
+use crate::stores::{self, LoginLock};
+
+/// A store that cannot be used is tried again after this.
+const BROKEN_PAUSE: SignedDuration = SignedDuration::from_secs(15);
+
+/// What others see of a keeper, and how they wake it.
+#[derive(Debug, Default)]
+pub struct Face {
+    nudged: Notify,
+    shown: RefCell<Option<Shown>>,
+}
+
+/// How an account stood at the last look.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// What is next.
+    pub decision: Decision,
+    /// Whether the token was handed out then.
+    pub served: bool,
+    /// As `firstbell status` shows it.
+    pub words: Value,
+}
+
+impl Face {
+    /// Has the keeper look at once.
+    pub fn nudge(&self) {
+        self.nudged.notify_one();
+    }
+
+    /// The last look.
+    pub fn shown(&self) -> Option<Shown> {
+        self.shown.borrow().clone()
+    }
+}
+
+/// Hears what a keeper decides.
+pub trait Listener {
+    /// Another thing is next, or for another reason.
+    fn decided(&self, at: Timestamp, decision: &Decision);
+    /// Something could not be done.
+    fn failed(&self, at: Timestamp, failure: &Failure);
+}
+
+/// What all keepers of a process share.
+#[derive(Clone, Copy)]
+pub struct House<'a> {
+    /// Which days trade.
+    pub calendar: &'a Calendar,
+    /// Hours, and what else keeping asks.
+    pub keeping: &'a Keeping,
+    /// Where locks and evidence are.
+    pub state_dir: &'a Path,
+    /// How many log in at one time.
+    pub gate: &'a Semaphore,
+}
+
+/// Keeps one account.
+pub struct Keeper<'a> {
+    /// What the account is worked with.
+    pub hands: Hands<'a>,
+    /// Its mornings.
+    pub schedule: Schedule,
+    /// What it shares with the others.
+    pub house: House<'a>,
+    /// What is seen of it.
+    pub face: &'a Face,
+    /// Who hears it.
+    pub listener: &'a dyn Listener,
+    marks: Marks,
+    probe: Option<Probe>,
+}
+
+impl<'a> Keeper<'a> {
+    /// A keeper that has not looked yet.
+    pub fn new(
+        hands: Hands<'a>,
+        schedule: Schedule,
+        house: House<'a>,
+        (face, listener): (&'a Face, &'a dyn Listener),
+    ) -> Keeper<'a> {
+        Keeper { hands, schedule, house, face, listener, marks: None, probe: None }
+    }
+
+    /// Keeps the account until the word comes. Whoever calls it holds the account's lease.
+    pub async fn keep(mut self) {
+        let mut last = None;
+        while self.hands.halt.or(std::future::ready(())).await.is_some() {
+            let now = self.hands.clock.now();
+            let at = match self.look(now) {
+                Ok(decision) => {
+                    let news = (decision.step, decision.because);
+                    if last.replace(news) != Some(news) {
+                        self.listener.decided(now, &decision);
+                    }
+                    if decision.at <= now && decision.step != Step::Look {
+                        match self.perform(decision.step).await {
+                            Ok(()) | Err(Failure::Interrupted) => continue,
+                            Err(failure) => self.broken(&failure),
+                        }
+                    } else {
+                        decision.at.max(now + SignedDuration::from_secs(1))
+                    }
+                }
+                Err(failure) => self.broken(&failure),
+            };
+            tokio::select! {
+                biased;
+                () = self.hands.halt.asked() => return,
+                () = self.face.nudged.notified() => self.marks = None,
+                () = self.hands.clock.until(at) => {}
+            }
+        }
+    }
+
+    /// Something of this machine is in the way: said, and tried again soon.
+    fn broken(&self, failure: &Failure) -> Timestamp {
+        let now = self.hands.clock.now();
+        self.listener.failed(now, failure);
+        now + BROKEN_PAUSE
+    }
+
+    fn look(&mut self, now: Timestamp) -> Result<Decision, Failure> {
+        if self.marks.is_none() {
+            self.marks = standing::marks(&self.hands);
+        }
+        let standing = Standing::of(&self.hands, &self.marks)?;
+        let view = standing.view(&self.schedule, self.house.calendar, self.probe);
+        let decision = decide::decide(&view, now);
+        let shown = Shown {
+            decision,
+            served: decide::serve(&view, now).is_ok(),
+            words: standing::words(&self.hands, &standing, &view, now),
+        };
+        self.face.shown.replace(Some(shown));
+        Ok(decision)
+    }
+
+    async fn perform(&mut self, step: Step) -> Result<(), Failure> {
+        match step {
+            Step::Look => Ok(()),
+            Step::Check => {
+                let lacks = self.hands.halt.or(checks::beforehand(&self.hands)).await;
+                let lacks = lacks.ok_or(Failure::Interrupted)?;
+                self.hands.attest()?.note(Event::Checked { lacks })
+            }
+            Step::Probe => self.ask().await.map(drop),
+            Step::Login => self.log_in().await,
+            Step::Assess => self.assess().await,
+        }
+    }
+
+    /// Asks the broker about the current token. A refusal is a death.
+    async fn ask(&mut self) -> Result<Option<bool>, Failure> {
+        let Some(token) = Standing::of(&self.hands, &self.marks)?.token else { return Ok(None) };
+        let answer = self.hands.halt.or(self.hands.prove(&token)).await.ok_or(Failure::Interrupted)?;
+        let alive = match answer {
+            Ok(()) => Some(true),
+            Err(Failure::DeadOnArrival | Failure::ForeignToken) => Some(false),
+            Err(_) => None,
+        };
+        self.probe = Some(Probe { at: self.hands.clock.now(), alive });
+        if alive == Some(false) {
+            self.hands.attest()?.note(Event::Died { generation: token.generation })?;
+        }
+        Ok(alive)
+    }
+
+    async fn log_in(&mut self) -> Result<(), Failure> {
+        let turn = self.hands.halt.or(self.house.gate.acquire()).await.ok_or(Failure::Interrupted)?;
+        let _turn = turn.expect("nobody closes the gate");
+        let came = self.hands.clock.now();
+        let lock = self.hands.halt.or(self.lock()).await.ok_or(Failure::Interrupted)??;
+        let before = self.hands.attest()?.state().trouble.clone();
+        (self.probe, self.marks) = (None, None);
+        let album = FolderAlbum::of(self.house.state_dir, &self.hands.account.name, came);
+        let failure = match self.hands.log_in(lock.waited.then_some(came), Some(&album)).await {
+            Ok(delivered) => {
+                if let Some(failure) = delivered.fault {
+                    self.listener.failed(self.hands.clock.now(), &failure);
+                }
+                return Ok(());
+            }
+            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+            Err(failure) => failure,
+        };
+        self.listener.failed(self.hands.clock.now(), &failure);
+        // What ended before it began left no trace, and would be tried again at once.
+        let mut ledger = self.hands.attest()?;
+        if ledger.state().trouble == before && !matches!(failure, Failure::Stopped(_)) {
+            ledger.note(Event::Failed { code: failure.code().into(), ask: failure.ask() })?;
+        }
+        Ok(())
+    }
+
+    /// Another login of this account, by hand, is waited for on a thread of its own.
+    async fn lock(&self) -> Result<LoginLock, Failure> {
+        let (folder, user) = (self.house.state_dir.to_owned(), self.hands.account.app.user());
+        if let Some(lock) = stores::try_lock_login(&folder, &user)? {
+            return Ok(lock);
+        }
+        let waiting = tokio::task::spawn_blocking(move || stores::lock_login(&folder, &user));
+        waiting.await.unwrap_or(Err(Failure::Interrupted))
+    }
+
+    /// The verdict: the token proven over REST and, where the plan includes data, by the ticker; the clock; the sinks; and
+    /// the address that orders will come from.
+    async fn assess(&mut self) -> Result<(), Failure> {
+        let now = self.hands.clock.now();
+        let standing = Standing::of(&self.hands, &self.marks)?;
+        let may = decide::may_probe(&standing.view(&self.schedule, self.house.calendar, self.probe), now);
+        // A death that only now is known may still be healed before there is a verdict.
+        if may && self.ask().await? == Some(false) {
+            return Ok(());
+        }
+        let standing = Standing::of(&self.hands, &self.marks)?;
+        let view = standing.view(&self.schedule, self.house.calendar, self.probe);
+        let served = decide::serve(&view, self.hands.clock.now()).is_ok();
+        let lacks = self.hands.halt.or(self.lacks(standing.token.filter(|_| served))).await;
+        let lacks = lacks.ok_or(Failure::Interrupted)?;
+        self.hands.attest()?.note(Event::Assessed { lacks })
+    }
+
+    async fn lacks(&self, token: Option<firstbell_core::token::Token>) -> Vec<String> {
+        let mut lacks = checks::ground(&self.hands).await;
+        match token {
+            None => lacks.push("token".into()),
+            Some(token) => {
+                if self.hands.account.data && !checks::ticks(&self.hands, &token).await {
+                    lacks.push("ticker".into());
+                }
+                let delivered = self.hands.deliver(&self.hands.sinks(), token);
+                lacks.extend(delivered.fault.map(|_| "sink".to_owned()));
+            }
+        }
+        if let Some(egress) = &self.house.keeping.egress
+            && !checks::comes_from(&self.hands, egress).await
+        {
+            lacks.push("egress address".into());
+        }
+        lacks
+    }
+}

@@ -1,0 +1,126 @@
+//! How an account stands: what the store and the secrets say of it, as a view for decisions and as words for people.
+
+use firstbell_core::budget::{Cause, Fingerprint};
+use firstbell_core::calendar::Calendar;
+use firstbell_core::decide::{self, Decision, Probe, Step, View};
+use firstbell_core::failure::{Failure, Stop};
+use firstbell_core::schedule::Schedule;
+use firstbell_core::state::State;
+use firstbell_core::token::{Standing as Worth, Token};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::hands::Hands;
+use crate::shape::india;
+
+/// Which values of the two credentials are stored now.
+pub type Marks = Option<(Fingerprint, Fingerprint)>;
+
+/// What is known of an account at one moment.
+#[derive(Debug)]
+pub struct Standing {
+    /// Its history, folded.
+    pub state: State,
+    /// The current token.
+    pub token: Option<Token>,
+    /// Whether a token waits to be proven.
+    pub pending: bool,
+    /// Whether the budget admits both credentials; yes where the credentials are not known.
+    pub admitted: Result<(), Stop>,
+    /// How many submissions of password and code may still end badly.
+    pub left: Option<(u8, u8)>,
+}
+
+/// The values of the two credentials, as marks; none where one of them cannot be fetched.
+pub fn marks(hands: &Hands<'_>) -> Marks {
+    hands.keys().ok().map(|keys| (keys.password_mark, keys.seed_mark))
+}
+
+impl Standing {
+    /// Reads the store.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn of(hands: &Hands<'_>, marks: &Marks) -> Result<Standing, Failure> {
+        let ledger = hands.look()?;
+        let (token, pending) = (ledger.current()?, ledger.pending().is_ok_and(|token| token.is_some()));
+        let state = ledger.state().clone();
+        let budget = &state.budget;
+        let admitted = marks.as_ref().map_or(Ok(()), |(password, seed)| {
+            budget.admits(Cause::Password, password).and_then(|()| budget.admits(Cause::Code, seed))
+        });
+        let left = marks
+            .as_ref()
+            .map(|(password, seed)| (budget.left(Cause::Password, password), budget.left(Cause::Code, seed)));
+        Ok(Standing { state, token, pending, admitted, left })
+    }
+
+    /// The same, with the days and the last answer of the broker, for a decision.
+    pub fn view<'v>(
+        &'v self,
+        schedule: &'v Schedule,
+        calendar: &'v Calendar,
+        probe: Option<Probe>,
+    ) -> View<'v> {
+        View {
+            schedule,
+            calendar,
+            state: &self.state,
+            admitted: self.admitted,
+            token: self.token.as_ref().map(|token| token.life),
+            pending: self.pending,
+            probe,
+        }
+    }
+}
+
+/// One account as `firstbell status` shows it. Nothing in it is secret.
+pub fn words(hands: &Hands<'_>, standing: &Standing, view: &View<'_>, now: Timestamp) -> Value {
+    let decision = decide::decide(view, now);
+    let (account, token) = (hands.account, standing.token.as_ref());
+    let worth = token.map(|token| match token.life.standing(now) {
+        Worth::Trusted => "trusted",
+        Worth::Suspect => "suspect",
+        Worth::Dead => "dead",
+    });
+    let trouble = standing.state.trouble.as_ref();
+    json!({
+        "account": account.name,
+        "user_id": account.app.user_id,
+        "token": worth.unwrap_or("none"),
+        "generation": token.map(|t| t.generation),
+        "issued": token.map(|t| india(t.life.issued)),
+        "trusted_until": token.map(|t| india(t.life.trusted_until)),
+        "served": decide::serve(view, now).map_or_else(|why| why.to_string(), |()| "yes".into()),
+        "pending": standing.pending,
+        "paused": standing.state.paused,
+        "last_failure": trouble.map(|t| json!({ "at": india(t.at), "failure": t.code })),
+        "tries_left": standing.left.map(|(password, code)| json!({ "password": password, "code": code })),
+        "next": json!({
+            "step": step(decision.step), "at": india(decision.at.max(now)), "because": because(&decision),
+        }),
+        "calls_for_a_human": decide::calls_for_a_human(&decision),
+    })
+}
+
+/// What a step is called.
+pub fn step(step: Step) -> &'static str {
+    match step {
+        Step::Look => "look again",
+        Step::Check => "check",
+        Step::Probe => "prove the token",
+        Step::Login => "log in",
+        Step::Assess => "verdict",
+    }
+}
+
+/// Why, and what the owner can do where it is his turn.
+pub fn because(decision: &Decision) -> String {
+    match decision.because {
+        decide::Reason::Stopped(stop) => {
+            let failure = Failure::Stopped(stop);
+            format!("{failure}. {}", failure.cure())
+        }
+        because => because.to_string(),
+    }
+}
