@@ -9,7 +9,7 @@ use crate::calendar::Calendar;
 use crate::failure::Stop;
 use crate::schedule::{Schedule, Slot};
 use crate::state::State;
-use crate::token::{Life, Standing};
+use crate::token::{Life, Standing, date_in_india};
 
 pub use self::reason::{Reason, Unserved};
 
@@ -166,6 +166,10 @@ fn login_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
     if fought(view, slot) {
         return rest(view, now, Reason::Fought);
     }
+    // A token that is made at night ends before anybody can use it.
+    if date_in_india(now) > slot.date {
+        return rest(view, now, Reason::NextMorning);
+    }
     if let (Err(stop), false) = (view.admitted, view.pending) {
         return rest(view, now, Reason::Stopped(stop));
     }
@@ -177,7 +181,7 @@ fn login_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
     let because = match (&view.state.trouble, view.state.died_at) {
         (Some(trouble), _) if trouble.at >= slot.login_at => Reason::Retry(trouble.ask),
         (_, Some(died)) if died >= slot.login_at => Reason::Replaced,
-        _ if at >= slot.deadline_at => Reason::Missed,
+        _ if now >= slot.deadline_at => Reason::Missed,
         _ => Reason::Due,
     };
     Decision { step: Step::Login, at, because }

@@ -101,6 +101,10 @@ fn lines(status: &Value) -> String {
         lines.push(format!("  served     no: {}", text("served")));
     }
     let next = |key: &str| status["next"][key].as_str().unwrap_or_default();
-    lines.push(format!("  next       {} at {}, because {}", next("step"), next("at"), next("because")));
+    let what = match next("step") {
+        "look again" => format!("nothing before {}", next("at")),
+        step => format!("{step} at {}", next("at")),
+    };
+    lines.push(format!("  next       {what}, because {}", next("because")));
     lines.join("\n")
 }
