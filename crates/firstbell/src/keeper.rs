@@ -112,7 +112,8 @@ impl<'a> Keeper<'a> {
                         self.listener.decided(now, &decision);
                     }
                     if decision.at <= now && decision.step != Step::Look {
-                        match self.perform(decision.step).await {
+                        // On the heap: a keeper that only waits, as nearly all do, is small.
+                        match Box::pin(self.perform(decision.step)).await {
                             Ok(()) | Err(Failure::Interrupted) => continue,
                             Err(failure) => self.broken(&failure),
                         }
