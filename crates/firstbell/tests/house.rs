@@ -17,7 +17,7 @@ const CORE: &[&[&str]] = &[
     &["sight", "broker", "event", "skeleton"],
     &["answer", "brokers", "state", "schedule"],
     &["walk", "decide"],
-    &["days"],
+    &["days", "notice"],
 ];
 const FIRSTBELL: &[&[&str]] = &[
     &["halt", "ports", "record", "textfile", "written"],
