@@ -7,6 +7,7 @@ use firstbell_core::calendar::Calendar;
 use firstbell_core::decide::{self, Decision, Probe, Step};
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
+use firstbell_core::notice::{self, Notice};
 use firstbell_core::schedule::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -26,6 +27,7 @@ const BROKEN_PAUSE: SignedDuration = SignedDuration::from_secs(15);
 #[derive(Debug, Default)]
 pub struct Face {
     nudged: Notify,
+    looked: Notify,
     shown: RefCell<Option<Shown>>,
 }
 
@@ -36,6 +38,8 @@ pub struct Shown {
     pub decision: Decision,
     /// Whether the token was handed out then.
     pub served: bool,
+    /// What a person must hear and was not told yet.
+    pub notice: Option<Notice>,
     /// As `firstbell status` shows it.
     pub words: Value,
 }
@@ -44,6 +48,11 @@ impl Face {
     /// Has the keeper look at once.
     pub fn nudge(&self) {
         self.nudged.notify_one();
+    }
+
+    /// Ends at the next look.
+    pub async fn changed(&self) {
+        self.looked.notified().await;
     }
 
     /// The last look.
@@ -106,7 +115,7 @@ impl<'a> Keeper<'a> {
         while self.hands.halt.or(std::future::ready(())).await.is_some() {
             let now = self.hands.clock.now();
             let at = match self.look(now) {
-                Ok(decision) => {
+                Ok((decision, at)) => {
                     let news = (decision.step, decision.because);
                     if last.replace(news) != Some(news) {
                         self.listener.decided(now, &decision);
@@ -118,7 +127,7 @@ impl<'a> Keeper<'a> {
                             Err(failure) => self.broken(&failure),
                         }
                     } else {
-                        decision.at.max(now + SignedDuration::from_secs(1))
+                        at.max(now + SignedDuration::from_secs(1))
                     }
                 }
                 Err(failure) => self.broken(&failure),
@@ -139,7 +148,7 @@ impl<'a> Keeper<'a> {
         now + BROKEN_PAUSE
     }
 
-    fn look(&mut self, now: Timestamp) -> Result<Decision, Failure> {
+    fn look(&mut self, now: Timestamp) -> Result<(Decision, Timestamp), Failure> {
         if self.marks.is_none() {
             self.marks = standing::marks(&self.hands);
         }
@@ -149,10 +158,13 @@ impl<'a> Keeper<'a> {
         let shown = Shown {
             decision,
             served: decide::serve(&view, now).is_ok(),
+            notice: notice::due(&view, &self.hands.account.name, now),
             words: standing::words(&self.hands, &standing, &view, now),
         };
+        let at = notice::look_at(&view, now).map_or(decision.at, |at| at.min(decision.at));
         self.face.shown.replace(Some(shown));
-        Ok(decision)
+        self.face.looked.notify_one();
+        Ok((decision, at))
     }
 
     async fn perform(&mut self, step: Step) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ const LINES_MAX: usize = 400;
 /// one another. ARCHITECTURE.md draws the same picture.
 const CORE: &[&[&str]] = &[
     &["calendar", "secret", "origin", "obstacle"],
-    &["failure"],
+    &["failure", "incident"],
     &["totp", "token", "plan", "budget"],
     &["sight", "broker", "event", "skeleton"],
     &["answer", "brokers", "state", "schedule"],
@@ -27,7 +27,7 @@ const FIRSTBELL: &[&[&str]] = &[
     &["hands"],
     &["checks", "standing"],
     &["keeper"],
-    &["serve"],
+    &["crier", "serve"],
     &["cli"],
     &["main"],
 ];

@@ -18,6 +18,7 @@ use super::service;
 use super::staff::Staff;
 use crate::clock::MachineClock;
 use crate::config::{Account, Environment};
+use crate::crier::{self, Route};
 use crate::halt::{END, FINISH, Halt};
 use crate::hands::Hands;
 use crate::http::HyperHttp;
@@ -143,12 +144,16 @@ async fn round(context: &Context, lines: &Lines) -> Result<End, Failure> {
         let schedule = context::schedule_of(config, hands.account, &kite);
         Keeper::new(*hands, schedule, house, (face, log)).keep()
     });
+    let routes: Vec<Route> = Vec::new();
+    let criers = hands.iter().zip(faces.iter().zip(&logs));
+    let criers = criers.map(|(hands, (face, log))| crier::cry(*hands, face, &routes, log));
+    let work = async { tokio::join!(join_all(keepers), join_all(criers)) };
     let door = Door::open(&config.state_dir)?;
     let staff = Staff { hands: &hands, faces: &faces, state_dir: &config.state_dir };
     say(lines, &format!("keeping {} of {}", config.accounts.len(), config.state_dir.display()));
     service::tell("READY=1");
     tokio::select! {
-        end = ended(join_all(keepers), &halt) => {
+        end = ended(work, &halt) => {
             service::tell(if matches!(end, Ok(End::Reload)) { "RELOADING=1" } else { "STOPPING=1" });
             say(lines, "ended well");
             end
