@@ -37,7 +37,7 @@ pub async fn cry(hands: Hands<'_>, face: &Face, routes: &[Route], witness: &dyn 
         let wait = match due {
             Some(notice) => match tell(&hands, &notice, routes, witness).await {
                 Ok(true) => {
-                    face.nudge();
+                    face.told();
                     None
                 }
                 Ok(false) | Err(_) => Some(hands.clock.now() + AGAIN),

@@ -50,6 +50,14 @@ impl Face {
         self.nudged.notify_one();
     }
 
+    /// What was due to be told was told.
+    pub fn told(&self) {
+        if let Some(shown) = self.shown.borrow_mut().as_mut() {
+            shown.notice = None;
+        }
+        self.nudge();
+    }
+
     /// Ends at the next look.
     pub async fn changed(&self) {
         self.looked.notified().await;

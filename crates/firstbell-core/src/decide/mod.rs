@@ -138,6 +138,11 @@ fn within(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
     // Moments after this morning are of a clock that was wrong.
     let assessed = view.state.assessed_at.is_some_and(|at| (slot.deadline_at..slot.ends_at).contains(&at));
     let next = towards_token(view, slot, now);
+    // In the night after, nothing is caught up any more, nor judged: a token that is made there ends before anybody can use it.
+    if date_in_india(now) > slot.date {
+        let useful = worth(view, now) == Worth::Good;
+        return if useful { next } else { rest(view, now, Reason::NextMorning) };
+    }
     // A verdict before anything was tried would say nothing: a morning that is caught up logs in first.
     let waits = next.step != Step::Login || next.at > now;
     if !assessed && waits && slot.deadline_at <= next.at.max(now) {
@@ -173,10 +178,6 @@ fn probe_at(view: &View<'_>, now: Timestamp) -> Decision {
 fn login_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
     if fought(view, slot) {
         return rest(view, now, Reason::Fought);
-    }
-    // A token that is made at night ends before anybody can use it.
-    if date_in_india(now) > slot.date {
-        return rest(view, now, Reason::NextMorning);
     }
     if let (Err(stop), false) = (view.admitted, view.pending) {
         return rest(view, now, Reason::Stopped(stop));

@@ -66,7 +66,10 @@ fn concern(view: &View<'_>, now: Timestamp) -> Option<(Incident, Severity)> {
     if view.state.paused {
         return None;
     }
-    let slot = view.schedule.around(view.calendar, now).filter(|slot| !slot.quiet);
+    let slot = view
+        .schedule
+        .around(view.calendar, now)
+        .filter(|slot| !slot.quiet && slot.date == date_in_india(now));
     let morning = slot.and_then(|slot| of_morning(view, &slot, now));
     let year = || view.calendar.notice_due(&view.schedule.exchanges, date_in_india(now));
     morning.or_else(|| year().map(|_| (Incident::Calendar, Severity::Information)))
@@ -168,7 +171,7 @@ mod tests {
         assert_eq!(lines[0], "At 08:30:10 the login failed: no connection to Zerodha.");
         assert_eq!(lines[1], "No token; the market opens in 44 minutes.");
         assert!(lines[2].starts_with("firstbell tries again at 08:30:"), "{}", lines[2]);
-        assert!(lines[3].starts_with("You can: Check this computer's connection"), "{}", lines[3]);
+        assert!(lines[3].starts_with("You can: look at this computer’s connection"), "{}", lines[3]);
         morning.fails("08:31:00", "unreachable", Ask::Again);
         assert_eq!(morning.due("08:44:59"), None, "it was said");
         assert_eq!(morning.told("08:45:00").severity, Severity::Critical);

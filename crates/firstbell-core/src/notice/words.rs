@@ -5,7 +5,7 @@ use jiff::civil::Time;
 
 use super::{Incident, Notice, Severity};
 use crate::decide::{self, Decision, Reason, Step, View};
-use crate::failure::{Failure, Stop};
+use crate::failure::{Ask, Failure, Stop};
 use crate::token::{date_in_india, in_india, ist};
 
 /// The cash market opens (NSE and BSE, "Market timings").
@@ -29,7 +29,7 @@ pub(super) fn trouble(
             let lacks = view.state.lacks.join(", ");
             let token = match decide::serve(view, now) {
                 Ok(()) => "The token is good and is handed out.",
-                Err(_) => "The morning\u{2019}s login has not begun.",
+                Err(_) => "The morning’s login has not begun.",
             };
             let cure = "You can: look at firstbell status and at the log, and mend what is named.";
             (
@@ -73,7 +73,7 @@ fn happened(view: &View<'_>, decision: &Decision) -> (String, String) {
         return (format!("{}.", capital(&stop.to_string())), failure.cure());
     }
     if decision.because == Reason::Fought {
-        let what = "Today\u{2019}s token was replaced twice within half an hour: another program logs in with this API key.";
+        let what = "Today’s token was replaced twice within half an hour: another program logs in with this API key.";
         return (what.into(), "end that program, then run firstbell unlock.".into());
     }
     let Some(trouble) = &view.state.trouble else {
@@ -81,11 +81,22 @@ fn happened(view: &View<'_>, decision: &Decision) -> (String, String) {
     };
     let at = clock(trouble.at);
     match Failure::of_code(&trouble.code) {
-        Some(failure) => (format!("At {at} the login failed: {}.", plain(&failure)), failure.cure()),
+        Some(failure) => (format!("At {at} the login failed: {}.", plain(&failure)), cure(&failure)),
         None => (format!("At {at} the login failed: {}.", trouble.code.replace('-', " ")), {
             "log in once by hand at kite.zerodha.com; firstbell history --last shows what stood in the way."
                 .into()
         }),
+    }
+}
+
+/// While firstbell goes on by itself there is little for a person to do.
+fn cure(failure: &Failure) -> String {
+    match failure {
+        Failure::Unreachable { .. } => {
+            "look at this computer’s connection; firstbell goes on by itself.".into()
+        }
+        _ if matches!(failure.ask(), Ask::Again | Ask::Wait) => "wait: firstbell goes on by itself.".into(),
+        other => other.cure(),
     }
 }
 
@@ -98,9 +109,7 @@ fn plain(failure: &Failure) -> String {
         Failure::Slow { .. } => "the login page did not appear in time".into(),
         Failure::Unanswered { .. } => "something was sent and no answer came back".into(),
         Failure::UnknownPage { .. } => "Zerodha shows a page that firstbell does not know".into(),
-        Failure::Insecure { .. } => {
-            "the connection is not securely Zerodha\u{2019}s; nothing was sent".into()
-        }
+        Failure::Insecure { .. } => "the connection is not securely Zerodha’s; nothing was sent".into(),
         Failure::Broken { .. } => "a part of this computer is missing or broken".into(),
         other => other.to_string(),
     }

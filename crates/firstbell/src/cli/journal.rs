@@ -6,7 +6,7 @@
 
 use firstbell_core::decide::{Decision, Step};
 use firstbell_core::event::Event;
-use firstbell_core::failure::Failure;
+use firstbell_core::failure::{Ask, Failure};
 use firstbell_core::notice::Notice;
 use jiff::Timestamp;
 use serde_json::json;
@@ -66,7 +66,10 @@ impl Listener for Lines {
     }
 
     fn failed(&self, at: Timestamp, failure: &Failure) {
-        self.line(at, "fault", &format!("{failure}. {}", failure.cure()));
+        // What is tried again by itself needs nobody.
+        let again = matches!(failure.ask(), Ask::Again | Ask::Wait);
+        let cure = if again { String::new() } else { format!(" {}", failure.cure()) };
+        self.line(at, "fault", &format!("{failure}.{cure}"));
     }
 }
 
