@@ -4,8 +4,10 @@ use std::path::Path;
 
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::failure::{Failure, Part};
+use firstbell_core::schedule::{Hours, Schedule};
 use firstbell_core::totp::Seed;
 use firstbell_core::walk::{Codes, Credentials};
+use sha2::{Digest, Sha256};
 
 use super::exit::Exit;
 use crate::codes::CodeConfig;
@@ -53,6 +55,18 @@ impl Context {
             Some(plan) => kite.with_plan(plan).expect("checked when it was read"),
             None => kite,
         }
+    }
+}
+
+/// The mornings of an account.
+pub(super) fn schedule_of(account: &Account, broker: &Kite) -> Schedule {
+    let digest = Sha256::digest(account.app.user().as_bytes());
+    let seed = digest[..8].iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte));
+    Schedule {
+        hours: Hours::default(),
+        exchanges: account.exchanges.clone(),
+        flush: broker.ground().flush,
+        seed,
     }
 }
 

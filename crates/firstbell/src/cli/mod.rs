@@ -6,9 +6,11 @@ mod exec;
 mod exit;
 mod history;
 mod login;
+mod next;
 mod plan;
 mod say;
 mod secrets;
+mod simulate;
 mod status;
 mod token;
 mod unlock;
@@ -54,6 +56,10 @@ enum Command {
     Status(AccountArg),
     /// Say what happened; with --last, show the page on which the last failed login ended.
     History(HistoryArgs),
+    /// Show the coming mornings, and why each is one; all times are India's.
+    Next(next::NextArgs),
+    /// Live random days against the real decisions, in simulated time, and watch that every promise holds.
+    Simulate(simulate::SimulateArgs),
     /// Keep the secrets in the sealed vault.
     #[command(subcommand)]
     Secrets(SecretsCommand),
@@ -236,12 +242,19 @@ async fn run(cli: Cli, env: Environment) -> Exit {
     if let Command::Plan(command) = cli.command {
         return plan::run(command).await;
     }
+    if let Command::Simulate(args) = &cli.command {
+        return simulate::run(args, cli.json);
+    }
+    if let Command::Next(args) = &cli.command {
+        return next::run(cli.config.as_deref(), env, args, cli.json);
+    }
     let context = match Context::load(cli.config.as_deref(), env) {
         Ok(context) => context,
         Err(faults) => return Exit::configuration(&faults),
     };
     match cli.command {
         Command::Demo(_) | Command::Plan(_) | Command::Cage { .. } => unreachable!("handled above"),
+        Command::Simulate(_) | Command::Next(_) => unreachable!("handled above"),
         Command::Login(args) => login::run(context, args).await,
         Command::Token(args) => token::run(&context, args, cli.json).await,
         Command::Exec(args) => exec::run(&context, args).await,
