@@ -19,6 +19,18 @@ fn every_invariant_holds_in_every_life() {
     println!("{report:?}");
 }
 
+/// Lives in which the watch once cried out for nothing: an account that strangers' slips blocked, an owner who acted between
+/// the deadline and the verdict, and a login that was still running at the verdict.
+#[test]
+fn what_is_nobody_s_fault_is_no_breach() {
+    for (seed, days) in [(887, 131), (2_164, 128), (2_256, 56), (8_664, 70), (33_778, 203)] {
+        assert_eq!(
+            days::live(seed, days).map_err(|breach| breach.what).map(|life| life.days),
+            Ok(days.into())
+        );
+    }
+}
+
 #[test]
 fn a_life_is_lived_the_same_again() {
     let mut stories = [Vec::new(), Vec::new()];
