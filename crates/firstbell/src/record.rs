@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn a_snapshot_of_this_version_looks_like_this() {
         let text = r#"{"budget":{"password":{"bad":1,"refused":[["0a1b",1]],"last":"0a1b"},"code":{"bad":0,"refused":[],"last":null},"last_step":59850295,"blocked":null,"restored":true},"generation":3,"proven_at":"2026-11-23T08:30:00.123Z","doubted_from":null,"failed":["2026-11-24T08:30:00Z","slow"]}"#;
-        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let password = Cause::Password;
         let story = [
             ("2026-11-23T08:30:00.123Z", Event::Proven { generation: 3 }),
