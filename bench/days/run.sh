@@ -30,14 +30,13 @@ table() {
     printf 'By the clock on the wall, one thread, run by run: %s.\n' "$(printf '%s; ' "${rates[@]}" | sed 's/; $//')"
 }
 
-table
+text=$(table)
+echo "$text"
 if [ "${1:-}" = --write ]; then
-    text=$(table)
-    awk -v text="$text" '
-        /^<!-- The days. table:/ { print; print ""; print text; print ""; skip = 1 }
+    TABLE=$text awk '
+        /^<!-- The days. table:/ { print; print ""; print ENVIRON["TABLE"]; print ""; skip = 1 }
         /^<!-- The days. table ends/ { skip = 0 }
         !skip { print }
-        skip && /^<!-- The days. table:/ { next }
     ' bench/README.md > bench/README.md.new
     mv bench/README.md.new bench/README.md
 fi

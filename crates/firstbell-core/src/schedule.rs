@@ -143,8 +143,9 @@ impl Schedule {
     fn delay(&self, date: Date) -> SignedDuration {
         let days = u64::from(date.day_of_year().unsigned_abs()) + 400 * u64::from(date.year().unsigned_abs());
         let share = mix(self.seed ^ mix(days)) % 1_000;
-        let share = i32::try_from(share).expect("it is less than a thousand");
-        self.hours.spread * share / 1_000
+        let share = i64::try_from(share).expect("it is less than a thousand");
+        let spread_ms = self.hours.spread.as_secs() * 1_000 + i64::from(self.hours.spread.subsec_millis());
+        SignedDuration::from_millis(spread_ms * share / 1_000)
     }
 }
 
