@@ -72,15 +72,17 @@ impl Schedule {
     /// The morning of a date, where there is one.
     pub fn slot(&self, calendar: &Calendar, date: Date) -> Option<Slot> {
         let Morning::Login { quiet, .. } = calendar.morning(&self.exchanges, date) else { return None };
-        let due = in_india(date, self.hours.login_at);
-        let tomorrow = date.tomorrow().unwrap_or(date);
+        // India's offset never changes: a day has 24 hours, and one conversion is enough for all moments of it.
+        let midnight = in_india(date, Time::midnight());
+        let at = |time: Time| midnight + since_midnight(time);
+        let due = at(self.hours.login_at);
         Some(Slot {
             date,
             check_at: due - self.hours.lead,
             login_at: due + self.delay(date),
-            deadline_at: in_india(date, self.hours.deadline),
-            closes_at: in_india(date, self.closes()),
-            ends_at: in_india(tomorrow, Time::constant(self.flush.begins_h, 0, 0, 0)),
+            deadline_at: at(self.hours.deadline),
+            closes_at: at(self.closes()),
+            ends_at: midnight + SignedDuration::from_hours(24 + i64::from(self.flush.begins_h)),
             quiet,
         })
     }
@@ -88,16 +90,20 @@ impl Schedule {
     /// The morning in which this moment lies: it began, and its tokens are not ended yet.
     pub fn around(&self, calendar: &Calendar, now: Timestamp) -> Option<Slot> {
         let today = date_in_india(now);
-        let holds = |slot: &Slot| slot.check_at <= now && now < slot.ends_at;
-        let yesterday = today.yesterday().ok();
-        self.slot(calendar, today).filter(holds).or_else(|| self.slot(calendar, yesterday?).filter(holds))
+        let begun = (self.check_at(today) <= now).then(|| self.slot(calendar, today)).flatten();
+        begun.or_else(|| match now < self.flush_begins_at(today) {
+            true => self.slot(calendar, today.yesterday().ok()?).filter(|slot| slot.check_at <= now),
+            false => None,
+        })
     }
 
     /// The next morning that begins after this moment.
     pub fn next(&self, calendar: &Calendar, now: Timestamp) -> Option<Slot> {
         let mut date = date_in_india(now);
         for _ in 0..LONGEST_REST_DAYS {
-            if let Some(slot) = self.slot(calendar, date).filter(|slot| slot.check_at > now) {
+            if self.check_at(date) > now
+                && let Some(slot) = self.slot(calendar, date)
+            {
                 return Some(slot);
             }
             date = date.tomorrow().ok()?;
@@ -112,8 +118,16 @@ impl Schedule {
 
     /// Whether the broker may be ending tokens at this moment.
     pub fn flushing(&self, now: Timestamp) -> bool {
-        let begins = in_india(date_in_india(now), Time::constant(self.flush.begins_h, 0, 0, 0));
-        begins <= now && now < self.flushed_at(now)
+        self.flush_begins_at(date_in_india(now)) <= now && now < self.flushed_at(now)
+    }
+
+    /// When a date's morning begins, if it has one.
+    fn check_at(&self, date: Date) -> Timestamp {
+        in_india(date, self.hours.login_at) - self.hours.lead
+    }
+
+    fn flush_begins_at(&self, date: Date) -> Timestamp {
+        in_india(date, Time::constant(self.flush.begins_h, 0, 0, 0))
     }
 
     /// NSE and BSE trade until 15:40 with the closing auction of August 2026 (SEBI HO/47/11/11(3)2025-MRD-POD2); MCX until
@@ -129,9 +143,15 @@ impl Schedule {
     fn delay(&self, date: Date) -> SignedDuration {
         let days = u64::from(date.day_of_year().unsigned_abs()) + 400 * u64::from(date.year().unsigned_abs());
         let share = mix(self.seed ^ mix(days)) % 1_000;
-        let share = i32::try_from(share).expect("it is less than a thousand");
-        self.hours.spread * share / 1_000
+        let share = i64::try_from(share).expect("it is less than a thousand");
+        let spread_ms = self.hours.spread.as_secs() * 1_000 + i64::from(self.hours.spread.subsec_millis());
+        SignedDuration::from_millis(spread_ms * share / 1_000)
     }
+}
+
+fn since_midnight(time: Time) -> SignedDuration {
+    let minutes = 60 * i64::from(time.hour()) + i64::from(time.minute());
+    SignedDuration::new(60 * minutes + i64::from(time.second()), time.subsec_nanosecond())
 }
 
 /// Scatters the bits of a number (the finalizer of MurmurHash3): equal inputs, equal outputs, and no pattern in between.

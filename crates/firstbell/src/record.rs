@@ -13,6 +13,7 @@ pub const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(clippy::enum_variant_names, reason = "an event's name is what is written, and one is stored")]
 enum Stored {
     Began {
         driver: String,

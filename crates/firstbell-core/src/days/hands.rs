@@ -232,7 +232,7 @@ impl Life<'_> {
             self.day.spent();
             return Err(End::Failed("broken", Ask::Human));
         }
-        let credential = if cause == Cause::Password { self.mark() } else { SEED.clone() };
+        let credential = if cause == Cause::Password { self.mark.clone() } else { SEED.clone() };
         self.note(Event::Intent { cause, credential, time_step });
         self.report.submissions += 1;
         Ok(())

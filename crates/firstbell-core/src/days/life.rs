@@ -46,10 +46,13 @@ pub(super) struct Life<'h> {
     pub(super) token: Option<Held>,
     pub(super) pending: Option<Held>,
     pub(super) probe: Option<Probe>,
-    /// The password that the owner stored.
+    /// The password that the owner stored, and what the budget knows it by.
     pub(super) stored: u32,
+    pub(super) mark: Fingerprint,
     /// What the owner must mend, or brought about, since when nothing succeeded.
     pub(super) marred: Option<Miss>,
+    /// When the owner last let it go on, and what it had waited for him for.
+    freed: (i64, Miss),
     pub(super) schedule: Schedule,
     /// Until when nothing answered, nobody was there, or the clock was wrong.
     pub(super) down_until: i64,
@@ -84,7 +87,9 @@ impl<'h> Life<'h> {
             pending: None,
             probe: None,
             stored: 0,
+            mark: Fingerprint("0".into()),
             marred: None,
+            freed: (0, Miss::Owner),
             schedule,
             down_until: 0,
             wrong_until: 0,
@@ -140,15 +145,11 @@ impl<'h> Life<'h> {
             schedule: &self.schedule,
             calendar: Calendar::compiled(),
             state: &self.state,
-            admitted: admits(Cause::Password, &self.mark()).and_then(|()| admits(Cause::Code, &SEED)),
+            admitted: admits(Cause::Password, &self.mark).and_then(|()| admits(Cause::Code, &SEED)),
             token: self.token.map(|token| token.life),
             pending: self.pending.is_some(),
             probe: self.probe,
         }
-    }
-
-    pub(super) fn mark(&self) -> Fingerprint {
-        Fingerprint(char::from_u32(0x4e00 + self.stored).map(String::from).unwrap_or_default())
     }
 
     pub(super) fn out(&self) -> bool {
@@ -299,10 +300,12 @@ impl<'h> Life<'h> {
         }
         if self.stored != self.broker.password {
             self.stored = self.broker.password;
+            self.mark = Fingerprint(self.stored.to_string());
             self.note(Event::Stored { name: "password".into() });
         }
         self.note(Event::Unlocked);
         self.watch.mended();
+        self.freed = (self.t, self.marred.unwrap_or(Miss::Owner));
         if matches!(self.day.fault, Some(Fault::UnknownPage | Fault::BadCertificate)) {
             self.day.fault = None;
         }
@@ -313,6 +316,7 @@ impl<'h> Life<'h> {
         self.watch.paused = paused;
         if !paused {
             self.watch.forgets_times();
+            self.freed = (self.t, Miss::Paused);
         }
         self.note(if paused { Event::Paused } else { Event::Resumed });
     }
@@ -354,7 +358,9 @@ impl<'h> Life<'h> {
         let away = self.down_until > deadline - MINUTE;
         let late = deadline - ENOUGH;
         let outage = self.day.outage.is_some_and(|(from, to)| from < deadline + ENOUGH && to > late);
-        self.watch.verdict(ready || told || away || self.state.paused);
+        // A login that could begin only now keeps the keeper from speaking until it ends.
+        let busy = self.t - self.freed.0.max(self.wrong_until) < MINUTE;
+        self.watch.verdict(ready || told || away || busy || self.state.paused);
         if ready {
             self.report.in_time += 1;
             let lives = self.token.is_some_and(|token| self.broker.takes(token.id));
@@ -371,6 +377,7 @@ impl<'h> Life<'h> {
             (waits, Miss::Waited),
             (self.strangers[0] > deadline - HOUR, Miss::Fought),
             (self.marred.is_some(), self.marred.unwrap_or(Miss::Owner)),
+            (self.freed.0 > late, self.freed.1),
         ];
         if let Err(stop) = self.view().admitted {
             self.watch.stopped(stop);

@@ -17,6 +17,8 @@ pub(super) struct Watch {
     bad: [u8; 2],
     /// The process died before it wrote down that the broker had taken something: it is more careful now than it must be.
     unheard: bool,
+    /// The broker said that the account is blocked.
+    blocked: bool,
     last_step: u64,
     last_probe: Option<i64>,
     /// The least the broker said of how many attempts are left, since the owner's word or a success.
@@ -83,7 +85,7 @@ impl Watch {
                     self.refused = Some(password);
                 }
             }
-            Answer::Blocked => {}
+            Answer::Blocked => self.blocked = true,
         }
     }
 
@@ -91,7 +93,8 @@ impl Watch {
     pub(super) fn stopped(&mut self, stop: Stop) {
         let spent = self.bad.iter().any(|bad| *bad >= TRIES);
         let told = self.left.iter().flatten().any(|left| *left <= 3);
-        let holds = spent || told || self.unheard || self.refused.is_some() || stop == Stop::Restored;
+        let refused = self.refused.is_some() || self.blocked;
+        let holds = spent || told || self.unheard || refused || stop == Stop::Restored;
         self.expect(holds, "the budget stopped, and nothing that was spent says why");
     }
 
@@ -102,7 +105,7 @@ impl Watch {
     }
 
     pub(super) fn succeeded(&mut self) {
-        (self.rest_until, self.unheard) = (0, false);
+        (self.rest_until, self.unheard, self.blocked) = (0, false, false);
         (self.bad, self.left) = ([0; 2], [None; 2]);
     }
 

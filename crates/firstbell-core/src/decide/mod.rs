@@ -161,13 +161,12 @@ fn towards_token(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
 
 /// The token is good: it is asked about while people trade on it, and rarely.
 fn good(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
-    let next = rest(view, now, Reason::Good);
     let every = view.schedule.hours.probe_every.max(PROBE_PAUSE);
     let at = asked_at(view, now).map_or(now, |at| at + every).max(slot.deadline_at);
-    if at < slot.closes_at && at < next.at {
+    if at < slot.closes_at {
         return Decision { step: Step::Probe, at, because: Reason::Watched };
     }
-    next
+    rest(view, now, Reason::Good)
 }
 
 fn probe_at(view: &View<'_>, now: Timestamp) -> Decision {
@@ -199,13 +198,9 @@ fn login_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
 /// Two tokens of this morning died within half an hour: logging in again would only end the other program's token. What
 /// the broker itself ends in its flush does not count.
 fn fought(view: &View<'_>, slot: &Slot) -> bool {
+    let (Some(first), Some(second)) = (view.state.died_before, view.state.died_at) else { return false };
     let from = slot.login_at.max(view.schedule.flushed_at(slot.login_at));
-    match (view.state.died_before, view.state.died_at) {
-        (Some(first), Some(second)) => {
-            (from..slot.ends_at).contains(&first) && second >= first && second.duration_since(first) < FIGHT
-        }
-        _ => false,
-    }
+    (from..slot.ends_at).contains(&first) && second >= first && second.duration_since(first) < FIGHT
 }
 
 fn worth(view: &View<'_>, now: Timestamp) -> Worth {

@@ -5,6 +5,7 @@ use std::path::Path;
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::failure::Failure;
 use firstbell_core::schedule::Schedule;
+use sha2::{Digest, Sha256};
 
 use super::exit::Exit;
 use super::say;
@@ -60,13 +61,10 @@ impl Context {
     }
 }
 
-/// The mornings of an account. Its share of the spread is made of its name and its user.
+/// The mornings of an account. Its share of the spread is its user's.
 pub(super) fn schedule_of(config: &Config, account: &Account, kite: &Kite) -> Schedule {
-    let bytes = [account.name.as_bytes(), account.app.user_id.as_bytes()].concat();
-    // FNV-1a: any number will do that is the same tomorrow.
-    let seed = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
-    });
+    let digest = Sha256::digest(account.app.user().as_bytes());
+    let seed = digest[..8].iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte));
     Schedule {
         hours: config.keeping.hours.clone(),
         exchanges: account.exchanges.clone(),

@@ -7,6 +7,7 @@ mod exit;
 mod history;
 mod journal;
 mod login;
+mod next;
 mod order;
 mod plan;
 mod run;
@@ -14,6 +15,7 @@ mod say;
 mod secrets;
 mod service;
 mod signals;
+mod simulate;
 mod staff;
 mod status;
 mod token;
@@ -61,6 +63,10 @@ enum Command {
     Status(AccountArg),
     /// Say what happened; with --last, show the page on which the last failed login ended.
     History(HistoryArgs),
+    /// Show the coming mornings, and why each is one; all times are India's.
+    Next(next::NextArgs),
+    /// Live random days against the real decisions, in simulated time, and watch that every promise holds.
+    Simulate(simulate::SimulateArgs),
     /// Keep the secrets in the sealed vault.
     #[command(subcommand)]
     Secrets(SecretsCommand),
@@ -259,6 +265,12 @@ async fn run(cli: Cli, env: Environment) -> Exit {
     if let Command::Plan(command) = cli.command {
         return plan::run(command).await;
     }
+    if let Command::Simulate(args) = &cli.command {
+        return simulate::run(args, cli.json);
+    }
+    if let Command::Next(args) = &cli.command {
+        return next::run(cli.config.as_deref(), env, args, cli.json);
+    }
     let again = (cli.config.clone(), env.clone());
     let context = match Context::load(cli.config.as_deref(), env) {
         Ok(context) => context,
@@ -266,6 +278,7 @@ async fn run(cli: Cli, env: Environment) -> Exit {
     };
     match cli.command {
         Command::Demo(_) | Command::Plan(_) | Command::Cage { .. } => unreachable!("handled above"),
+        Command::Simulate(_) | Command::Next(_) => unreachable!("handled above"),
         Command::Login(args) => login::run(context, args).await,
         Command::Token(args) => token::run(&context, args, cli.json).await,
         Command::Exec(args) => exec::run(&context, args).await,
