@@ -16,6 +16,11 @@ impl Secret {
         Secret(Zeroizing::new(text))
     }
 
+    /// The same text with more behind it.
+    pub fn followed_by(&self, more: &str) -> Secret {
+        Secret::new([self.expose(), more].concat())
+    }
+
     /// The text itself. Whoever calls this answers for where it goes.
     pub fn expose(&self) -> &str {
         &self.0

@@ -4,7 +4,7 @@ use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
 use firstbell_core::incident::Severity;
 use firstbell_core::notice::Notice;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::hands::Hands;
 use crate::keeper::Face;
@@ -24,9 +24,9 @@ pub struct Route {
 /// Hears what was told, and what could not be.
 pub trait Witness {
     /// A channel took it; none where there are no channels and the log is all there is.
-    fn told(&self, notice: &Notice, channel: Option<&str>);
+    fn told(&self, at: Timestamp, notice: &Notice, channel: Option<&str>);
     /// A channel did not take it.
-    fn deaf(&self, channel: &str, why: &str);
+    fn deaf(&self, at: Timestamp, channel: &str, why: &str);
 }
 
 /// Cries until the word comes. What was not told when the process ends is due again when it begins: what was told is an
@@ -77,7 +77,7 @@ async fn tell(
     let wanted = |route: &&Route| notice.over || notice.severity >= route.least;
     let mut taken = routes.is_empty();
     if routes.is_empty() {
-        witness.told(notice, None);
+        witness.told(hands.clock.now(), notice, None);
     }
     let sends = routes.iter().filter(wanted).map(|route| async {
         let outcome = hands.halt.or(route.channel.send(&message)).await;
@@ -87,9 +87,11 @@ async fn tell(
         match outcome {
             Some(Ok(_receipt)) => {
                 taken = true;
-                witness.told(notice, Some(name));
+                witness.told(hands.clock.now(), notice, Some(name));
             }
-            Some(Err(fault)) => witness.deaf(name, &format!("{}. {}", fault.why, fault.cure)),
+            Some(Err(fault)) => {
+                witness.deaf(hands.clock.now(), name, &format!("{}. {}", fault.why, fault.cure))
+            }
             None => {}
         }
     }

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::album::FolderAlbum;
 use crate::checks;
 use crate::config::Keeping;
+use crate::deadman::Beat;
 use crate::hands::Hands;
 use crate::standing::{self, Marks, Standing};
 use crate::stores::{self, LoginLock};
@@ -179,6 +180,7 @@ impl<'a> Keeper<'a> {
         match step {
             Step::Look => Ok(()),
             Step::Check => {
+                self.beat(Beat::Start).await;
                 let lacks = self.hands.halt.or(checks::beforehand(&self.hands)).await;
                 let lacks = lacks.ok_or(Failure::Interrupted)?;
                 self.hands.attest()?.note(Event::Checked { lacks })
@@ -257,7 +259,16 @@ impl<'a> Keeper<'a> {
         let served = decide::serve(&view, self.hands.clock.now()).is_ok();
         let lacks = self.hands.halt.or(self.lacks(standing.token.filter(|_| served))).await;
         let lacks = lacks.ok_or(Failure::Interrupted)?;
-        self.hands.attest()?.note(Event::Assessed { lacks })
+        let beat = if lacks.is_empty() { Beat::Good } else { Beat::Bad };
+        self.hands.attest()?.note(Event::Assessed { lacks })?;
+        self.beat(beat).await;
+        Ok(())
+    }
+
+    async fn beat(&self, beat: Beat) {
+        if let Some(switch) = &self.hands.account.switch {
+            let _told = self.hands.halt.or(switch.tell(self.hands.http, beat)).await;
+        }
     }
 
     async fn lacks(&self, token: Option<firstbell_core::token::Token>) -> Vec<String> {

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod codes;
 pub mod config;
 pub mod crier;
+pub mod deadman;
 pub mod drivers;
 pub mod halt;
 pub mod hands;

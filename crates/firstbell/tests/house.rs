@@ -21,7 +21,7 @@ const CORE: &[&[&str]] = &[
 ];
 const FIRSTBELL: &[&[&str]] = &[
     &["halt", "ports", "record", "textfile", "written"],
-    &["clock", "http", "leap", "ledger", "shape", "witness"],
+    &["clock", "deadman", "http", "leap", "ledger", "shape", "witness"],
     &["album", "calendarfile", "codes", "drivers", "login", "planfile", "secrets", "sinks", "stores"],
     &["config"],
     &["hands"],

@@ -103,7 +103,8 @@ pub(super) async fn rehearse(rehearsal: Rehearsal<'_>, ticks: &Ticks) -> Result<
     let secrets = Name::ALL.map(|name| (name, Source::Vault)).to_vec();
     let exchanges = Exchange::USUAL.to_vec();
     let (codes, sinks) = (CodeConfig::Seed, Vec::new());
-    let account = Account { name: "demo".into(), app, secrets, codes, exchanges, data: false, sinks };
+    let account =
+        Account { name: "demo".into(), app, secrets, codes, exchanges, data: false, switch: None, sinks };
 
     ticks.begin("sealing throw-away credentials");
     let state = tempfile::tempdir().map_err(|e| broken(format!("no folder for the demo's store: {e}")))?;

@@ -12,12 +12,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::say;
-use crate::clock::MachineClock;
 use crate::crier::Witness;
 use crate::keeper::Listener;
 use crate::ledger::Journal;
 use crate::login::Progress;
-use crate::ports::Clock;
 use crate::shape::india;
 use crate::standing;
 
@@ -74,23 +72,18 @@ impl Listener for Lines {
 }
 
 impl Witness for Lines {
-    fn told(&self, notice: &Notice, channel: Option<&str>) {
+    fn told(&self, at: Timestamp, notice: &Notice, channel: Option<&str>) {
         let Notice { severity, title, body, .. } = notice;
         let through = channel.map_or("log only".to_owned(), |name| format!("through {name}"));
-        self.line(now(), "notice", &format!("{severity}, {through}: {title}. {}", body.replace('\n', " ")));
+        self.line(at, "notice", &format!("{severity}, {through}: {title}. {}", body.replace('\n', " ")));
     }
 
-    fn deaf(&self, channel: &str, why: &str) {
-        self.line(now(), "fault", &format!("the channel {channel} did not take a message: {why}"));
+    fn deaf(&self, at: Timestamp, channel: &str, why: &str) {
+        self.line(at, "fault", &format!("the channel {channel} did not take a message: {why}"));
     }
 }
 
 /// The steps inside a login are its events already.
 impl Progress for Lines {
     fn begin(&self, _step: &'static str) {}
-}
-
-/// The machine's own time: a channel does not wait for a rehearsal's.
-fn now() -> Timestamp {
-    MachineClock::start().now()
 }

@@ -7,6 +7,7 @@ use firstbell_core::calendar::Exchange;
 use url::Url;
 
 use crate::codes::CodeConfig;
+use crate::deadman::Switch;
 use crate::secrets::{Name, Source};
 use crate::sinks::SinkConfig;
 use crate::written::Section;
@@ -26,6 +27,8 @@ pub struct Account {
     pub exchanges: Vec<Exchange>,
     /// Whether the account's plan includes live data: then the ticker must answer too.
     pub data: bool,
+    /// Who hears, outside of this machine, how each morning went.
+    pub switch: Option<Switch>,
     /// Where a fresh token goes.
     pub sinks: Vec<SinkConfig>,
 }
@@ -50,12 +53,23 @@ pub(super) fn read(name: String, mut section: Section<'_>) -> Option<Account> {
     }
     let exchanges = read_exchanges(&mut section);
     let data = section.flag("data").unwrap_or(false);
+    let switch = section.parsed("dead_mans_switch", Switch::parse);
     let sinks = section.list("sink").into_iter().filter_map(SinkConfig::read).collect();
-    let mut known = vec!["broker", "user_id", "api_key", "redirect_url", "exchanges", "data", "sink", "totp"];
+    let mut known = vec![
+        "broker",
+        "user_id",
+        "api_key",
+        "redirect_url",
+        "exchanges",
+        "data",
+        "dead_mans_switch",
+        "sink",
+        "totp",
+    ];
     known.extend(Name::ALL.map(Name::as_str));
     section.end(&known);
     let app = App { api_key: api_key?, user_id: user_id?, redirect: redirect? };
-    Some(Account { name, app, secrets: secrets.to_vec(), codes, exchanges, data, sinks })
+    Some(Account { name, app, secrets: secrets.to_vec(), codes, exchanges, data, switch, sinks })
 }
 
 fn required<T>(section: &mut Section<'_>, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
