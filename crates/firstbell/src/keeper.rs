@@ -15,6 +15,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::album::FolderAlbum;
 use crate::checks;
 use crate::config::Keeping;
+use crate::halt::Halt;
 use crate::hands::Hands;
 use crate::standing::{self, Marks, Standing};
 use crate::stores::{self, LoginLock};
@@ -71,6 +72,8 @@ pub struct House<'a> {
     pub state_dir: &'a Path,
     /// How many log in at one time.
     pub gate: &'a Semaphore,
+    /// Asks keepers to end between two steps: what is under way comes to its own end first.
+    pub leave: &'a Halt,
 }
 
 /// Keeps one account.
@@ -103,10 +106,10 @@ impl<'a> Keeper<'a> {
     /// Keeps the account until the word comes. Whoever calls it holds the account's lease.
     pub async fn keep(mut self) {
         let mut last = None;
-        while self.hands.halt.or(std::future::ready(())).await.is_some() {
+        while !self.hands.halt.is_asked() && !self.house.leave.is_asked() {
             let now = self.hands.clock.now();
             let at = match self.look(now) {
-                Ok(decision) => {
+                Ok((decision, turns_at)) => {
                     let news = (decision.step, decision.because);
                     if last.replace(news) != Some(news) {
                         self.listener.decided(now, &decision);
@@ -117,14 +120,19 @@ impl<'a> Keeper<'a> {
                             Err(failure) => self.broken(&failure),
                         }
                     } else {
-                        decision.at.max(now + SignedDuration::from_secs(1))
+                        decision.at.max(now + SignedDuration::from_secs(1)).min(turns_at)
                     }
                 }
-                Err(failure) => self.broken(&failure),
+                Err(failure) => {
+                    // What cannot be read is not handed out.
+                    self.face.shown.borrow_mut().iter_mut().for_each(|shown| shown.served = false);
+                    self.broken(&failure)
+                }
             };
             tokio::select! {
                 biased;
                 () = self.hands.halt.asked() => return,
+                () = self.house.leave.asked() => return,
                 () = self.face.nudged.notified() => self.marks = None,
                 () = self.hands.clock.until(at) => {}
             }
@@ -138,7 +146,8 @@ impl<'a> Keeper<'a> {
         now + BROKEN_PAUSE
     }
 
-    fn look(&mut self, now: Timestamp) -> Result<Decision, Failure> {
+    /// What is next, and when what is shown is no longer true.
+    fn look(&mut self, now: Timestamp) -> Result<(Decision, Timestamp), Failure> {
         if self.marks.is_none() {
             self.marks = standing::marks(&self.hands);
         }
@@ -151,7 +160,7 @@ impl<'a> Keeper<'a> {
             words: standing::words(&self.hands, &standing, &view, now),
         };
         self.face.shown.replace(Some(shown));
-        Ok(decision)
+        Ok((decision, decide::turns_at(&view, now).unwrap_or(Timestamp::MAX)))
     }
 
     async fn perform(&mut self, step: Step) -> Result<(), Failure> {
@@ -185,10 +194,10 @@ impl<'a> Keeper<'a> {
     }
 
     async fn log_in(&mut self) -> Result<(), Failure> {
-        let turn = self.hands.halt.or(self.house.gate.acquire()).await.ok_or(Failure::Interrupted)?;
+        let turn = self.turn(self.house.gate.acquire()).await?;
         let _turn = turn.expect("nobody closes the gate");
         let came = self.hands.clock.now();
-        let lock = self.hands.halt.or(self.lock()).await.ok_or(Failure::Interrupted)??;
+        let lock = self.turn(self.lock()).await??;
         let before = self.hands.attest()?.state().trouble.clone();
         (self.probe, self.marks) = (None, None);
         let album = FolderAlbum::of(self.house.state_dir, &self.hands.account.name, came);
@@ -209,6 +218,12 @@ impl<'a> Keeper<'a> {
             ledger.note(Event::Failed { code: failure.code().into(), ask: failure.ask() })?;
         }
         Ok(())
+    }
+
+    /// Waits for a turn. Whoever only waits is in the middle of nothing, and may go.
+    async fn turn<T>(&self, comes: impl Future<Output = T>) -> Result<T, Failure> {
+        let came = self.hands.halt.or(self.house.leave.or(comes)).await;
+        came.flatten().ok_or(Failure::Interrupted)
     }
 
     /// Another login of this account, by hand, is waited for on a thread of its own.
