@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::budget::{Cause, Fingerprint, Verdict};
 use crate::failure::Ask;
+use crate::incident::{Incident, Severity};
 
 /// One thing that happened to an account. Nothing in it is secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +83,15 @@ pub enum Event {
         /// What was missing, as short names; empty when ready.
         lacks: Vec<String>,
     },
+    /// A person was told, and a channel took the message.
+    Told {
+        /// About what.
+        incident: Incident,
+        /// How grave it was.
+        severity: Severity,
+        /// Whether it was that it is over.
+        over: bool,
+    },
     /// The owner stored a secret anew.
     Stored {
         /// The secret's name.
@@ -116,6 +126,8 @@ impl fmt::Display for Event {
             Event::Checked { lacks } => write!(f, "before the login something is missing: {}", lacks.join(", ")),
             Event::Assessed { lacks } if lacks.is_empty() => f.write_str("ready at the deadline"),
             Event::Assessed { lacks } => write!(f, "not ready at the deadline: {}", lacks.join(", ")),
+            Event::Told { incident, over: true, .. } => write!(f, "it was said that this is over: {}", incident.as_str()),
+            Event::Told { incident, severity, .. } => write!(f, "a {severity} was said: {}", incident.as_str()),
             Event::Stored { name } => write!(f, "the owner stored {name} anew"),
             Event::Paused => f.write_str("the owner wants no logins"),
             Event::Resumed => f.write_str("the owner wants logins again"),

@@ -1,8 +1,8 @@
 //! firstbell-core knows and never does: a login as data, the machine that walks it, the budget that protects the
 //! account, and the day's credential. The moment is always an argument; there is no clock, file or network here.
 //!
-//! Read from the bottom up: [`secret`], [`origin`], [`obstacle`], [`calendar`], [`failure`], [`totp`], [`token`], [`plan`], [`budget`], [`sight`], [`skeleton`],
-//! [`walk`], [`broker`], [`brokers`], [`event`], [`state`], [`schedule`], [`decide`], [`days`].
+//! Read from the bottom up: [`secret`], [`origin`], [`obstacle`], [`calendar`], [`incident`], [`failure`], [`totp`], [`token`], [`plan`], [`budget`], [`sight`], [`skeleton`],
+//! [`walk`], [`broker`], [`brokers`], [`event`], [`state`], [`schedule`], [`decide`], [`notice`], [`days`].
 
 mod answer;
 pub mod broker;
@@ -13,6 +13,8 @@ pub mod days;
 pub mod decide;
 pub mod event;
 pub mod failure;
+pub mod incident;
+pub mod notice;
 pub mod obstacle;
 pub mod origin;
 pub mod plan;

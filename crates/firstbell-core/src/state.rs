@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::budget::Budget;
 use crate::event::Event;
 use crate::failure::Ask;
+use crate::incident::{Incident, Severity, Told};
 use crate::token::date_in_india;
 
 /// What the history of an account amounts to. Serializable, because a snapshot stands for the events before it.
@@ -34,6 +35,10 @@ pub struct State {
     pub checked_at: Option<Timestamp>,
     /// When the last verdict at a deadline was given.
     pub assessed_at: Option<Timestamp>,
+    /// What was missing at the later one of both.
+    pub lacks: Vec<String>,
+    /// What was said last to a person.
+    pub told: Option<Told>,
 }
 
 /// Logins of one day that ended without a token.
@@ -75,8 +80,9 @@ impl State {
             Event::Died { generation } if *generation == self.generation => self.died_at = Some(at),
             Event::Failed { code, ask } => self.fail(at, code, *ask),
             Event::Wait { until } => self.wait = Some((at, *until)),
-            Event::Checked { .. } => self.checked_at = Some(at),
-            Event::Assessed { .. } => self.assessed_at = Some(at),
+            Event::Checked { lacks } => (self.checked_at, self.lacks) = (Some(at), lacks.clone()),
+            Event::Assessed { lacks } => (self.assessed_at, self.lacks) = (Some(at), lacks.clone()),
+            Event::Told { incident, severity, over } => self.tell(at, (*incident, *severity), *over),
             Event::Paused => self.paused = true,
             Event::Resumed => (self.paused, self.trouble, self.died_before) = (false, None, None),
             Event::Stored { .. } => self.clear(),
@@ -107,6 +113,12 @@ impl State {
         let (times, unclear) = before.map_or((0, 0), |t| (if t.ask == ask { t.times } else { 0 }, t.unclear));
         let unclear = unclear.saturating_add(u16::from(ask == Ask::Once));
         self.trouble = Some(Trouble { at, code: code.into(), ask, times: times.saturating_add(1), unclear });
+    }
+
+    fn tell(&mut self, at: Timestamp, (incident, severity): (Incident, Severity), over: bool) {
+        let today = self.told.as_ref().filter(|told| date_in_india(told.at) == date_in_india(at));
+        let times = today.map_or(0, |told| told.times).saturating_add(1);
+        self.told = Some(Told { at, incident, severity, times, over });
     }
 
     /// The owner acted: what held us back is gone.

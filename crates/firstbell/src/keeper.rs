@@ -7,6 +7,7 @@ use firstbell_core::calendar::Calendar;
 use firstbell_core::decide::{self, Decision, Probe, Step};
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
+use firstbell_core::notice::{self, Notice};
 use firstbell_core::schedule::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -27,6 +28,7 @@ const BROKEN_PAUSE: SignedDuration = SignedDuration::from_secs(15);
 #[derive(Debug, Default)]
 pub struct Face {
     nudged: Notify,
+    looked: Notify,
     shown: RefCell<Option<Shown>>,
 }
 
@@ -37,6 +39,8 @@ pub struct Shown {
     pub decision: Decision,
     /// Whether the token was handed out then.
     pub served: bool,
+    /// What a person must hear and was not told yet.
+    pub notice: Option<Notice>,
     /// As `firstbell status` shows it.
     pub words: Value,
 }
@@ -45,6 +49,11 @@ impl Face {
     /// Has the keeper look at once.
     pub fn nudge(&self) {
         self.nudged.notify_one();
+    }
+
+    /// Ends at the next look.
+    pub async fn changed(&self) {
+        self.looked.notified().await;
     }
 
     /// The last look.
@@ -109,18 +118,19 @@ impl<'a> Keeper<'a> {
         while !self.hands.halt.is_asked() && !self.house.leave.is_asked() {
             let now = self.hands.clock.now();
             let at = match self.look(now) {
-                Ok((decision, turns_at)) => {
+                Ok((decision, at)) => {
                     let news = (decision.step, decision.because);
                     if last.replace(news) != Some(news) {
                         self.listener.decided(now, &decision);
                     }
                     if decision.at <= now && decision.step != Step::Look {
-                        match self.perform(decision.step).await {
+                        // On the heap: a keeper that only waits, as nearly all do, is small.
+                        match Box::pin(self.perform(decision.step)).await {
                             Ok(()) | Err(Failure::Interrupted) => continue,
                             Err(failure) => self.broken(&failure),
                         }
                     } else {
-                        decision.at.max(now + SignedDuration::from_secs(1)).min(turns_at)
+                        at.max(now + SignedDuration::from_secs(1))
                     }
                 }
                 Err(failure) => {
@@ -157,10 +167,14 @@ impl<'a> Keeper<'a> {
         let shown = Shown {
             decision,
             served: decide::serve(&view, now).is_ok(),
+            notice: notice::due(&view, &self.hands.account.name, now),
             words: standing::words(&self.hands, &standing, &view, now),
         };
+        let at = notice::look_at(&view, now).map_or(decision.at, |at| at.min(decision.at));
         self.face.shown.replace(Some(shown));
-        Ok((decision, decide::turns_at(&view, now).unwrap_or(Timestamp::MAX)))
+        let turns_at = decide::turns_at(&view, now).unwrap_or(Timestamp::MAX);
+        self.face.looked.notify_one();
+        Ok((decision, at.min(turns_at)))
     }
 
     async fn perform(&mut self, step: Step) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! firstbell does and never decides: it performs what `firstbell-core` says, on real files, networks and browsers.
 //!
 //! Read from the bottom up: [`ports`], [`halt`], [`written`], the shelves ([`drivers`], [`secrets`], [`codes`], [`stores`],
-//! [`sinks`]), [`planfile`], [`calendarfile`], [`config`], [`ledger`], [`login`], [`hands`], [`standing`], [`keeper`], [`serve`], [`cli`].
+//! [`sinks`]), [`planfile`], [`calendarfile`], [`config`], [`ledger`], [`login`], [`hands`], [`standing`], [`keeper`], [`crier`], [`serve`], [`cli`].
 
 pub mod album;
 pub mod calendarfile;
@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod codes;
 pub mod config;
+pub mod crier;
 pub mod drivers;
 pub mod halt;
 pub mod hands;

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use firstbell_core::broker::App;
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
+use firstbell_core::notice::Severity;
 use firstbell_core::obstacle::TlsFault;
 use firstbell_core::plan::Plan;
 use firstbell_core::secret::{Secret, SecretBytes};
@@ -297,4 +298,52 @@ pub trait Album {
     /// # Errors
     /// [`Failure::Broken`]; the login's own failure counts for more.
     fn keep(&self, exposure: &Exposure) -> Result<(), Failure>;
+}
+
+/// What a person is told, written once for all channels. Nothing in it is secret; a channel only gives it its form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// How grave it is.
+    pub severity: Severity,
+    /// One line: whom it is about and what it is.
+    pub title: String,
+    /// A few lines of plain text, for one phone screen.
+    pub body: String,
+    /// What the message is about; the same for all messages of one incident.
+    pub incident: String,
+    /// Whether the incident is over with this message.
+    pub over: bool,
+}
+
+/// What a channel knows of a message that it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// The provider took it; whether it arrived is not known.
+    Accepted,
+    /// The provider says that it arrived.
+    Delivered,
+}
+
+/// Why a channel did not take a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelFault {
+    /// What happened, in our own words: no address with a token in it, and nothing of what the other side said.
+    pub why: String,
+    /// What the owner can do.
+    pub cure: String,
+    /// How long the other side asks us to wait.
+    pub wait_s: Option<u32>,
+    /// Whether the same message may be sent again: not where the channel refuses us or what we are.
+    pub again: bool,
+}
+
+/// A way to a person. One message is sent once for each call; a fault says that it surely or perhaps did not arrive.
+pub trait Channel {
+    /// Its name in the configuration.
+    fn name(&self) -> &str;
+    /// Sends one message. Over within 15 s.
+    ///
+    /// # Errors
+    /// [`ChannelFault`].
+    fn send<'a>(&'a self, message: &'a Message) -> Soon<'a, Result<Receipt, ChannelFault>>;
 }

@@ -3,6 +3,7 @@
 use firstbell_core::budget::{Cause, Fingerprint, Verdict};
 use firstbell_core::event::Event;
 use firstbell_core::failure::Ask;
+use firstbell_core::incident::{Incident, Severity};
 use firstbell_core::state::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,11 @@ enum Stored {
     Assessed {
         lacks: Vec<String>,
     },
+    Told {
+        incident: StoredIncident,
+        severity: StoredSeverity,
+        over: bool,
+    },
     Stored {
         name: String,
     },
@@ -81,6 +87,22 @@ enum StoredVerdict {
     Blocked,
     Unknown,
     NeverLeft,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum StoredIncident {
+    NoToken,
+    Lacking,
+    Calendar,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum StoredSeverity {
+    Information,
+    Warning,
+    Critical,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -149,6 +171,19 @@ fn stored(event: &Event) -> Stored {
         Event::Died { generation } => Stored::Died { generation },
         Event::Checked { lacks } => Stored::Checked { lacks },
         Event::Assessed { lacks } => Stored::Assessed { lacks },
+        Event::Told { incident, severity, over } => Stored::Told {
+            incident: match incident {
+                Incident::NoToken => StoredIncident::NoToken,
+                Incident::Lacking => StoredIncident::Lacking,
+                Incident::Calendar => StoredIncident::Calendar,
+            },
+            severity: match severity {
+                Severity::Information => StoredSeverity::Information,
+                Severity::Warning => StoredSeverity::Warning,
+                Severity::Critical => StoredSeverity::Critical,
+            },
+            over,
+        },
         Event::Stored { name } => Stored::Stored { name },
         Event::Paused => Stored::Paused {},
         Event::Resumed => Stored::Resumed {},
@@ -186,6 +221,19 @@ fn event(stored: Stored) -> Event {
         Stored::Died { generation } => Event::Died { generation },
         Stored::Checked { lacks } => Event::Checked { lacks },
         Stored::Assessed { lacks } => Event::Assessed { lacks },
+        Stored::Told { incident, severity, over } => Event::Told {
+            incident: match incident {
+                StoredIncident::NoToken => Incident::NoToken,
+                StoredIncident::Lacking => Incident::Lacking,
+                StoredIncident::Calendar => Incident::Calendar,
+            },
+            severity: match severity {
+                StoredSeverity::Information => Severity::Information,
+                StoredSeverity::Warning => Severity::Warning,
+                StoredSeverity::Critical => Severity::Critical,
+            },
+            over,
+        },
         Stored::Stored { name } => Event::Stored { name },
         Stored::Paused {} => Event::Paused,
         Stored::Resumed {} => Event::Resumed,
@@ -233,7 +281,7 @@ mod tests {
     use super::*;
 
     /// Version 1 as it lies on disks: never to be changed, only to be followed by a version 2.
-    const VERSION_1: [&str; 18] = [
+    const VERSION_1: [&str; 19] = [
         r#"{"event":"began","driver":"chrome"}"#,
         r#"{"event":"intent","cause":"password","credential":"0a1b","time_step":null}"#,
         r#"{"event":"intent","cause":"code","credential":"0a1b","time_step":58812345}"#,
@@ -248,6 +296,7 @@ mod tests {
         r#"{"event":"checked","lacks":["clock"]}"#,
         r#"{"event":"assessed","lacks":[]}"#,
         r#"{"event":"stored","name":"password"}"#,
+        r#"{"event":"told","incident":"no-token","severity":"critical","over":false}"#,
         r#"{"event":"paused"}"#,
         r#"{"event":"resumed"}"#,
         r#"{"event":"unlocked"}"#,
@@ -264,7 +313,7 @@ mod tests {
     /// When this fails, the form of snapshots has changed: raise [`SNAPSHOT_VERSION`], then mend the text.
     #[test]
     fn a_snapshot_of_this_version_looks_like_this() {
-        let text = r#"{"budget":{"password":{"bad":1,"refused":[["0a1b",1]],"last":"0a1b"},"code":{"bad":0,"refused":[],"last":null},"last_step":59850295,"blocked":null,"restored":true},"generation":3,"proven_at":"2026-11-23T08:30:00.123Z","doubted_from":null,"failed":["2026-11-24T08:30:00Z","slow"]}"#;
+        let text = r#"{"budget":{"password":{"bad":1,"refused":[["0a1b",1]],"last":"0a1b"},"code":{"bad":0,"refused":[],"last":null},"last_step":59850295,"blocked":null,"restored":true},"generation":3,"proven_at":"2026-11-23T08:30:00.123Z","doubted_from":"2026-11-24T08:27:59Z","died_at":null,"died_before":null,"trouble":{"at":"2026-11-24T08:30:00Z","code":"slow","ask":"Again","times":1,"unclear":0},"wait":null,"paused":false,"checked_at":null,"assessed_at":null,"lacks":[],"told":null}"#;
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let password = Cause::Password;
         let story = [

@@ -99,8 +99,13 @@ pub fn words(hands: &Hands<'_>, standing: &Standing, view: &View<'_>, now: Times
         "next": json!({
             "step": step(decision.step), "at": india(decision.at.max(now)), "because": because(&decision),
         }),
-        "calls_for_a_human": decide::calls_for_a_human(&decision),
+        "needs_you": needs_you(&decide::prospect(view, now)),
     })
+}
+
+/// What the owner must do before there can be another login.
+fn needs_you(prospect: &Decision) -> Option<String> {
+    prospect.because.calls_for_a_human().then(|| because(prospect))
 }
 
 /// What a step is called.

@@ -125,9 +125,13 @@ pub fn may_probe(view: &View<'_>, now: Timestamp) -> bool {
     alive && asked_at(view, now).is_none_or(|at| now.duration_since(at) >= PROBE_PAUSE)
 }
 
-/// Whether a person has to act before there can be another login in this morning.
-pub fn calls_for_a_human(decision: &Decision) -> bool {
-    matches!(decision.because, Reason::Stopped(_) | Reason::Human | Reason::Fought)
+/// What becomes of the morning's token, whatever else is to be done before: where a person has to act before there can be
+/// another login, the reason says so ([`Reason::calls_for_a_human`]).
+pub fn prospect(view: &View<'_>, now: Timestamp) -> Decision {
+    match view.schedule.around(view.calendar, now) {
+        Some(slot) if now >= slot.login_at && !view.state.paused => towards_token(view, &slot, now),
+        _ => decide(view, now),
+    }
 }
 
 fn rest(view: &View<'_>, now: Timestamp, because: Reason) -> Decision {
@@ -146,17 +150,21 @@ fn before(view: &View<'_>, slot: &Slot) -> Decision {
 fn within(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
     // Moments after this morning are of a clock that was wrong.
     let assessed = view.state.assessed_at.is_some_and(|at| (slot.deadline_at..slot.ends_at).contains(&at));
-    let next = match worth(view, now) {
-        Worth::Good => good(view, slot, now),
-        Worth::Doubtful => probe_at(view, now),
-        Worth::None => login_at(view, slot, now),
-    };
+    let next = towards_token(view, slot, now);
     // A verdict before anything was tried would say nothing: a morning that is caught up logs in first.
     let waits = next.step != Step::Login || next.at > now;
     if !assessed && waits && slot.deadline_at <= next.at.max(now) {
         return Decision { step: Step::Assess, at: slot.deadline_at, because: Reason::Deadline };
     }
     next
+}
+
+fn towards_token(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
+    match worth(view, now) {
+        Worth::Good => good(view, slot, now),
+        Worth::Doubtful => probe_at(view, now),
+        Worth::None => login_at(view, slot, now),
+    }
 }
 
 /// The token is good: it is asked about while people trade on it, and rarely.

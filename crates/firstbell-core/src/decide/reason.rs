@@ -39,6 +39,13 @@ pub enum Reason {
     Fought,
 }
 
+impl Reason {
+    /// Whether a person has to act first.
+    pub fn calls_for_a_human(self) -> bool {
+        matches!(self, Reason::Stopped(_) | Reason::Human | Reason::Fought)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

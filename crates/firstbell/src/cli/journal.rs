@@ -1,19 +1,23 @@
 //! The daemon's log: one line for each thing that happened, as text or as JSON, in a written grammar.
 //!
 //! Text: `MOMENT KIND ACCOUNT: SENTENCE`, the moment in India with its offset, the account `-` where it is about none. JSON: one
-//! object with `at`, `kind`, `account` and `text`. Kinds: `event` (durable), `next` (what is decided), `fault` (something could
-//! not be done), `daemon` (about the process).
+//! object with `at`, `kind`, `account` and `text`. Kinds: `event` (durable), `next` (what is decided), `notice` (what a person is
+//! told), `fault` (something could not be done), `daemon` (about the process).
 
 use firstbell_core::decide::{Decision, Step};
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
+use firstbell_core::notice::Notice;
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::say;
+use crate::clock::MachineClock;
+use crate::crier::Witness;
 use crate::keeper::Listener;
 use crate::ledger::Journal;
 use crate::login::Progress;
+use crate::ports::Clock;
 use crate::shape::india;
 use crate::standing;
 
@@ -66,7 +70,24 @@ impl Listener for Lines {
     }
 }
 
+impl Witness for Lines {
+    fn told(&self, notice: &Notice, channel: Option<&str>) {
+        let Notice { severity, title, body, .. } = notice;
+        let through = channel.map_or("log only".to_owned(), |name| format!("through {name}"));
+        self.line(now(), "notice", &format!("{severity}, {through}: {title}. {}", body.replace('\n', " ")));
+    }
+
+    fn deaf(&self, channel: &str, why: &str) {
+        self.line(now(), "fault", &format!("the channel {channel} did not take a message: {why}"));
+    }
+}
+
 /// The steps inside a login are its events already.
 impl Progress for Lines {
     fn begin(&self, _step: &'static str) {}
+}
+
+/// The machine's own time: a channel does not wait for a rehearsal's.
+fn now() -> Timestamp {
+    MachineClock::start().now()
 }

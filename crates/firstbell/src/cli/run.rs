@@ -1,6 +1,7 @@
 //! `firstbell run`: keeps every account until it is told to stop. One process for a state folder; others stand by.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use firstbell_core::failure::{Failure, Part};
@@ -18,6 +19,7 @@ use super::service;
 use super::staff::Staff;
 use crate::clock::MachineClock;
 use crate::config::{Account, Config, Environment};
+use crate::crier::{self, Route};
 use crate::halt::{END, FINISH, Halt};
 use crate::hands::Hands;
 use crate::http::HyperHttp;
@@ -183,12 +185,23 @@ async fn round(
         let schedule = context::schedule_of(config, hands.account, &kite);
         Keeper::new(*hands, schedule, house, (face, log)).keep()
     });
+    let routes: Vec<Route> = Vec::new();
+    let criers = hands.iter().zip(faces.iter().zip(&logs));
+    let criers = criers.map(|(hands, (face, log))| crier::cry(*hands, face, &routes, log));
+    let work = async {
+        let mut keepers = pin!(join_all(keepers));
+        tokio::select! {
+            _ = &mut keepers => {}
+            // They end at the word alone, and before a keeper that has a login to end.
+            _ = join_all(criers) => drop(keepers.await),
+        }
+    };
     let door = Door::open(&config.state_dir)?;
     let staff = Staff { hands: &hands, faces: &faces, state_dir: &config.state_dir };
     say(lines, &format!("keeping {} of {}", config.accounts.len(), config.state_dir.display()));
     service::tell("READY=1");
     tokio::select! {
-        next = ended(join_all(keepers), (&halt, &leave), signals, again) => {
+        next = ended(work, (&halt, &leave), signals, again) => {
             if next.is_none() {
                 service::tell("STOPPING=1");
                 say(lines, "ended well");

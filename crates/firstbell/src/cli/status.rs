@@ -100,6 +100,9 @@ fn lines(status: &Value) -> String {
     if status["served"] != "yes" {
         lines.push(format!("  served     no: {}", text("served")));
     }
+    if let Some(needs) = status["needs_you"].as_str() {
+        lines.push(format!("  needs you  {needs}"));
+    }
     let next = |key: &str| status["next"][key].as_str().unwrap_or_default();
     let what = match next("step") {
         "look again" => format!("nothing before {}", next("at")),

@@ -1,0 +1,171 @@
+//! The words of a notice, for somebody who reads them on a telephone with the market about to open.
+
+use jiff::Timestamp;
+use jiff::civil::Time;
+
+use super::{Incident, Notice, Severity};
+use crate::decide::{self, Decision, Reason, Step, View};
+use crate::failure::{Failure, Stop};
+use crate::token::{date_in_india, in_india, ist};
+
+/// The cash market opens (NSE and BSE, "Market timings").
+const OPENS: Time = Time::constant(9, 15, 0, 0);
+
+/// Something is wrong.
+pub(super) fn trouble(
+    view: &View<'_>,
+    account: &str,
+    (incident, severity): (Incident, Severity),
+    now: Timestamp,
+) -> Notice {
+    let decision = decide::prospect(view, now);
+    let (title, lines) = match incident {
+        Incident::NoToken => {
+            let (what, cure) = happened(view, &decision);
+            let lines = [what, means(now), doing(&decision, now), format!("You can: {cure}")];
+            (format!("{account}: no token yet"), lines.to_vec())
+        }
+        Incident::Lacking => {
+            let lacks = view.state.lacks.join(", ");
+            let token = match decide::serve(view, now) {
+                Ok(()) => "The token is good and is handed out.",
+                Err(_) => "The morning\u{2019}s login has not begun.",
+            };
+            let cure = "You can: look at firstbell status and at the log, and mend what is named.";
+            (
+                format!("{account}: not all is ready"),
+                vec![format!("Missing: {lacks}."), token.to_owned(), doing(&decision, now), cure.to_owned()],
+            )
+        }
+        Incident::Calendar => {
+            let year = view.calendar.notice_due(&view.schedule.exchanges, date_in_india(now));
+            let year = year.map_or_else(String::new, |year| year.to_string());
+            (
+                format!("{account}: no calendar for {year}"),
+                vec![
+                    format!("No list of holidays covers {year} for every exchange of this account."),
+                    "Every weekday of it will be treated as a trading day.".to_owned(),
+                    "You can: update firstbell, or write a list of your own (calendar in the configuration)."
+                        .to_owned(),
+                ],
+            )
+        }
+    };
+    Notice { incident, severity, over: false, title, body: lines.join("\n") }
+}
+
+/// All is well again.
+pub(super) fn over(view: &View<'_>, account: &str, now: Timestamp) -> Notice {
+    let told = view.state.told.as_ref();
+    let incident = told.map_or(Incident::NoToken, |told| told.incident);
+    let body = format!(
+        "A proven token is handed out since {}. Nothing is left for you to do.",
+        clock(view.state.proven_at.unwrap_or(now)),
+    );
+    let title = format!("{account}: over, the token is good");
+    Notice { incident, severity: Severity::Information, over: true, title, body }
+}
+
+/// What happened, and what the owner can do about it.
+fn happened(view: &View<'_>, decision: &Decision) -> (String, String) {
+    if let Reason::Stopped(stop) = decision.because {
+        let failure = Failure::Stopped(stop);
+        return (format!("{}.", capital(&stop.to_string())), failure.cure());
+    }
+    if decision.because == Reason::Fought {
+        let what = "Today\u{2019}s token was replaced twice within half an hour: another program logs in with this API key.";
+        return (what.into(), "end that program, then run firstbell unlock.".into());
+    }
+    let Some(trouble) = &view.state.trouble else {
+        return ("No login has ended yet.".into(), "look at firstbell status.".into());
+    };
+    let at = clock(trouble.at);
+    match Failure::of_code(&trouble.code) {
+        Some(failure) => (format!("At {at} the login failed: {}.", plain(&failure)), failure.cure()),
+        None => (format!("At {at} the login failed: {}.", trouble.code.replace('-', " ")), {
+            "log in once by hand at kite.zerodha.com; firstbell history --last shows what stood in the way."
+                .into()
+        }),
+    }
+}
+
+/// Short, without the place and the details that only a log needs.
+fn plain(failure: &Failure) -> String {
+    match failure {
+        Failure::Unreachable { .. } => "no connection to Zerodha".into(),
+        Failure::BrokerDown { .. } => "Zerodha is having trouble".into(),
+        Failure::Throttled { .. } => "Zerodha asks us to wait".into(),
+        Failure::Slow { .. } => "the login page did not appear in time".into(),
+        Failure::Unanswered { .. } => "something was sent and no answer came back".into(),
+        Failure::UnknownPage { .. } => "Zerodha shows a page that firstbell does not know".into(),
+        Failure::Insecure { .. } => {
+            "the connection is not securely Zerodha\u{2019}s; nothing was sent".into()
+        }
+        Failure::Broken { .. } => "a part of this computer is missing or broken".into(),
+        other => other.to_string(),
+    }
+}
+
+fn means(now: Timestamp) -> String {
+    let opens = in_india(date_in_india(now), OPENS);
+    let minutes = opens.duration_since(now).as_mins();
+    match minutes {
+        1.. => format!("No token; the market opens in {minutes} minutes."),
+        0 => "No token; the market opens now.".into(),
+        _ => format!("No token, and the market opened {} minutes ago.", -minutes),
+    }
+}
+
+fn doing(decision: &Decision, now: Timestamp) -> String {
+    match decision.step {
+        Step::Login if decision.at <= now => "firstbell is logging in now.".into(),
+        Step::Login => format!("firstbell tries again at {}.", clock(decision.at)),
+        Step::Probe => "firstbell asks Zerodha about the token again.".into(),
+        _ if decision.because.calls_for_a_human() => "firstbell does not try again by itself.".into(),
+        _ => format!("firstbell goes on at {}.", clock(decision.at.max(now))),
+    }
+}
+
+fn clock(at: Timestamp) -> String {
+    ist().to_datetime(at).time().strftime("%H:%M:%S").to_string()
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+impl Failure {
+    /// A failure of this code, as far as the code tells it: for words about one that only its name is left of.
+    pub fn of_code(code: &str) -> Option<Failure> {
+        use crate::failure::{Part, Stage};
+        use crate::obstacle::TlsFault;
+        let (stage, why) = (Stage::Open, String::new);
+        Some(match code {
+            "unreachable" => Failure::Unreachable { stage, why: why() },
+            "broker-down" => Failure::BrokerDown { stage, status: 500 },
+            "throttled" => Failure::Throttled { stage, wait_s: None },
+            "slow" => Failure::Slow { stage },
+            "unanswered" => Failure::Unanswered { stage: Stage::Credentials, why: why() },
+            "password-rejected" => Failure::PasswordRejected { remaining: None },
+            "code-rejected" => Failure::CodeRejected { remaining: None },
+            "blocked" => Failure::Blocked,
+            "stopped" => Failure::Stopped(Stop::Unsure),
+            "insecure" => Failure::Insecure { stage, fault: TlsFault::Handshake },
+            "consent-wanted" => Failure::ConsentWanted,
+            "not-enabled" => Failure::NotEnabled,
+            "unknown-key" => Failure::UnknownKey,
+            "unknown-page" => Failure::UnknownPage { stage, seen: why() },
+            "secret-refused" => Failure::SecretRefused,
+            "grant-refused" => Failure::GrantRefused,
+            "foreign-token" => Failure::ForeignToken,
+            "dead-on-arrival" => Failure::DeadOnArrival,
+            "broken" => Failure::Broken {
+                part: Part::Browser,
+                why: why(),
+                cure: "run firstbell login: it names the part and the command that mends it.".into(),
+            },
+            _ => return None,
+        })
+    }
+}
