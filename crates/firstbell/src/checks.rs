@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::config::Egress;
 use crate::hands::Hands;
-use crate::ports::{Call, Engines, Received, WireFault};
+use crate::ports::{Call, Engines, Reach, Received, WireFault};
 
 /// A clock that is off by more makes codes that the broker refuses (KITE.md has no figure; a code lives 30 s).
 const OFF_MAX_S: i64 = 10;
@@ -73,8 +73,9 @@ pub async fn comes_from(hands: &Hands<'_>, egress: &Egress) -> bool {
 /// Whether any engine of the ladder starts and ends.
 async fn starts(hands: &Hands<'_>) -> bool {
     let (plan, app) = (hands.kite.plan(), &hands.account.app);
+    let reach = Reach { http: hands.http, clock: hands.clock };
     for name in hands.drivers.names() {
-        let opened: Result<_, Failure> = hands.drivers.open(name, plan, app, hands.http).await;
+        let opened: Result<_, Failure> = hands.drivers.open(name, plan, app, reach).await;
         if let Ok(driver) = opened {
             return driver.close().await.is_ok();
         }

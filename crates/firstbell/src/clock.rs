@@ -98,6 +98,12 @@ fn boot_ms() -> u64 {
     u64::try_from(now.tv_sec * 1_000 + now.tv_nsec / 1_000_000).unwrap_or(0)
 }
 
+/// Microseconds on the clock by which a service manager orders what it hears.
+pub fn monotonic_us() -> i64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
+}
+
 /// Waits for a moment of the day; says whether the clock was set instead. Without a moment it waits for ever.
 async fn reaches(at: Option<Timestamp>) -> bool {
     let Some(at) = at else { return std::future::pending().await };

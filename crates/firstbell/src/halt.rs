@@ -25,6 +25,11 @@ impl Halt {
         self.0.send_replace(true);
     }
 
+    /// Whether somebody has asked.
+    pub fn is_asked(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Is over once somebody has asked.
     pub async fn asked(&self) {
         let mut heard = self.0.subscribe();

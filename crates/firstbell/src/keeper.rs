@@ -17,6 +17,7 @@ use crate::album::FolderAlbum;
 use crate::checks;
 use crate::config::Keeping;
 use crate::deadman::Beat;
+use crate::halt::Halt;
 use crate::hands::Hands;
 use crate::standing::{self, Marks, Standing};
 use crate::stores::{self, LoginLock};
@@ -89,6 +90,8 @@ pub struct House<'a> {
     pub state_dir: &'a Path,
     /// How many log in at one time.
     pub gate: &'a Semaphore,
+    /// Asks keepers to end between two steps: what is under way comes to its own end first.
+    pub leave: &'a Halt,
 }
 
 /// Keeps one account.
@@ -121,7 +124,7 @@ impl<'a> Keeper<'a> {
     /// Keeps the account until the word comes. Whoever calls it holds the account's lease.
     pub async fn keep(mut self) {
         let mut last = None;
-        while self.hands.halt.or(std::future::ready(())).await.is_some() {
+        while !self.hands.halt.is_asked() && !self.house.leave.is_asked() {
             let now = self.hands.clock.now();
             let at = match self.look(now) {
                 Ok((decision, at)) => {
@@ -139,11 +142,16 @@ impl<'a> Keeper<'a> {
                         at.max(now + SignedDuration::from_secs(1))
                     }
                 }
-                Err(failure) => self.broken(&failure),
+                Err(failure) => {
+                    // What cannot be read is not handed out.
+                    self.face.shown.borrow_mut().iter_mut().for_each(|shown| shown.served = false);
+                    self.broken(&failure)
+                }
             };
             tokio::select! {
                 biased;
                 () = self.hands.halt.asked() => return,
+                () = self.house.leave.asked() => return,
                 () = self.face.nudged.notified() => self.marks = None,
                 () = self.hands.clock.until(at) => {}
             }
@@ -157,6 +165,7 @@ impl<'a> Keeper<'a> {
         now + BROKEN_PAUSE
     }
 
+    /// What is next, and when what is shown is no longer true.
     fn look(&mut self, now: Timestamp) -> Result<(Decision, Timestamp), Failure> {
         if self.marks.is_none() {
             self.marks = standing::marks(&self.hands);
@@ -172,8 +181,9 @@ impl<'a> Keeper<'a> {
         };
         let at = notice::look_at(&view, now).map_or(decision.at, |at| at.min(decision.at));
         self.face.shown.replace(Some(shown));
+        let turns_at = decide::turns_at(&view, now).unwrap_or(Timestamp::MAX);
         self.face.looked.notify_one();
-        Ok((decision, at))
+        Ok((decision, at.min(turns_at)))
     }
 
     async fn perform(&mut self, step: Step) -> Result<(), Failure> {
@@ -208,10 +218,10 @@ impl<'a> Keeper<'a> {
     }
 
     async fn log_in(&mut self) -> Result<(), Failure> {
-        let turn = self.hands.halt.or(self.house.gate.acquire()).await.ok_or(Failure::Interrupted)?;
+        let turn = self.turn(self.house.gate.acquire()).await?;
         let _turn = turn.expect("nobody closes the gate");
         let came = self.hands.clock.now();
-        let lock = self.hands.halt.or(self.lock()).await.ok_or(Failure::Interrupted)??;
+        let lock = self.turn(self.lock()).await??;
         let before = self.hands.attest()?.state().trouble.clone();
         (self.probe, self.marks) = (None, None);
         let album = FolderAlbum::of(self.house.state_dir, &self.hands.account.name, came);
@@ -232,6 +242,12 @@ impl<'a> Keeper<'a> {
             ledger.note(Event::Failed { code: failure.code().into(), ask: failure.ask() })?;
         }
         Ok(())
+    }
+
+    /// Waits for a turn. Whoever only waits is in the middle of nothing, and may go.
+    async fn turn<T>(&self, comes: impl Future<Output = T>) -> Result<T, Failure> {
+        let came = self.hands.halt.or(self.house.leave.or(comes)).await;
+        came.flatten().ok_or(Failure::Interrupted)
     }
 
     /// Another login of this account, by hand, is waited for on a thread of its own.

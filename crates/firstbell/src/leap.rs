@@ -26,10 +26,6 @@ impl<'a> LeapClock<'a> {
     }
 
     async fn leap(&self, to: Timestamp) {
-        if self.now.get() >= self.end {
-            return std::future::pending().await;
-        }
-        let to = to.clamp(self.now.get(), self.end);
         let call = Call {
             post: true,
             url: Secret::new(self.control.join("/control")),
@@ -59,7 +55,11 @@ impl Clock for LeapClock<'_> {
         Box::pin(self.leap(to))
     }
 
+    /// At the end nobody gets further. What was begun before it still comes to its own end: its pauses are leapt over.
     fn until(&self, at: Timestamp) -> Soon<'_, ()> {
-        Box::pin(self.leap(at))
+        if self.now.get() >= self.end {
+            return Box::pin(std::future::pending());
+        }
+        Box::pin(self.leap(at.clamp(self.now.get(), self.end)))
     }
 }

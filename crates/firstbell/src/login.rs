@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 
 use crate::halt::{self, Halt};
 use crate::ledger::Ledger;
-use crate::ports::{Album, Call, Clock, CodeSource, Driver, Engines, Http, WireFault};
+use crate::ports::{Album, Call, Clock, CodeSource, Driver, Engines, Http, Reach, WireFault};
 use crate::witness;
 
 /// Pauses before the proof is asked for again: reading is safe to repeat, and a token that was paid for with a login
@@ -160,7 +160,8 @@ impl<'a> Login<'a> {
         self.progress.begin("starting the login engine");
         ledger.note_soon(Event::Began { driver: engine.into() });
         // One that is being started may be a session of somebody else's server: once it is there it can be ended.
-        let opened = self.engines.open(engine, self.broker.plan(), self.app, self.http);
+        let reach = Reach { http: self.http, clock: self.clock };
+        let opened = self.engines.open(engine, self.broker.plan(), self.app, reach);
         let opened = self.halt.grace(halt::FINISH, opened).await.unwrap_or(Err(Failure::Interrupted));
         let mut driver = opened.map_err(|failure| Stuck { failure, clean: true })?;
         let mut spent = Spent::default();

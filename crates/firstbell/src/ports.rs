@@ -98,6 +98,15 @@ pub trait Driver {
     fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>>;
 }
 
+/// What an engine that is no browser works with.
+#[derive(Clone, Copy)]
+pub struct Reach<'a> {
+    /// Calls out.
+    pub http: &'a dyn Http,
+    /// The time that its waits take.
+    pub clock: &'a dyn Clock,
+}
+
 /// Starts drivers.
 pub trait Engines {
     /// The names of the engines to be tried, the first one first. Never empty.
@@ -111,7 +120,7 @@ pub trait Engines {
         name: &'static str,
         plan: &'a Plan,
         app: &'a App,
-        http: &'a dyn Http,
+        reach: Reach<'a>,
     ) -> Soon<'a, Result<Box<dyn Driver + 'a>, Failure>>;
 }
 

@@ -9,9 +9,10 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 
+use firstbell::clock::MachineClock;
 use firstbell::drivers::{DriverConfig, DriverName};
 use firstbell::http::HyperHttp;
-use firstbell::ports::Engines;
+use firstbell::ports::{Engines, Reach};
 use firstbell_core::broker::{App, Broker};
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::origin::Origin;
@@ -47,7 +48,9 @@ fn serve(page: String) -> String {
 async fn look(kite: &Kite, url: String) -> Sight {
     let engines = DriverConfig::only(DriverName::Chrome);
     let (app, http) = (app(), HyperHttp::unconnected());
-    let mut driver = engines.open(engines.names()[0], kite.plan(), &app, &http).await.unwrap();
+    let clock = MachineClock::start();
+    let reach = Reach { http: &http, clock: &clock };
+    let mut driver = engines.open(engines.names()[0], kite.plan(), &app, reach).await.unwrap();
     let mut action = Action::Open { url, wait_ms: 20_000 };
     let sight = loop {
         match driver.perform(action).await.unwrap() {
@@ -89,7 +92,9 @@ async fn a_page_that_leaves_for_another_origin_is_not_followed() {
     let kite = Kite::rehearsal(site.clone(), site.clone()).unwrap();
     let engines = DriverConfig::only(DriverName::Chrome);
     let (app, http) = (app(), HyperHttp::unconnected());
-    let mut driver = engines.open(engines.names()[0], kite.plan(), &app, &http).await.unwrap();
+    let clock = MachineClock::start();
+    let reach = Reach { http: &http, clock: &clock };
+    let mut driver = engines.open(engines.names()[0], kite.plan(), &app, reach).await.unwrap();
     let mut action = Action::Open { url: site.join("/"), wait_ms: 20_000 };
     let away = loop {
         match driver.perform(action).await.unwrap() {

@@ -6,8 +6,9 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use firstbell::clock::MachineClock;
 use firstbell::http::HyperHttp;
-use firstbell::ports::{Delivery, Driver, Engines, Sink, Store, TokenChange, Vault};
+use firstbell::ports::{Delivery, Driver, Engines, Reach, Sink, Store, TokenChange, Vault};
 use firstbell::shape::Format;
 use firstbell::sinks::FileSink;
 use firstbell::stores;
@@ -257,7 +258,9 @@ async fn driver_contract(engine: Engine) {
         redirect: sim.redirect.parse().unwrap(),
     };
     let (config, http) = (engines::config(engine), HyperHttp::unconnected());
-    let mut driver = config.open(config.names()[0], kite.plan(), &app, &http).await.unwrap();
+    let clock = MachineClock::start();
+    let reach = Reach { http: &http, clock: &clock };
+    let mut driver = config.open(config.names()[0], kite.plan(), &app, reach).await.unwrap();
     let open = Action::Open { url: kite.entry(&app), wait_ms: 20_000 };
     page(driver.as_mut(), &kite, open, PageKind::Credentials).await;
     assert_eq!(sim.passwords(), 0, "opening submits nothing");
@@ -342,7 +345,9 @@ async fn a_driver_lets_one_submission_leave_whatever_the_page_tries() {
     for engine in engines::BROWSERS.into_iter().chain([engines::HTTP]) {
         let before = sim.passwords();
         let (config, http) = (engines::config(engine), HyperHttp::unconnected());
-        let mut driver = config.open(config.names()[0], kite.plan(), &app, &http).await.unwrap();
+        let clock = MachineClock::start();
+        let reach = Reach { http: &http, clock: &clock };
+        let mut driver = config.open(config.names()[0], kite.plan(), &app, reach).await.unwrap();
         let open = Action::Open { url: kite.entry(&app), wait_ms: 20_000 };
         page(driver.as_mut(), &kite, open, PageKind::Credentials).await;
         let typed = [(Role::UserId, "AB1234"), (Role::Password, "x")];

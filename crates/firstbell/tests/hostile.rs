@@ -8,8 +8,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
 
+use firstbell::clock::MachineClock;
 use firstbell::http::HyperHttp;
-use firstbell::ports::{Driver, Engines};
+use firstbell::ports::{Driver, Engines, Reach};
 use firstbell_core::broker::{App, Broker};
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::budget::Cause;
@@ -87,7 +88,9 @@ async fn walk(engine: Engine, site: &str) -> Seen {
         redirect: "https://example.org/".parse().unwrap(),
     };
     let (config, http) = (engines::config(engine), HyperHttp::unconnected());
-    let mut driver = config.open(config.names()[0], kite.plan(), &app, &http).await.unwrap();
+    let clock = MachineClock::start();
+    let reach = Reach { http: &http, clock: &clock };
+    let mut driver = config.open(config.names()[0], kite.plan(), &app, reach).await.unwrap();
     let mut action = Action::Open { url: kite.entry(&app), wait_ms: 20_000 };
     loop {
         match driver.perform(action).await.unwrap() {

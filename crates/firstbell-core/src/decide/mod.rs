@@ -3,13 +3,14 @@
 mod ladder;
 mod reason;
 
+use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::calendar::Calendar;
 use crate::failure::Stop;
 use crate::schedule::{Schedule, Slot};
 use crate::state::State;
-use crate::token::{Life, Standing, date_in_india};
+use crate::token::{Life, Standing, date_in_india, in_india};
 
 pub use self::reason::{Reason, Unserved};
 
@@ -104,6 +105,18 @@ pub fn serve(view: &View<'_>, now: Timestamp) -> Result<(), Unserved> {
         Worth::None if view.token.is_none() => Err(Unserved::None),
         Worth::None => Err(Unserved::Dead),
     }
+}
+
+/// The next moment at which a token is worth something else without anybody doing anything: whoever shows what is handed
+/// out looks again then. None without a token.
+pub fn turns_at(view: &View<'_>, now: Timestamp) -> Option<Timestamp> {
+    let life = view.token?;
+    let today = date_in_india(now);
+    let begins = |date| in_india(date, Time::constant(view.schedule.flush.begins_h, 0, 0, 0));
+    let stale = view.probe.map(|probe| probe.at + PROBE_PAUSE);
+    let of_life = [life.suspect_from, life.trusted_until, life.dead_from];
+    let of_day = [begins(today), begins(today.tomorrow().unwrap_or(today))];
+    of_life.into_iter().chain(of_day).chain(stale).filter(|at| *at > now).min()
 }
 
 /// Whether the broker may be asked about the current token: it was not asked, nor the token proven, a moment ago.

@@ -18,11 +18,12 @@ use super::exit::Exit;
 use super::say::{self, Ticks};
 use super::signals::interruptible;
 use super::{PlanCheckArgs, PlanCommand};
+use crate::clock::MachineClock;
 use crate::drivers::DriverConfig;
 use crate::halt::Halt;
 use crate::http::HyperHttp;
 use crate::planfile;
-use crate::ports::Engines;
+use crate::ports::{Engines, Reach};
 
 /// A page that is looked at has gone quiet within this.
 const LOOK_MS: u64 = 20_000;
@@ -93,8 +94,9 @@ async fn look(drivers: &DriverConfig, text: &str, file: &Path) -> Result<Value, 
 async fn counts(drivers: &DriverConfig, kite: &Kite, url: String) -> Result<Vec<u32>, Failure> {
     let redirect = "https://firstbell.invalid/".parse().expect("it is an address");
     let app = App { api_key: "plan".into(), user_id: "PLAN".into(), redirect };
-    let http = HyperHttp::unconnected();
-    let mut driver = drivers.open(drivers.names()[0], kite.plan(), &app, &http).await?;
+    let (http, clock) = (HyperHttp::unconnected(), MachineClock::start());
+    let reach = Reach { http: &http, clock: &clock };
+    let mut driver = drivers.open(drivers.names()[0], kite.plan(), &app, reach).await?;
     let (mut action, mut last) = (Action::Open { url, wait_ms: LOOK_MS }, Err(cannot("the page never came")));
     loop {
         match driver.perform(action).await? {

@@ -1,13 +1,14 @@
 //! `firstbell run`: keeps every account until it is told to stop. One process for a state folder; others stand by.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use firstbell_core::failure::{Failure, Part};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use super::RunArgs;
@@ -17,7 +18,7 @@ use super::journal::Lines;
 use super::service;
 use super::staff::Staff;
 use crate::clock::MachineClock;
-use crate::config::{Account, Environment};
+use crate::config::{Account, Config, Environment};
 use crate::crier::{self, Route};
 use crate::halt::{END, FINISH, Halt};
 use crate::hands::Hands;
@@ -33,94 +34,134 @@ const STANDBY: Duration = Duration::from_millis(500);
 /// The lease of the process itself; no client id has a dash.
 const DAEMON: &str = "firstbell-run";
 
-/// Why a round of keeping ended.
-enum End {
-    Stopped,
-    Reload,
-}
-
 pub(super) async fn run(
     context: Context,
     args: RunArgs,
     (named, env): (Option<PathBuf>, Environment),
 ) -> Exit {
     let lines = Lines { form: args.log, account: None };
-    let mut context = context;
-    let lease = match lease(&context, &lines).await {
-        Ok(Some(lease)) => lease,
-        Ok(None) => return Exit::done(json!({})),
-        Err(failure) => return Exit::failed(&failure),
-    };
+    match keep(context, &lines, (named.as_deref(), &env)).await {
+        Ok(()) => Exit::done(json!({})),
+        Err(failure) => Exit::failed(&failure),
+    }
+}
+
+/// Keeps the accounts, round after round, each with the newest configuration, until a signal ends it.
+async fn keep(
+    mut context: Context,
+    lines: &Lines,
+    (named, env): (Option<&Path>, &Environment),
+) -> Result<(), Failure> {
+    // From here on no signal is lost, and none ends us by itself.
+    let mut signals = Signals::watch()?;
+    let again = |old: &Context| reread(old, lines, (named, env));
+    let Some(lease) = lease(&mut context, lines, &mut signals, &again).await? else { return Ok(()) };
     loop {
-        match round(&context, &lines).await {
-            Ok(End::Stopped) => {
+        match round(&context, lines, &mut signals, &|| again(&context)).await? {
+            Some(new) => context = new,
+            None => {
                 drop(lease);
-                return Exit::done(json!({}));
+                return Ok(());
             }
-            Ok(End::Reload) => context = reload(context, &lines, (named.clone(), env.clone())),
-            Err(failure) => return Exit::failed(&failure),
         }
     }
 }
 
-/// Waits until no other process keeps this folder's accounts; none where a signal came before that.
-async fn lease(context: &Context, lines: &Lines) -> Result<Option<Lease>, Failure> {
-    let (mut said, mut stop) = (false, Stop::watch()?);
+/// Waits until no other process keeps this folder's accounts; none where a signal came before that. For the service manager
+/// this is as good as running: whoever stands by is as ready as he can be.
+async fn lease(
+    context: &mut Context,
+    lines: &Lines,
+    signals: &mut Signals,
+    again: &dyn Fn(&Context) -> Option<Context>,
+) -> Result<Option<Lease>, Failure> {
+    let mut said = false;
     loop {
         if let Some(lease) = stores::try_lease(&context.config.state_dir, DAEMON)? {
             return Ok(Some(lease));
         }
         if !said {
             say(lines, "another firstbell keeps these accounts; standing by to take its place");
-            service::tell("STATUS=standing by");
+            service::tell("READY=1\nSTATUS=standing by");
             said = true;
         }
+        service::tell("WATCHDOG=1");
         tokio::select! {
-            () = stop.next() => return Ok(None),
+            told = signals.next() => match told {
+                Told::Stop => return Ok(None),
+                Told::Reload => {
+                    service::reloading();
+                    let new = again(context);
+                    new.into_iter().for_each(|new| *context = new);
+                    service::tell("READY=1");
+                }
+            },
             () = tokio::time::sleep(STANDBY) => {}
         }
     }
 }
 
-/// A configuration with a fault changes nothing: the one before goes on.
-fn reload(old: Context, lines: &Lines, (named, env): (Option<PathBuf>, Environment)) -> Context {
-    match Context::load(named.as_deref(), env) {
+/// Reads the configuration anew. One with a fault changes nothing: the one before goes on.
+fn reread(old: &Context, lines: &Lines, (named, env): (Option<&Path>, &Environment)) -> Option<Context> {
+    let goes_on = "the configuration of before goes on";
+    match Context::load(named, env.clone()) {
+        Ok(new) if leaps_alone(&new.config).is_err() => {
+            say(lines, &format!("a leaping clock is for the rehearsal of one account; {goes_on}"));
+            None
+        }
         Ok(new) if new.config.state_dir == old.config.state_dir => {
             say(lines, "the configuration was read anew");
-            new
+            Some(new)
         }
         Ok(_) => {
-            say(lines, "state_dir changed: that needs a restart; the configuration of before goes on");
-            old
+            say(lines, &format!("state_dir changed, and that needs a restart; {goes_on}"));
+            None
         }
         Err(faults) => {
-            say(lines, &format!("the configuration of before goes on; the new one: {}", faults.0.join("; ")));
-            old
+            say(lines, &format!("{goes_on}; the new one: {}", faults.0.join("; ")));
+            None
         }
     }
 }
 
-/// Keeps all accounts with one configuration.
-async fn round(context: &Context, lines: &Lines) -> Result<End, Failure> {
+/// # Errors
+/// Where a leaping clock would be shared.
+fn leaps_alone(config: &Config) -> Result<(), Failure> {
+    let alone = config.accounts.len() == 1 && config.rehearsal.is_some();
+    if config.keeping.leap.is_none() || alone {
+        return Ok(());
+    }
+    Err(Failure::Broken {
+        part: Part::Store,
+        why: "a leaping clock is for the rehearsal of one account".into(),
+        cure: "Take [rehearsal.leap] out of the configuration.".into(),
+    })
+}
+
+/// Keeps all accounts with one configuration; gives the next one, or none where a signal ended it.
+async fn round(
+    context: &Context,
+    lines: &Lines,
+    signals: &mut Signals,
+    again: &dyn Fn() -> Option<Context>,
+) -> Result<Option<Context>, Failure> {
     let config = &context.config;
     let (stores, kite, http) = (context.stores()?, context.kite(), HyperHttp::unconnected());
     let machine = MachineClock::start();
-    let leap = config.keeping.leap.as_ref();
-    if leap.is_some() && (config.accounts.len() > 1 || config.rehearsal.is_none()) {
-        return Err(Failure::Broken {
-            part: Part::Store,
-            why: "a leaping clock is for the rehearsal of one account".into(),
-            cure: "Take [rehearsal.leap] out of the configuration.".into(),
-        });
-    }
-    let leap = leap.map(|leap| LeapClock::new(leap.control.clone(), &http, (leap.from, leap.to)));
+    leaps_alone(config)?;
+    let leap = config
+        .keeping
+        .leap
+        .as_ref()
+        .map(|leap| LeapClock::new(leap.control.clone(), &http, (leap.from, leap.to)));
     let clock: &dyn Clock = leap.as_ref().map_or(&machine, |leap| leap);
-    let (halt, gate) = (Halt::new(), Semaphore::new(config.keeping.at_once));
+    let (halt, leave, gate) = (Halt::new(), Halt::new(), Semaphore::new(config.keeping.at_once));
     let house = House {
         calendar: &config.calendar,
         keeping: &config.keeping,
         state_dir: &config.state_dir,
         gate: &gate,
+        leave: &leave,
     };
     let faces: Vec<Face> = config.accounts.iter().map(|_| Face::default()).collect();
     let logs: Vec<Lines> = config.accounts.iter().map(|account| for_account(lines, account)).collect();
@@ -147,16 +188,25 @@ async fn round(context: &Context, lines: &Lines) -> Result<End, Failure> {
     let routes: Vec<Route> = Vec::new();
     let criers = hands.iter().zip(faces.iter().zip(&logs));
     let criers = criers.map(|(hands, (face, log))| crier::cry(*hands, face, &routes, log));
-    let work = async { tokio::join!(join_all(keepers), join_all(criers)) };
+    let work = async {
+        let mut keepers = pin!(join_all(keepers));
+        tokio::select! {
+            _ = &mut keepers => {}
+            // They end at the word alone, and before a keeper that has a login to end.
+            _ = join_all(criers) => drop(keepers.await),
+        }
+    };
     let door = Door::open(&config.state_dir)?;
     let staff = Staff { hands: &hands, faces: &faces, state_dir: &config.state_dir };
     say(lines, &format!("keeping {} of {}", config.accounts.len(), config.state_dir.display()));
     service::tell("READY=1");
     tokio::select! {
-        end = ended(work, &halt) => {
-            service::tell(if matches!(end, Ok(End::Reload)) { "RELOADING=1" } else { "STOPPING=1" });
-            say(lines, "ended well");
-            end
+        next = ended(work, (&halt, &leave), signals, again) => {
+            if next.is_none() {
+                service::tell("STOPPING=1");
+                say(lines, "ended well");
+            }
+            Ok(next)
         }
         never = machine.tick() => match never {},
         never = door.serve(&staff) => match never {},
@@ -164,19 +214,38 @@ async fn round(context: &Context, lines: &Lines) -> Result<End, Failure> {
     }
 }
 
-/// Until a signal comes; then the keepers have a few moments to end well, and no login is left half done.
-async fn ended<T>(keepers: impl Future<Output = T>, halt: &Halt) -> Result<End, Failure> {
-    let (mut stop, mut reload) = (Stop::watch()?, Stop::kind(SignalKind::hangup())?);
+/// Until a signal comes. One that ends us gives the keepers a few moments to end well, and no login is left half done. One
+/// that wants the configuration read anew breaks nothing off: each keeper finishes what it is doing.
+async fn ended<T>(
+    keepers: impl Future<Output = T>,
+    (halt, leave): (&Halt, &Halt),
+    signals: &mut Signals,
+    again: &dyn Fn() -> Option<Context>,
+) -> Option<Context> {
     tokio::pin!(keepers);
-    let end = tokio::select! {
-        _ = &mut keepers => End::Stopped,
-        () = stop.next() => End::Stopped,
-        _ = reload.recv() => End::Reload,
-    };
+    let mut next = None;
+    loop {
+        tokio::select! {
+            _ = &mut keepers => return next,
+            told = signals.next() => match told {
+                Told::Stop => break,
+                Told::Reload => {
+                    service::reloading();
+                    match again() {
+                        Some(new) => {
+                            next = Some(new);
+                            leave.ask();
+                        }
+                        None => service::tell("READY=1"),
+                    }
+                }
+            }
+        }
+    }
     halt.ask();
     let last = FINISH + END + Duration::from_millis(200);
     let _over = tokio::time::timeout(last, &mut keepers).await;
-    Ok(end)
+    None
 }
 
 fn for_account(lines: &Lines, account: &Account) -> Lines {
@@ -191,22 +260,36 @@ fn now() -> Timestamp {
     MachineClock::start().now()
 }
 
-/// The signals that end a daemon.
-struct Stop(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+/// The signals that a daemon hears, from its first moment to its last.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    reload: Signal,
+}
 
-impl Stop {
-    fn watch() -> Result<Stop, Failure> {
-        Ok(Stop(Stop::kind(SignalKind::terminate())?, Stop::kind(SignalKind::interrupt())?))
+impl Signals {
+    fn watch() -> Result<Signals, Failure> {
+        let watch =
+            |kind| signal(kind).map_err(|e| super::demo::broken(format!("signals cannot be watched: {e}")));
+        Ok(Signals {
+            terminate: watch(SignalKind::terminate())?,
+            interrupt: watch(SignalKind::interrupt())?,
+            reload: watch(SignalKind::hangup())?,
+        })
     }
 
-    fn kind(kind: SignalKind) -> Result<tokio::signal::unix::Signal, Failure> {
-        signal(kind).map_err(|e| super::demo::broken(format!("signals cannot be watched: {e}")))
-    }
-
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.0.recv() => {}
-            _ = self.1.recv() => {}
+            biased;
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.reload.recv() => Told::Reload,
         }
     }
+}
+
+/// What a signal asks for.
+enum Told {
+    Stop,
+    Reload,
 }

@@ -5,6 +5,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+use crate::clock::monotonic_us;
 use crate::serve::Desk;
 
 /// Sends one line to the service manager, where there is one.
@@ -19,6 +20,11 @@ pub(super) fn tell(line: &str) {
     if let Err(error) = sent {
         tracing::warn!(%error, "the service manager does not hear");
     }
+}
+
+/// The configuration is about to be read anew; READY=1 follows, whatever comes of it (sd_notify(3) wants the moment).
+pub(super) fn reloading() {
+    tell(&format!("RELOADING=1\nMONOTONIC_USEC={}", monotonic_us()));
 }
 
 /// Tells the service manager's watchdog that all keepers look when they should; falls silent when one does not, so that it

@@ -1,7 +1,6 @@
 //! A login without a browser: the requests that the page itself would send, by the same plan.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::Value;
 use url::Url;
@@ -13,7 +12,7 @@ use firstbell_core::plan::{Plan, Role, Step, StepPlan, WireSign};
 use firstbell_core::secret::Secret;
 use firstbell_core::sight::{Action, Answer, Fill, Rest, Seen, Sight};
 
-use crate::ports::{Call, Driver, Http, Received, Soon};
+use crate::ports::{Call, Driver, Reach, Received, Soon};
 
 /// Redirects followed within the broker's own origin. Kite's longest known chain has four.
 const HOPS_MAX: usize = 5;
@@ -21,7 +20,7 @@ const HOPS_MAX: usize = 5;
 /// One login over plain requests. Cookies and what a form needs later live here, and die with it.
 pub(super) struct HttpDriver<'a> {
     plan: &'a Plan,
-    http: &'a dyn Http,
+    reach: Reach<'a>,
     cookies: BTreeMap<String, Secret>,
     kept: BTreeMap<String, Secret>,
     /// Where the page would go by itself after a good code.
@@ -31,9 +30,9 @@ pub(super) struct HttpDriver<'a> {
 }
 
 impl<'a> HttpDriver<'a> {
-    pub(super) fn new(plan: &'a Plan, app: &App, http: &'a dyn Http) -> HttpDriver<'a> {
+    pub(super) fn new(plan: &'a Plan, app: &App, reach: Reach<'a>) -> HttpDriver<'a> {
         let kept = BTreeMap::from([("api_key".to_owned(), Secret::new(app.api_key.clone()))]);
-        HttpDriver { plan, http, cookies: BTreeMap::new(), kept, next: None, counts: Vec::new() }
+        HttpDriver { plan, reach, cookies: BTreeMap::new(), kept, next: None, counts: Vec::new() }
     }
 
     async fn step(&mut self, action: Action) -> Seen {
@@ -45,7 +44,7 @@ impl<'a> HttpDriver<'a> {
             Action::Look { wait_ms } => match self.next.take() {
                 Some(url) => self.follow(url, Step::Finish).await,
                 None => {
-                    tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+                    self.reach.clock.rest(wait_ms).await;
                     Seen::Unchanged
                 }
             },
@@ -155,7 +154,7 @@ impl<'a> HttpDriver<'a> {
         let cookie = (!pairs.is_empty()).then(|| Secret::new(pairs.join("; ")));
         let call =
             Call { post, url: Secret::new(url), headers: Vec::new(), authorization: None, cookie, form };
-        let reply = self.http.send(call).await.map_err(|fault| match fault.tls {
+        let reply = self.reach.http.send(call).await.map_err(|fault| match fault.tls {
             Some(tls) if !fault.left => Seen::Insecure(tls),
             _ => Seen::Lost { left: fault.left, why: fault.why },
         })?;

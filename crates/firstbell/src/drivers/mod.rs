@@ -29,7 +29,7 @@ pub use webdriver::{Browser, WebDriverConfig};
 
 use self::cage::CageConfig;
 
-use crate::ports::{Driver, Engines, Http, Soon};
+use crate::ports::{Driver, Engines, Reach, Soon};
 use crate::written::Section;
 
 /// Which engine.
@@ -187,7 +187,7 @@ impl Engines for DriverConfig {
         name: &'static str,
         plan: &'a Plan,
         app: &'a App,
-        http: &'a dyn Http,
+        reach: Reach<'a>,
     ) -> Soon<'a, Result<Box<dyn Driver + 'a>, Failure>> {
         Box::pin(async move {
             let name = DriverName::parse(name).expect("names come from the ladder");
@@ -203,7 +203,7 @@ impl Engines for DriverConfig {
                 DriverName::WebDriver => {
                     Box::new(webdriver::WebDriver::start(plan, &self.webdriver, self.cage()).await?)
                 }
-                DriverName::Http => Box::new(http::HttpDriver::new(plan, app, http)),
+                DriverName::Http => Box::new(http::HttpDriver::new(plan, app, reach)),
             })
         })
     }

@@ -115,9 +115,24 @@ impl Chain<'_> {
     }
 
     fn state_until(&self, until: i64) -> Result<(State, Head), Fault> {
-        let (mut state, from) = self.snapshot(until, record::SNAPSHOT_VERSION)?.unwrap_or_default();
+        let base = self.snapshot(until, record::SNAPSHOT_VERSION)?.unwrap_or_default();
+        self.state_from(base, until)
+    }
+
+    fn state_from(&self, (mut state, from): (State, Head), until: i64) -> Result<(State, Head), Fault> {
         let head = self.walk(from, until, &mut |_, at, event| state.take(at, &event))?;
         Ok((state, head))
+    }
+
+    /// The same as [`Chain::state`] for whoever folded this history before: only what came since is read, where the chain
+    /// still holds the place that it had come to.
+    pub(super) fn state_since(&self, before: Option<(State, Head)>) -> Result<(State, Head), Fault> {
+        match before {
+            Some((state, head)) if self.link_at(head.seq)? == Some(head.link) => {
+                self.state_from((state, head), i64::MAX)
+            }
+            _ => self.state(),
+        }
     }
 
     /// Every event that is still there, oldest first, with each snapshot on the way compared.

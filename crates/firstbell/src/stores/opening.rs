@@ -1,6 +1,7 @@
 //! How the store is opened: whole, of this key and in the newest form, or not at all; the previous generation heals a
 //! damaged one.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,6 +114,7 @@ impl SqliteStore {
             key: Arc::clone(key),
             path: path.to_owned(),
             place: place.clone(),
+            folded: RefCell::default(),
             healed: false,
         };
         store.prepare()?;

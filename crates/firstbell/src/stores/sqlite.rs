@@ -1,5 +1,7 @@
 //! The default store: one SQLite file, durable at each commit, with chained events and sealed tokens and secrets in it.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use firstbell_core::state::State;
 use firstbell_core::token::Token;
 
 use super::attest::{Weight, weight};
-use super::chain::Fault;
+use super::chain::{Fault, Head};
 use super::folder::broken;
 use super::mark::MarkFile;
 use super::place::Place;
@@ -38,6 +40,9 @@ pub struct SqliteStore {
     pub(super) key: Arc<Key>,
     pub(super) path: PathBuf,
     pub(super) place: Place,
+    /// What histories came to when they were last looked at: a keeper looks often, and only the newest events are news. What
+    /// is about to be gone on with is proven anew from its snapshot on.
+    pub(super) folded: RefCell<BTreeMap<String, (State, Head)>>,
     /// Whether the previous generation had to take the store's place just now.
     pub(super) healed: bool,
 }
@@ -141,8 +146,11 @@ impl Store for SqliteStore {
 
     fn state(&self, account: &str) -> Result<State, Failure> {
         let tx = self.looking()?;
-        let state = self.chain(&tx, account).state();
-        state.map(|(state, _)| state).map_err(|fault| self.broken(account, fault))
+        let before = self.folded.borrow_mut().remove(account);
+        let folded = self.chain(&tx, account).state_since(before);
+        let folded = folded.map_err(|fault| self.broken(account, fault))?;
+        self.folded.borrow_mut().insert(account.to_owned(), folded.clone());
+        Ok(folded.0)
     }
 
     fn attest(&self, account: &str, at: Timestamp) -> Result<State, Failure> {

@@ -112,6 +112,11 @@ impl Sim {
         sim
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What arrived.
     pub fn seen(&self) -> Value {
         request("GET", &self.inspect, "/seen", None).1
