@@ -54,6 +54,10 @@ impl Context {
             }
             None => Kite::live(),
         };
+        let kite = match self.config.keeping.flush {
+            Some(flush) => kite.with_flush(flush),
+            None => kite,
+        };
         match &self.config.plan {
             Some(plan) => kite.with_plan(plan).expect("checked when it was read"),
             None => kite,

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use firstbell_core::origin::Origin;
 use firstbell_core::schedule::Hours;
+use firstbell_core::token::Flush;
 use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,6 +15,8 @@ use crate::written::Section;
 pub struct Keeping {
     /// The hours, in India.
     pub hours: Hours,
+    /// The hours in which the broker ends tokens, in the place of the broker document's.
+    pub flush: Option<Flush>,
     /// How many accounts log in at one time.
     pub at_once: usize,
     /// Where the broker must see us come from.
@@ -45,7 +48,8 @@ pub struct Leap {
 impl Keeping {
     /// Reads `[schedule]` and `[egress]`.
     pub(super) fn read(root: &mut Section<'_>) -> Keeping {
-        let mut keeping = Keeping { hours: Hours::default(), at_once: 2, egress: None, leap: None };
+        let mut keeping =
+            Keeping { hours: Hours::default(), flush: None, at_once: 2, egress: None, leap: None };
         if let Some(section) = root.section("schedule") {
             read_schedule(section, &mut keeping);
         }
@@ -80,11 +84,35 @@ fn read_schedule(mut section: Section<'_>, keeping: &mut Keeping) {
         probe_every: seconds(probe_every, usual.probe_every),
     };
     keeping.at_once = at_once.map_or(keeping.at_once, |n| usize::try_from(n).unwrap_or(1));
+    let hour = |hour: u64| i8::try_from(hour).expect("it is at most 23");
+    let ends = ("tokens_end_from_h", "tokens_end_until_h");
+    let (from, until) = (bounded(&mut section, ends.0, 0, 22), bounded(&mut section, ends.1, 1, 23));
+    keeping.flush = match (from, until) {
+        (Some(from), Some(until)) if from < until => {
+            Some(Flush { begins_h: hour(from), ends_h: hour(until) })
+        }
+        (None, None) => None,
+        _ => {
+            section.fault(
+                "tokens_end_from_h and tokens_end_until_h go together, the first one being the earlier",
+            );
+            None
+        }
+    };
     // The ladder of tries needs some room.
     if deadline.duration_since(login_at) < keeping.hours.spread + SignedDuration::from_mins(1) {
         section.fault("deadline must be a minute or more after login_at and its spread");
     }
-    section.end(&["login_at", "deadline", "check_before_s", "spread_s", "probe_every_s", "at_once"]);
+    section.end(&[
+        "login_at",
+        "deadline",
+        "check_before_s",
+        "spread_s",
+        "probe_every_s",
+        "at_once",
+        ends.0,
+        ends.1,
+    ]);
 }
 
 fn read_time(text: &str) -> Result<Time, String> {
@@ -127,4 +155,50 @@ pub(super) fn read_leap(mut section: Section<'_>) -> Option<Leap> {
     }
     section.end(&["control", "from", "to"]);
     Some(Leap { control: control?, from: from?, to: to? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::written::Faults;
+
+    fn read(text: &str) -> Result<Keeping, Vec<String>> {
+        let faults = Faults::new("c.toml", text);
+        let mut root = Section::root(text, faults.clone());
+        let keeping = Keeping::read(&mut root);
+        let lines = faults.lines();
+        if lines.is_empty() { Ok(keeping) } else { Err(lines) }
+    }
+
+    #[test]
+    fn hours_are_read_and_the_usual_ones_stand_where_none_are_written() {
+        let usual = read("").unwrap();
+        assert_eq!((usual.hours, usual.at_once, usual.flush), (Hours::default(), 2, None));
+        let text = "[schedule]\nlogin_at = \"08:05\"\ndeadline = \"08:50\"\nprobe_every_s = 60\nat_once = 7\n\
+                    tokens_end_from_h = 0\ntokens_end_until_h = 6\n";
+        let own = read(text).unwrap();
+        assert_eq!(own.hours.login_at, Time::constant(8, 5, 0, 0));
+        assert_eq!((own.at_once, own.flush), (7, Some(Flush { begins_h: 0, ends_h: 6 })));
+    }
+
+    #[test]
+    fn hours_that_cannot_be_are_told() {
+        for wrong in [
+            "login_at = \"8:30\"",
+            "login_at = \"24:10\"",
+            "deadline = \"08:30\"",
+            "probe_every_s = 59",
+            "spread_s = 601",
+            "tokens_end_from_h = 5",
+            "tokens_end_from_h = 8\ntokens_end_until_h = 5",
+            "tokens_end_from_h = 5\ntokens_end_until_h = 24",
+            "at_once = 0",
+            "jitter = 5",
+        ] {
+            assert!(read(&format!("[schedule]\n{wrong}\n")).is_err(), "{wrong}");
+        }
+        assert!(read("[egress]\naddress = \"203.0.113.7\"\nurl = \"http://echo.example/\"\n").is_err());
+        assert!(read("[egress]\naddress = \"203.0.113.7\"\n").is_err());
+        assert!(read("[egress]\naddress = \"203.0.113.7\"\nurl = \"https://echo.example/ip\"\n").is_ok());
+    }
 }

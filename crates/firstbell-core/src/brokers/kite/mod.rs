@@ -52,6 +52,13 @@ impl Kite {
         Ok(Kite { plan: plan().clone().at(site), ground: Ground { ticker: api.clone(), api, flush: FLUSH } })
     }
 
+    /// Kite with other hours in which it ends tokens: the documents, its staff and the logs of users differ about them.
+    #[must_use]
+    pub fn with_flush(mut self, flush: Flush) -> Kite {
+        self.ground.flush = flush;
+        self
+    }
+
     /// Kite with another plan in the place of the compiled-in one; where secrets go does not change with it.
     ///
     /// # Errors
