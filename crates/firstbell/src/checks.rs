@@ -100,6 +100,5 @@ async fn get_secret(
     url: Secret,
     headers: Vec<(&'static str, &'static str)>,
 ) -> Result<Received, WireFault> {
-    let call = Call { post: false, url, headers, authorization: None, cookie: None, form: None };
-    hands.http.send(call).await
+    hands.http.send(Call { headers, ..Call::get(url) }).await
 }

@@ -2,24 +2,18 @@
 
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
-use firstbell_core::incident::Severity;
 use firstbell_core::notice::Notice;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::alerts::{ChannelConfig, Outside, TIME};
 use crate::hands::Hands;
 use crate::keeper::Face;
-use crate::ports::{Channel, Message};
+use crate::ports::{ChannelFault, Message, Receipt};
 
 /// After a round in which no channel took a message, the next one begins this much later.
 const AGAIN: SignedDuration = SignedDuration::from_secs(20);
-
-/// A channel, and the least severity that it is used for.
-pub struct Route {
-    /// Less grave messages do not go here.
-    pub least: Severity,
-    /// Where to.
-    pub channel: Box<dyn Channel>,
-}
+/// A provider may ask for more; a person must hear.
+const WAIT_MAX_S: u32 = 120;
 
 /// Hears what was told, and what could not be.
 pub trait Witness {
@@ -31,16 +25,17 @@ pub trait Witness {
 
 /// Cries until the word comes. What was not told when the process ends is due again when it begins: what was told is an
 /// event.
-pub async fn cry(hands: Hands<'_>, face: &Face, routes: &[Route], witness: &dyn Witness) {
+pub async fn cry(hands: Hands<'_>, face: &Face, channels: &[ChannelConfig], witness: &dyn Witness) {
     loop {
         let due = face.shown().and_then(|shown| shown.notice);
         let wait = match due {
-            Some(notice) => match tell(&hands, &notice, routes, witness).await {
-                Ok(true) => {
+            Some(notice) => match tell(&hands, &notice, channels, witness).await {
+                Ok(None) => {
                     face.told();
                     None
                 }
-                Ok(false) | Err(_) => Some(hands.clock.now() + AGAIN),
+                Ok(Some(pause)) => Some(hands.clock.now() + pause),
+                Err(_) => Some(hands.clock.now() + AGAIN),
             },
             None => None,
         };
@@ -59,13 +54,14 @@ pub async fn cry(hands: Hands<'_>, face: &Face, routes: &[Route], witness: &dyn 
     }
 }
 
-/// One round: every channel that the severity is for. One that takes it is enough; the others are asked all the same.
+/// One round: every channel that the severity is for. One that takes it is enough; where none does, says after which pause the
+/// next round begins.
 async fn tell(
     hands: &Hands<'_>,
     notice: &Notice,
-    routes: &[Route],
+    channels: &[ChannelConfig],
     witness: &dyn Witness,
-) -> Result<bool, Failure> {
+) -> Result<Option<SignedDuration>, Failure> {
     let message = Message {
         severity: notice.severity,
         title: notice.title.clone(),
@@ -74,15 +70,16 @@ async fn tell(
         over: notice.over,
     };
     // Who heard of trouble hears that it is over.
-    let wanted = |route: &&Route| notice.over || notice.severity >= route.least;
-    let mut taken = routes.is_empty();
-    if routes.is_empty() {
+    let wanted: Vec<_> =
+        channels.iter().filter(|channel| notice.over || notice.severity >= channel.severity).collect();
+    if wanted.is_empty() {
         witness.told(hands.clock.now(), notice, None);
     }
-    let sends = routes.iter().filter(wanted).map(|route| async {
-        let outcome = hands.halt.or(route.channel.send(&message)).await;
-        (route.channel.name(), outcome)
+    let sends = wanted.iter().map(|channel| async {
+        let outcome = hands.halt.or(send(hands, channel, &message)).await;
+        (channel.name.as_str(), outcome)
     });
+    let (mut taken, mut wait_s) = (wanted.is_empty(), None);
     for (name, outcome) in futures_util::future::join_all(sends).await {
         match outcome {
             Some(Ok(_receipt)) => {
@@ -90,16 +87,32 @@ async fn tell(
                 witness.told(hands.clock.now(), notice, Some(name));
             }
             Some(Err(fault)) => {
-                witness.deaf(hands.clock.now(), name, &format!("{}. {}", fault.why, fault.cure))
+                witness.deaf(hands.clock.now(), name, &format!("{}. {}", fault.why, fault.cure));
+                wait_s = wait_s.max(fault.wait_s);
             }
             None => {}
         }
     }
-    let heard_by_nobody = !routes.iter().any(|route| wanted(&route));
-    if taken || heard_by_nobody {
+    if taken {
         let Notice { incident, severity, over, .. } = notice;
         let told = Event::Told { incident: *incident, severity: *severity, over: *over };
         hands.attest()?.note(told)?;
+        return Ok(None);
     }
-    Ok(taken || heard_by_nobody)
+    Ok(Some(AGAIN.max(SignedDuration::from_secs(wait_s.unwrap_or(0).min(WAIT_MAX_S).into()))))
+}
+
+/// Its secrets are in memory for this one message.
+async fn send(
+    hands: &Hands<'_>,
+    channel: &ChannelConfig,
+    message: &Message,
+) -> Result<Receipt, ChannelFault> {
+    let outside = Outside { http: hands.http, clock: hands.clock, time: TIME };
+    match channel.open(hands.stores.vault(), outside) {
+        Ok(open) => open.send(message).await,
+        Err(failure) => {
+            Err(ChannelFault { why: failure.to_string(), cure: failure.cure(), wait_s: None, again: false })
+        }
+    }
 }

@@ -44,9 +44,7 @@ impl Switch {
             Beat::Good => self.0.clone(),
             Beat::Bad => self.0.followed_by("/fail"),
         };
-        let call =
-            Call { post: false, url, headers: Vec::new(), authorization: None, cookie: None, form: None };
-        match http.send(call).await {
+        match http.send(Call::get(url)).await {
             Ok(reply) if (200..300).contains(&reply.status) => {}
             Ok(reply) => tracing::warn!(status = reply.status, "the dead man's switch was not taken"),
             Err(fault) => tracing::warn!(why = fault.why, "the dead man's switch was not reached"),

@@ -108,10 +108,16 @@ fn build(call: &Call) -> Result<hyper::Request<Full<Bytes>>, String> {
             request = request.header(name, header);
         }
     }
-    let body = match &call.form {
-        Some(form) => {
-            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-            Bytes::copy_from_slice(form.expose().as_bytes())
+    for (name, value) in &call.own_headers {
+        let mut header =
+            HeaderValue::from_str(value.expose()).map_err(|_| format!("the header {name} cannot be sent"))?;
+        header.set_sensitive(true);
+        request = request.header(name, header);
+    }
+    let body = match &call.body {
+        Some((media, body)) => {
+            request = request.header(CONTENT_TYPE, *media);
+            Bytes::copy_from_slice(body.expose().as_bytes())
         }
         None => Bytes::new(),
     };

@@ -7,7 +7,7 @@ use firstbell_core::origin::Origin;
 use firstbell_core::secret::Secret;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ports::{Call, Clock, Http, Soon};
+use crate::ports::{Call, Clock, FORM, Http, Soon};
 
 /// A clock that stands still while anything is done, and leaps while nothing is.
 pub struct LeapClock<'a> {
@@ -26,14 +26,8 @@ impl<'a> LeapClock<'a> {
     }
 
     async fn leap(&self, to: Timestamp) {
-        let call = Call {
-            post: true,
-            url: Secret::new(self.control.join("/control")),
-            headers: Vec::new(),
-            authorization: None,
-            cookie: None,
-            form: Some(Secret::new(format!("do=set&with={to}"))),
-        };
+        let url = Secret::new(self.control.join("/control"));
+        let call = Call::post(url, FORM, Secret::new(format!("do=set&with={to}")));
         if let Err(fault) = self.http.send(call).await {
             tracing::warn!(why = fault.why, "the rehearsal's clock did not follow");
         }

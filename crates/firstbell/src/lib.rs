@@ -4,6 +4,7 @@
 //! [`sinks`]), [`planfile`], [`calendarfile`], [`config`], [`ledger`], [`login`], [`hands`], [`standing`], [`keeper`], [`crier`], [`serve`], [`cli`].
 
 pub mod album;
+pub mod alerts;
 pub mod calendarfile;
 pub mod checks;
 pub mod cli;
@@ -22,6 +23,7 @@ pub mod ledger;
 pub mod login;
 pub mod planfile;
 pub mod ports;
+pub mod program;
 pub mod record;
 pub mod secrets;
 pub mod serve;

@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 
 use crate::halt::{self, Halt};
 use crate::ledger::Ledger;
-use crate::ports::{Album, Call, Clock, CodeSource, Driver, Engines, Http, Reach, WireFault};
+use crate::ports::{Album, Call, Clock, CodeSource, Driver, Engines, FORM, Http, Reach, WireFault};
 use crate::witness;
 
 /// Pauses before the proof is asked for again: reading is safe to repeat, and a token that was paid for with a login
@@ -333,11 +333,10 @@ impl<'a> Login<'a> {
     async fn call(self, request: &Request) -> Result<Reply, WireFault> {
         let call = Call {
             post: request.method == firstbell_core::broker::Method::Post,
-            url: Secret::new(self.ground.api.join(&request.path)),
             headers: request.headers.clone(),
             authorization: request.authorization.clone(),
-            cookie: None,
-            form: request.form.clone(),
+            body: request.form.clone().map(|form| (FORM, form)),
+            ..Call::get(Secret::new(self.ground.api.join(&request.path)))
         };
         let reply = self.http.send(call).await?;
         Ok(Reply { status: reply.status, media: reply.media, body: reply.body })

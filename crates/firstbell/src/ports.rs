@@ -40,12 +40,37 @@ pub struct Call {
     pub url: Secret,
     /// Headers that are nobody's secret.
     pub headers: Vec<(&'static str, &'static str)>,
+    /// Further headers, by the names that a provider or the owner gives them.
+    pub own_headers: Vec<(String, Secret)>,
     /// The `Authorization` header.
     pub authorization: Option<Secret>,
     /// The `Cookie` header.
     pub cookie: Option<Secret>,
-    /// The body, as a form.
-    pub form: Option<Secret>,
+    /// The body, and its media type.
+    pub body: Option<(&'static str, Secret)>,
+}
+
+/// The media type of a form.
+pub const FORM: &str = "application/x-www-form-urlencoded";
+
+impl Call {
+    /// Asks for what is at an address.
+    pub fn get(url: Secret) -> Call {
+        Call {
+            post: false,
+            url,
+            headers: Vec::new(),
+            own_headers: Vec::new(),
+            authorization: None,
+            cookie: None,
+            body: None,
+        }
+    }
+
+    /// Gives an address a body of this media type.
+    pub fn post(url: Secret, media: &'static str, body: Secret) -> Call {
+        Call { post: true, body: Some((media, body)), ..Call::get(url) }
+    }
 }
 
 /// One HTTP reply, read whole.

@@ -122,6 +122,19 @@ impl<'t> Section<'t> {
         Some(items.into_iter().filter_map(one).collect())
     }
 
+    /// A table of texts with free names, each of which `read` understands.
+    pub fn pairs<T>(
+        &mut self,
+        key: &str,
+        read: impl Fn(&str, &str) -> Result<T, String>,
+    ) -> Vec<(String, T)> {
+        let Some(mut section) = self.section(key) else { return Vec::new() };
+        let mut names: Vec<String> = section.table.keys().map(|k| k.get_ref().clone().into_owned()).collect();
+        names.sort();
+        let one = |name: String| section.parsed(&name, |text| read(&name, text)).map(|value| (name, value));
+        names.into_iter().filter_map(one).collect()
+    }
+
     /// A table whose form is another program's: as JSON, name by name, of those that `accept` lets pass.
     pub fn foreign(
         &mut self,

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::exit::Exit;
 use super::say;
+use crate::alerts::ChannelConfig;
 use crate::config::{self, Account, Config, ConfigFaults, Environment};
 use crate::stores::Stores;
 
@@ -34,6 +35,13 @@ impl Context {
                 .find(|a| a.name == name)
                 .ok_or_else(|| Exit::usage(&format!("there is no account {name:?}. There are: {}", names()))),
         }
+    }
+
+    /// The channel of this name.
+    pub(super) fn channel(&self, name: &str) -> Result<&ChannelConfig, Exit> {
+        let names = || self.config.channels.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
+        let found = self.config.channels.iter().find(|channel| channel.name == name);
+        found.ok_or_else(|| Exit::usage(&format!("there is no channel {name:?}. There are: {}", names())))
     }
 
     pub(super) fn stores(&self) -> Result<Stores, Failure> {

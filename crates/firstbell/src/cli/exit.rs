@@ -13,7 +13,7 @@ pub(super) const DONE: u8 = 0;
 pub(super) const USAGE: u8 = 2;
 
 pub(super) const HELP: &str = "Exit codes: 0 done; 2 usage or configuration; 3 the broker refused the credentials, or \
-    the account is stopped until unlock; 4 a page that no sign matches; 5 network or broker down; 6 no valid token; 7 a \
+    the account is stopped until unlock; 4 a page that no sign matches; 5 network, broker or a channel of alerts down; 6 no valid token; 7 a \
     local part is missing or broken (browser, store, key, clock); 130 interrupted.";
 
 /// How a command ended: its exit code, and what `--json` prints.
@@ -73,6 +73,13 @@ impl Exit {
     pub(super) fn refused_page(why: &str) -> Exit {
         say::error(&format!("firstbell: {why}"));
         Exit::bad(4, "unknown-page", why)
+    }
+
+    /// Channels that did not take a message.
+    pub(super) fn untold(failed: usize, all: usize) -> Exit {
+        let what = format!("{failed} of {all} channels did not take the message");
+        say::error(&format!("firstbell: {what}"));
+        Exit::bad(5, "untold", &what)
     }
 
     pub(super) fn internal(what: &str) -> Exit {

@@ -1,5 +1,6 @@
 //! The commands: arguments in, one object or some lines out, an exit code for each class of failure.
 
+mod alerts;
 mod context;
 mod demo;
 mod exec;
@@ -31,7 +32,6 @@ use self::exit::Exit;
 use self::journal::LogForm;
 use crate::config::Environment;
 use crate::drivers::DriverName;
-use crate::secrets::Name;
 use crate::serve::Order;
 use crate::shape::Format;
 
@@ -79,6 +79,9 @@ enum Command {
     /// Show the login plan, or check one of your own.
     #[command(subcommand)]
     Plan(PlanCommand),
+    /// Try the ways to you.
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
     /// Say that the account is well: attempts that were spent are forgotten.
     Unlock(AccountArg),
     /// Want no logins until resume; a token that is good stays in use.
@@ -184,27 +187,43 @@ struct PlanCheckArgs {
 }
 
 #[derive(Debug, Subcommand)]
+enum AlertsCommand {
+    /// Send a real message, marked as a test, through each channel, and say what came back.
+    Test {
+        /// This channel only.
+        channel: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct SecretOwner {
+    #[command(flatten)]
+    account: AccountArg,
+    /// A channel of alerts in the place of an account.
+    #[arg(long, value_name = "NAME", conflicts_with = "account")]
+    channel: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
 enum SecretsCommand {
     /// Store a secret: asked for at a terminal, else read from standard input.
     Set {
-        /// password, totp_seed or api_secret.
-        #[arg(value_parser = secrets::parse_name)]
-        name: Name,
+        /// password, totp_seed or api_secret; with --channel one of the channel's own.
+        name: String,
         #[command(flatten)]
-        account: AccountArg,
+        owner: SecretOwner,
     },
-    /// List the secrets of an account: where each comes from, and whether it is there.
+    /// List the secrets of an account or a channel: where each comes from, and whether it is there.
     List {
         #[command(flatten)]
-        account: AccountArg,
+        owner: SecretOwner,
     },
     /// Remove a secret from the vault.
     Rm {
-        /// password, totp_seed or api_secret.
-        #[arg(value_parser = secrets::parse_name)]
-        name: Name,
+        /// password, totp_seed or api_secret; with --channel one of the channel's own.
+        name: String,
         #[command(flatten)]
-        account: AccountArg,
+        owner: SecretOwner,
     },
 }
 
@@ -285,6 +304,9 @@ async fn run(cli: Cli, env: Environment) -> Exit {
         Command::Status(args) => status::run(&context, args, cli.json).await,
         Command::History(args) => history::run(&context, args, cli.json),
         Command::Secrets(command) => secrets::run(&context, command, cli.json).await,
+        Command::Alerts(AlertsCommand::Test { channel }) => {
+            alerts::test(&context, channel.as_deref(), cli.json).await
+        }
         Command::Unlock(args) => order::run(&context, args, Order::Unlock).await,
         Command::Pause(args) => order::run(&context, args, Order::Pause).await,
         Command::Resume(args) => order::run(&context, args, Order::Resume).await,

@@ -19,7 +19,7 @@ use super::service;
 use super::staff::Staff;
 use crate::clock::MachineClock;
 use crate::config::{Account, Config, Environment};
-use crate::crier::{self, Route};
+use crate::crier;
 use crate::halt::{END, FINISH, Halt};
 use crate::hands::Hands;
 use crate::http::HyperHttp;
@@ -185,9 +185,8 @@ async fn round(
         let schedule = context::schedule_of(config, hands.account, &kite);
         Keeper::new(*hands, schedule, house, (face, log)).keep()
     });
-    let routes: Vec<Route> = Vec::new();
     let criers = hands.iter().zip(faces.iter().zip(&logs));
-    let criers = criers.map(|(hands, (face, log))| crier::cry(*hands, face, &routes, log));
+    let criers = criers.map(|(hands, (face, log))| crier::cry(*hands, face, &config.channels, log));
     let work = async {
         let mut keepers = pin!(join_all(keepers));
         tokio::select! {

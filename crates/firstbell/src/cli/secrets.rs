@@ -14,6 +14,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::order;
 use super::say;
+use crate::alerts::ChannelConfig;
 use crate::clock::MachineClock;
 use crate::config::Account;
 use crate::ports::{Clock, TokenChange};
@@ -23,36 +24,128 @@ use crate::stores::Stores;
 /// Longer than any password or key.
 const BYTES_MAX: u64 = 4096;
 
-/// Reads a secret's name.
-pub(super) fn parse_name(text: &str) -> Result<Name, String> {
-    let names = || Name::ALL.map(Name::as_str).join(", ");
-    Name::ALL
-        .into_iter()
-        .find(|name| name.as_str() == text.replace('-', "_"))
-        .ok_or_else(|| format!("is not the name of a secret; there are: {}", names()))
+/// Reads the name of an account's secret.
+fn account_name(text: &str) -> Result<Name, Exit> {
+    let found = Name::ALL.into_iter().find(|name| name.as_str() == text.replace('-', "_"));
+    found.ok_or_else(|| {
+        let names = Name::ALL.map(Name::as_str).join(", ");
+        Exit::usage(&format!("{text:?} is not the name of a secret; there are: {names}"))
+    })
 }
 
 pub(super) async fn run(context: &Context, command: SecretsCommand, as_json: bool) -> Exit {
-    let (SecretsCommand::Set { account, .. }
-    | SecretsCommand::List { account, .. }
-    | SecretsCommand::Rm { account, .. }) = &command;
-    let account = match context.account(account.account.as_deref()) {
-        Ok(account) => account,
-        Err(exit) => return exit,
+    let (SecretsCommand::Set { owner, .. }
+    | SecretsCommand::List { owner }
+    | SecretsCommand::Rm { owner, .. }) = &command;
+    let outcome = match &owner.channel {
+        Some(channel) => {
+            context.channel(channel).and_then(|channel| of_channel(context, channel, &command, as_json))
+        }
+        None => match context.account(owner.account.account.as_deref()) {
+            Ok(account) => of_account(context, account, &command, as_json).await,
+            Err(exit) => Err(exit),
+        },
     };
-    match command {
+    outcome.unwrap_or_else(|exit| exit)
+}
+
+async fn of_account(
+    context: &Context,
+    account: &Account,
+    command: &SecretsCommand,
+    as_json: bool,
+) -> Result<Exit, Exit> {
+    Ok(match command {
         SecretsCommand::Set { name, .. } => {
-            let exit = set(context, account, name);
+            let exit = set(context, account, account_name(name)?);
             order::nudge(context, account).await;
             exit
         }
         SecretsCommand::List { .. } => list(context, account, as_json),
-        SecretsCommand::Rm { name, .. } => remove(context, account, name),
+        SecretsCommand::Rm { name, .. } => remove(context, account, account_name(name)?),
+    })
+}
+
+fn of_channel(
+    context: &Context,
+    channel: &ChannelConfig,
+    command: &SecretsCommand,
+    as_json: bool,
+) -> Result<Exit, Exit> {
+    let known = |name: &String| {
+        let found = channel.secrets.iter().find(|(own, _)| own == name);
+        found.ok_or_else(|| {
+            let names: Vec<_> = channel.secrets.iter().map(|(own, _)| own.as_str()).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            Exit::usage(&format!("channel {} has no secret {name:?}; it has: {names}", channel.name))
+        })
+    };
+    Ok(match command {
+        SecretsCommand::Set { name, .. } => set_of_channel(context, channel, known(name)?),
+        SecretsCommand::List { .. } => list_of_channel(context, channel, as_json),
+        SecretsCommand::Rm { name, .. } => {
+            let wanted = channel.wanted(&known(name)?.0);
+            forget(context, wanted.owner, name, &format!("channel {}", channel.name))
+                .with(json!({ "channel": channel.name, "name": name }))
+        }
+    })
+}
+
+fn set_of_channel(context: &Context, channel: &ChannelConfig, (name, source): &(String, Source)) -> Exit {
+    let secret = match ask(&format!("{name} of channel {}: ", channel.name)) {
+        Ok(secret) if secret.is_blank() => return Exit::usage("nothing was given; nothing was stored"),
+        Ok(secret) => secret,
+        Err(why) => return Exit::usage(&why),
+    };
+    let keep = |stores: Stores| stores.vault().keep(channel.wanted(name).owner, name, &secret);
+    if let Err(failure) = context.stores().and_then(keep) {
+        return Exit::failed(&failure);
+    }
+    say::error(&format!("{name} of channel {} is in the vault", channel.name));
+    elsewhere(name, source);
+    Exit::done(json!({ "channel": channel.name, "name": name }))
+}
+
+fn list_of_channel(context: &Context, channel: &ChannelConfig, as_json: bool) -> Exit {
+    let stores = match context.stores() {
+        Ok(stores) => stores,
+        Err(failure) => return Exit::failed(&failure),
+    };
+    let row = |(name, source): &(String, Source)| {
+        let there = source.take(&channel.wanted(name), stores.vault()).is_ok();
+        if !as_json {
+            say::out(&row_line(name, there, &source.describe()));
+        }
+        json!({ "name": name, "source": source.describe(), "present": there })
+    };
+    let rows: Vec<_> = channel.secrets.iter().map(row).collect();
+    Exit::done(json!({ "channel": channel.name, "secrets": rows }))
+}
+
+fn row_line(name: &str, there: bool, source: &str) -> String {
+    let there = if there { "there" } else { "missing" };
+    format!("{name:<11} {there:<8} {source}")
+}
+
+/// Says so where the configuration takes a secret from elsewhere than it was just put.
+fn elsewhere(name: &str, source: &Source) {
+    if *source != Source::Vault {
+        let from = source.describe();
+        say::error(&format!("note: the configuration takes {name} from the {from}, not from the vault"));
     }
 }
 
+fn forget(context: &Context, owner: &str, name: &str, whose: &str) -> Exit {
+    match context.stores().and_then(|stores| stores.vault().forget(owner, name)) {
+        Ok(true) => say::error(&format!("{name} of {whose} is gone from the vault")),
+        Ok(false) => say::error(&format!("{name} of {whose} was not in the vault")),
+        Err(failure) => return Exit::failed(&failure),
+    }
+    Exit::done(serde_json::Value::Null)
+}
+
 fn set(context: &Context, account: &Account, name: Name) -> Exit {
-    let secret = match ask(name) {
+    let secret = match ask(&format!("{} ({}): ", name.as_str(), name.hint())) {
         Ok(secret) => secret,
         Err(why) => return Exit::usage(&why),
     };
@@ -74,21 +167,13 @@ fn set(context: &Context, account: &Account, name: Name) -> Exit {
         return Exit::failed(&failure);
     }
     say::error(&format!("{} of {} is in the vault", name.as_str(), account.name));
-    let (_, source) = &account.secrets[name as usize];
-    if *source != Source::Vault {
-        let from = source.describe();
-        say::error(&format!(
-            "note: the configuration takes {} from the {from}, not from the vault",
-            name.as_str()
-        ));
-    }
+    elsewhere(name.as_str(), &account.secrets[name as usize].1);
     Exit::done(json!({ "account": account.name, "name": name.as_str() }))
 }
 
-fn ask(name: Name) -> Result<Secret, String> {
+fn ask(prompt: &str) -> Result<Secret, String> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        let prompt = format!("{} ({}): ", name.as_str(), name.hint());
         return rpassword::prompt_password(prompt)
             .map(Secret::new)
             .map_err(|e| format!("nothing was read: {e}"));
@@ -115,8 +200,7 @@ fn list(context: &Context, account: &Account, as_json: bool) -> Exit {
     };
     if !as_json {
         for (name, source, there) in &found {
-            let there = if *there { "there" } else { "missing" };
-            say::out(&format!("{:<11} {there:<8} {source}", name.as_str()));
+            say::out(&row_line(name.as_str(), *there, source));
         }
     }
     let row = |(name, source, there): &(Name, String, bool)| json!({ "name": name.as_str(), "source": source, "present": there });
@@ -125,12 +209,6 @@ fn list(context: &Context, account: &Account, as_json: bool) -> Exit {
 }
 
 fn remove(context: &Context, account: &Account, name: Name) -> Exit {
-    let removed =
-        context.stores().and_then(|stores| stores.vault().forget(&account.app.user(), name.as_str()));
-    match removed {
-        Ok(true) => say::error(&format!("{} of {} is gone from the vault", name.as_str(), account.name)),
-        Ok(false) => say::error(&format!("{} of {} was not in the vault", name.as_str(), account.name)),
-        Err(failure) => return Exit::failed(&failure),
-    }
-    Exit::done(json!({ "account": account.name, "name": name.as_str() }))
+    forget(context, &account.app.user(), name.as_str(), &account.name)
+        .with(json!({ "account": account.name, "name": name.as_str() }))
 }

@@ -26,14 +26,7 @@ impl Endpoint<'_> {
         let cannot = |why: String| {
             digits::failed(format!("the address under totp.url {why}"), "See that it answers: curl it.")
         };
-        let call = Call {
-            post: false,
-            url: self.url.clone(),
-            headers: vec![("accept", "text/plain")],
-            authorization: None,
-            cookie: None,
-            form: None,
-        };
+        let call = Call { headers: vec![("accept", "text/plain")], ..Call::get(self.url.clone()) };
         let reply =
             self.http.send(call).await.map_err(|fault| cannot(format!("did not answer: {}", fault.why)))?;
         if reply.status != 200 {

@@ -13,6 +13,7 @@ use firstbell_core::origin::Origin;
 pub use self::account::Account;
 pub use self::keeping::{Egress, Keeping, Leap};
 
+use crate::alerts::ChannelConfig;
 use crate::calendarfile;
 use crate::drivers::{DriverConfig, DriverName};
 use crate::planfile;
@@ -28,6 +29,8 @@ pub struct Config {
     pub store: Place,
     /// The accounts, by name.
     pub accounts: Vec<Account>,
+    /// The ways to a person.
+    pub channels: Vec<ChannelConfig>,
     /// The engines.
     pub drivers: DriverConfig,
     /// The login plan in the place of the compiled-in one: read, checked, and signed where a signature is asked for.
@@ -102,6 +105,8 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
             ));
         }
     }
+    let channels: Vec<_> =
+        root.named("channel").into_iter().filter_map(|(n, s)| ChannelConfig::read(n, s)).collect();
     let plan = read_plan(&mut root);
     let calendar = read_calendar(&mut root);
     root.end(&[
@@ -109,6 +114,7 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         "account",
         "browser",
         "calendar",
+        "channel",
         "driver",
         "drivers",
         "egress",
@@ -124,8 +130,9 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     ]);
 
     let mut lines = faults.lines();
-    let sources: Vec<&str> =
-        accounts.iter().flat_map(|a| &a.secrets).filter_map(|(_, s)| s.variable()).collect();
+    let of_accounts = accounts.iter().flat_map(|a| a.secrets.iter().map(|(_, source)| source));
+    let of_channels = channels.iter().flat_map(|c| c.secrets.iter().map(|(_, source)| source));
+    let sources: Vec<&str> = of_accounts.chain(of_channels).filter_map(|source| source.variable()).collect();
     lines.extend(read_environment(env, &mut drivers, &sources));
     if !lines.is_empty() {
         return Err(ConfigFaults(lines));
@@ -140,7 +147,7 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         let inside = format!("{file}: mark must be outside the state folder {}", state_dir.display());
         return Err(ConfigFaults(vec![inside]));
     }
-    Ok(Config { state_dir, store, accounts, drivers, plan, calendar, keeping, rehearsal })
+    Ok(Config { state_dir, store, accounts, channels, drivers, plan, calendar, keeping, rehearsal })
 }
 
 fn absolute_path(text: &str) -> Result<PathBuf, String> {

@@ -5,11 +5,12 @@ use std::env::{VarError, var};
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 
-use super::name::Name;
+use super::name::Wanted;
 
-pub(super) fn fetch(variable: &str, name: Name) -> Result<Secret, Failure> {
+pub(super) fn fetch(variable: &str, wanted: &Wanted<'_>) -> Result<Secret, Failure> {
     let missing = |why: &str| {
-        name.missing(format!("{why} {variable}"), format!("Set {variable} in the environment of firstbell."))
+        wanted
+            .missing(format!("{why} {variable}"), format!("Set {variable} in the environment of firstbell."))
     };
     var(variable).map(Secret::new).map_err(|e| match e {
         VarError::NotPresent => missing("is not in the environment variable"),

@@ -10,15 +10,15 @@ use firstbell_core::secret::Secret;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
-use super::name::Name;
+use super::name::Wanted;
 
 /// Far more than any password, key or secret has.
 const BYTES_MAX: usize = 4096;
 
-pub(super) fn fetch(path: &Path, name: Name) -> Result<Secret, Failure> {
+pub(super) fn fetch(path: &Path, wanted: &Wanted<'_>) -> Result<Secret, Failure> {
     let cannot = |why: String| {
         let cure = format!("Make {0} a plain file of yours with mode 600: chmod 600 {0}.", path.display());
-        name.missing(format!("cannot be taken from {}: {why}", path.display()), cure)
+        wanted.missing(format!("cannot be taken from {}: {why}", path.display()), cure)
     };
     // A link could be swapped for another between the look and the read.
     let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("flags of open fit in an int");
@@ -49,13 +49,17 @@ mod tests {
 
     use super::*;
 
+    fn password() -> Wanted<'static> {
+        Wanted { owner: "AB1234", name: "password", store: "…".into() }
+    }
+
     #[test]
     fn a_private_file_is_read_without_its_last_line_feed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
         write(&path, " pass word \r\n").unwrap();
         set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
-        assert_eq!(fetch(&path, Name::Password).unwrap().expose(), " pass word ");
+        assert_eq!(fetch(&path, &password()).unwrap().expose(), " pass word ");
     }
 
     #[test]
@@ -64,15 +68,15 @@ mod tests {
         let path = folder.path().join("password");
         write(&path, "x").unwrap();
         set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-        let failure = fetch(&path, Name::Password).unwrap_err();
+        let failure = fetch(&path, &password()).unwrap_err();
         assert!(failure.to_string().contains("readable by others (mode 644)"), "{failure}");
         assert!(failure.cure().contains("chmod 600"), "{}", failure.cure());
         set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         let link = folder.path().join("link");
         symlink(&path, &link).unwrap();
-        assert!(fetch(&link, Name::Password).is_err());
-        assert!(fetch(folder.path(), Name::Password).is_err());
+        assert!(fetch(&link, &password()).is_err());
+        assert!(fetch(folder.path(), &password()).is_err());
         write(&path, "x".repeat(5000)).unwrap();
-        assert!(fetch(&path, Name::Password).is_err());
+        assert!(fetch(&path, &password()).is_err());
     }
 }

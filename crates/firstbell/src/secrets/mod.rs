@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 
-pub use name::{Name, Owner};
+pub use name::{Name, Owner, Wanted};
 
 use crate::ports::Vault;
 use crate::written::Section;
@@ -29,7 +29,11 @@ pub enum Source {
 impl Source {
     /// Reads `{ vault = true }`, `{ env = "NAME" }` or `{ file = "PATH" }`.
     pub fn read(section: &mut Section<'_>, key: &str) -> Source {
-        let Some(mut table) = section.section(key) else { return Source::Vault };
+        section.section(key).map_or(Source::Vault, Source::of)
+    }
+
+    /// Reads a table of that form.
+    pub fn of(mut table: Section<'_>) -> Source {
         let vault = table.flag("vault");
         let env = table.text("env").map(Source::Env);
         let file = table.text("file").map(|path| Source::File(path.into()));
@@ -47,13 +51,23 @@ impl Source {
     /// # Errors
     /// [`Failure::Broken`] where it is missing, blank, or lies open to others, with what to do.
     pub fn fetch(&self, owner: Owner<'_>, name: Name, vault: &dyn Vault) -> Result<Secret, Failure> {
+        self.take(&name.wanted(owner), vault)
+    }
+
+    /// Fetches a secret that is no account's own.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn take(&self, wanted: &Wanted<'_>, vault: &dyn Vault) -> Result<Secret, Failure> {
         let secret = match self {
-            Source::Vault => vault::fetch(owner, name, vault)?,
-            Source::Env(variable) => env::fetch(variable, name)?,
-            Source::File(path) => file::fetch(path, name)?,
+            Source::Vault => vault::fetch(wanted, vault)?,
+            Source::Env(variable) => env::fetch(variable, wanted)?,
+            Source::File(path) => file::fetch(path, wanted)?,
         };
         if secret.is_blank() {
-            return Err(name.missing("is empty".into(), "Store it anew; see firstbell secrets list.".into()));
+            return Err(
+                wanted.missing("is empty".into(), "Store it anew; see firstbell secrets list.".into())
+            );
         }
         Ok(secret)
     }

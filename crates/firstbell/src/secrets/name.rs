@@ -22,6 +22,24 @@ pub struct Owner<'a> {
     pub name: &'a str,
 }
 
+/// A secret that somebody needs: where the vault has it, and how a person puts it there.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// What the store knows its owner by.
+    pub owner: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// The command that stores it, and what it is.
+    pub store: String,
+}
+
+impl Wanted<'_> {
+    /// This secret cannot be had.
+    pub(super) fn missing(&self, why: String, cure: String) -> Failure {
+        Failure::Broken { part: Part::Secret, why: format!("the secret {} {why}", self.name), cure }
+    }
+}
+
 impl Name {
     /// All of them, in the order in which a person is asked.
     pub const ALL: [Name; 3] = [Name::Password, Name::TotpSeed, Name::ApiSecret];
@@ -47,8 +65,9 @@ impl Name {
         }
     }
 
-    /// This secret cannot be had.
-    pub(super) fn missing(self, why: String, cure: String) -> Failure {
-        Failure::Broken { part: Part::Secret, why: format!("the secret {} {why}", self.as_str()), cure }
+    /// The secret of this name that an account has.
+    pub fn wanted(self, owner: Owner<'_>) -> Wanted<'_> {
+        let store = format!("firstbell secrets set {} {}: {}", self.as_str(), owner.name, self.hint());
+        Wanted { owner: owner.id, name: self.as_str(), store }
     }
 }

@@ -3,13 +3,10 @@
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 
-use super::name::{Name, Owner};
+use super::name::Wanted;
 use crate::ports::Vault;
 
-pub(super) fn fetch(owner: Owner<'_>, name: Name, vault: &dyn Vault) -> Result<Secret, Failure> {
-    let found = vault.fetch(owner.id, name.as_str())?;
-    found.ok_or_else(|| {
-        let cure = format!("Run firstbell secrets set {} {}: {}.", name.as_str(), owner.name, name.hint());
-        name.missing("is not in the vault yet".into(), cure)
-    })
+pub(super) fn fetch(wanted: &Wanted<'_>, vault: &dyn Vault) -> Result<Secret, Failure> {
+    let found = vault.fetch(wanted.owner, wanted.name)?;
+    found.ok_or_else(|| wanted.missing("is not in the vault yet".into(), format!("Run {}.", wanted.store)))
 }

@@ -1,0 +1,73 @@
+//! Telegram: the Bot API's `sendMessage`, as plain text (<https://core.telegram.org/bots/api#sendmessage>).
+
+use firstbell_core::notice::Severity;
+use firstbell_core::origin::Origin;
+use serde_json::json;
+
+use super::kind::{Keys, Kind, Outside, Sources};
+use super::provider::{self, Provider};
+use super::{request, text};
+use crate::ports::{Call, ChannelFault, Message, Receipt, Soon};
+use crate::written::Section;
+
+pub(super) const KEYS: &[&str] = &["token", "chat_id", "server"];
+
+/// "1-4096 characters after entities parsing"; counted in UTF-16 units, as Telegram counts entities.
+const LETTERS_MAX: usize = 4096;
+
+const TELEGRAM: Provider = Provider {
+    name: "Telegram",
+    credential: "Store the bot's token from @BotFather anew; or the person must open the chat and press Start, or unblock the bot.",
+    // A token of a wrong form is answered with 404.
+    place: "Store the bot's token from @BotFather anew.",
+    form: "See that chat_id is the number of a chat in which somebody wrote to the bot.",
+};
+
+#[derive(Debug)]
+struct Telegram {
+    server: Origin,
+    chat_id: String,
+}
+
+pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<Box<dyn Kind>> {
+    sources.required(section, "token");
+    let chat_id = section.required("chat_id");
+    let known = |id: &str| {
+        let name =
+            id.strip_prefix('@').is_some_and(|n| n.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+        name || id.parse::<i64>().is_ok()
+    };
+    if chat_id.as_deref().is_some_and(|id| !known(id)) {
+        section.fault(
+            "chat_id must be a chat's number, such as \"123456789\" or \"-1001234567890\", or \"@name\"",
+        );
+    }
+    // The Bot API server is open source, and some run their own.
+    let server = request::server(section, "https://api.telegram.org");
+    Some(Box::new(Telegram { server, chat_id: chat_id? }))
+}
+
+impl Kind for Telegram {
+    fn send<'a>(
+        &'a self,
+        message: &'a Message,
+        keys: &'a Keys,
+        outside: &'a Outside<'a>,
+    ) -> Soon<'a, Result<Receipt, ChannelFault>> {
+        Box::pin(async move {
+            let body = json!({
+                "chat_id": self.chat_id,
+                "text": text::whole(message, LETTERS_MAX, char::len_utf16),
+                "link_preview_options": { "is_disabled": true },
+                "disable_notification": message.severity == Severity::Information,
+            });
+            let url = request::below(&self.server, "/bot", keys.of("token"), "/sendMessage");
+            let call = Call::post(url, "application/json", provider::open(&body));
+            let reply = TELEGRAM.call(outside, call).await?;
+            match provider::json(&reply) {
+                Some(reply) if reply["ok"] == true => Ok(Receipt::Accepted),
+                _ => Err(TELEGRAM.strange()),
+            }
+        })
+    }
+}
