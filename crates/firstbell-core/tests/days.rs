@@ -31,6 +31,15 @@ fn what_is_nobody_s_fault_is_no_breach() {
 }
 
 #[test]
+fn a_person_hears_of_every_morning_that_fails_and_never_too_often() {
+    for seed in 0..LIVES / 4 {
+        if let Err(breach) = days::live_heard(seed, LIFE_DAYS) {
+            panic!("{breach}");
+        }
+    }
+}
+
+#[test]
 fn a_life_is_lived_the_same_again() {
     let mut stories = [Vec::new(), Vec::new()];
     for story in &mut stories {

@@ -20,7 +20,7 @@ const BEGIN: i64 = 1_767_205_800_000;
 /// Looks without anything in between that the clock could explain.
 const LOOKS_MAX: u32 = 10_000;
 /// A login takes less, with the pause before it, so what ends this long before the deadline leaves time for one.
-const ENOUGH: i64 = 4 * MINUTE;
+pub(super) const ENOUGH: i64 = 4 * MINUTE;
 
 /// A token as the store holds it.
 #[derive(Clone, Copy, Debug)]
@@ -52,15 +52,17 @@ pub(super) struct Life<'h> {
     /// What the owner must mend, or brought about, since when nothing succeeded.
     pub(super) marred: Option<Miss>,
     /// When the owner last let it go on, and what it had waited for him for.
-    freed: (i64, Miss),
+    pub(super) freed: (i64, Miss),
     pub(super) schedule: Schedule,
     /// Until when nothing answered, nobody was there, or the clock was wrong.
     pub(super) down_until: i64,
     pub(super) wrong_until: i64,
     pub(super) slips: u8,
     /// When somebody else logged in, the last two times.
-    strangers: [i64; 2],
+    pub(super) strangers: [i64; 2],
     backup: State,
+    /// Whether somebody listens to what a person is told.
+    pub(super) ears: bool,
     hear: Option<&'h mut dyn FnMut(String)>,
 }
 
@@ -96,6 +98,7 @@ impl<'h> Life<'h> {
             slips: 0,
             strangers: [0; 2],
             backup: State::default(),
+            ears: false,
             hear,
         }
     }
@@ -172,12 +175,14 @@ impl<'h> Life<'h> {
                 continue;
             }
             let decision = decide::decide(&self.view(), self.now());
-            let due = decision.at.as_millisecond() - self.off;
+            let due = self.heeds(decision.at).as_millisecond() - self.off;
             if due > self.t {
                 self.t = due.min(next);
+                self.listen();
                 continue;
             }
             self.perform(decision);
+            self.listen();
         }
     }
 
@@ -341,56 +346,6 @@ impl<'h> Life<'h> {
             let true_now = Timestamp::from_millisecond(self.t).expect("as above");
             let over = self.off == 0 && true_now >= token.life.dead_from;
             self.watch.served(over || self.state.died_at.is_some());
-        }
-    }
-
-    /// Five minutes after the deadline: there is a good token, or a word was said, or nobody could have.
-    fn verdict(&mut self) {
-        let Some(slot) = self.schedule.around(Calendar::compiled(), self.now()) else { return };
-        let deadline = slot.deadline_at.as_millisecond();
-        let local = self.t + self.off;
-        if self.off != 0 || local < deadline || local > deadline + HOUR {
-            return;
-        }
-        self.report.mornings += 1;
-        let ready = decide::serve(&self.view(), self.now()).is_ok();
-        let told = self.state.assessed_at.is_some_and(|at| at >= slot.deadline_at);
-        let away = self.down_until > deadline - MINUTE;
-        let late = deadline - ENOUGH;
-        let outage = self.day.outage.is_some_and(|(from, to)| from < deadline + ENOUGH && to > late);
-        // A login that could begin only now keeps the keeper from speaking until it ends.
-        let busy = self.t - self.freed.0.max(self.wrong_until) < MINUTE;
-        self.watch.verdict(ready || told || away || busy || self.state.paused);
-        if ready {
-            self.report.in_time += 1;
-            let lives = self.token.is_some_and(|token| self.broker.takes(token.id));
-            let undisturbed = self.strangers[1] < deadline - MINUTE && !away && !outage;
-            self.watch.proven(lives || !undisturbed);
-            return;
-        }
-        let waits = self.state.wait.is_some_and(|(_, until)| until.as_millisecond() > late);
-        let causes = [
-            (outage, Miss::Outage),
-            (self.down_until > late, Miss::Down),
-            (self.wrong_until > late, Miss::Clock),
-            (self.watch.paused, Miss::Paused),
-            (waits, Miss::Waited),
-            (self.strangers[0] > deadline - HOUR, Miss::Fought),
-            (self.marred.is_some(), self.marred.unwrap_or(Miss::Owner)),
-            (self.freed.0 > late, self.freed.1),
-        ];
-        if let Err(stop) = self.view().admitted {
-            self.watch.stopped(stop);
-        }
-        match causes.into_iter().find(|(holds, _)| *holds) {
-            Some((_, miss)) => self.report.missed[miss as usize] += 1,
-            None if self.view().admitted.is_err() => {
-                self.watch.breach = Some("the budget stops, and the world gave no cause".into());
-            }
-            None => {
-                self.watch.breach =
-                    Some("the world allowed a token before the deadline, and there is none".into())
-            }
         }
     }
 }

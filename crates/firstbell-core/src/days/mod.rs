@@ -5,6 +5,7 @@ mod broker;
 mod chance;
 mod hands;
 mod life;
+mod verdict;
 mod watch;
 mod weather;
 
@@ -112,10 +113,22 @@ pub fn live(seed: u64, days: u32) -> Result<Report, Breach> {
     Life::of(seed, None).live(days).map_err(|(day, what)| Breach { seed, day, what })
 }
 
-/// The same, telling what happens: each event and decision with its moment.
+/// The same, with somebody who listens to every message to a person.
+///
+/// # Errors
+/// As above.
+pub fn live_heard(seed: u64, days: u32) -> Result<Report, Breach> {
+    let mut life = Life::of(seed, None);
+    life.ears = true;
+    life.live(days).map_err(|(day, what)| Breach { seed, day, what })
+}
+
+/// The same, telling what happens and what a person would hear: each event and decision with its moment.
 ///
 /// # Errors
 /// As above.
 pub fn tell(seed: u64, days: u32, hear: &mut dyn FnMut(String)) -> Result<Report, Breach> {
-    Life::of(seed, Some(hear)).live(days).map_err(|(day, what)| Breach { seed, day, what })
+    let mut life = Life::of(seed, Some(hear));
+    life.ears = true;
+    life.live(days).map_err(|(day, what)| Breach { seed, day, what })
 }

@@ -7,6 +7,8 @@ use crate::failure::Stop;
 
 /// Two of the broker's five, written here once more on purpose: who watches a number does not take it from the watched.
 const TRIES: u8 = 2;
+/// As many as were promised, and as many again for a clock that is set over midnight and back.
+const MESSAGES_A_DAY: u8 = 12;
 
 /// What was seen so far, as far as a check needs it.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +29,9 @@ pub(super) struct Watch {
     rest_until: i64,
     /// The last two deaths of a token that we know of.
     deaths: [i64; 2],
+    /// Messages of a day, and whether the last one said that it is over.
+    cried: (i64, u8),
+    over: bool,
     pub(super) paused: bool,
     pub(super) breach: Option<String>,
 }
@@ -134,6 +139,7 @@ impl Watch {
     /// A clock that jumped does not know how long ago anything was, nor does an older history.
     pub(super) fn forgets_times(&mut self) {
         (self.last_probe, self.rest_until, self.deaths) = (None, 0, [0; 2]);
+        self.over = false;
     }
 
     pub(super) fn served(&mut self, dead_for_sure: bool) {
@@ -146,6 +152,19 @@ impl Watch {
 
     pub(super) fn replaced(&mut self, proven: bool) {
         self.expect(proven, "a token took the place of another and was not proven");
+    }
+
+    /// A message goes to a person.
+    pub(super) fn cries(&mut self, day: i64, over: bool) {
+        let (of, times) = self.cried;
+        self.cried = (day, if of == day { times + 1 } else { 1 });
+        self.expect(self.cried.1 <= MESSAGES_A_DAY, "a person was told too often on one day");
+        self.expect(!(over && self.over), "it was said twice that it is over");
+        self.over = over;
+    }
+
+    pub(super) fn heard(&mut self, heard: bool) {
+        self.expect(heard, "the deadline passed without a token, and no person was told how grave that is");
     }
 
     pub(super) fn verdict(&mut self, known: bool) {
