@@ -149,7 +149,7 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
             Ok(seen) => return seen,
             Err(why) => assert!(began.elapsed() < SOON, "{what}: {why}"),
         }
-        std::thread::park_timeout(Duration::from_millis(10));
+        std::thread::park_timeout(Duration::from_millis(4));
     }
 }
 
