@@ -69,8 +69,9 @@ pub fn draw(chance: &mut Chance, date: Date) -> Trial {
     let (mut faults, mut settings, mut event, mut heals) = (Vec::new(), usual(), None, true);
     settings["flush_mode"] = json!(chance.pick(&["hard", "window", "progressive", "midnight", "never"]));
     settings["seed"] = json!(chance.below(1_000));
-    let once =
-        |at: &str, deed: &str| json!({ "at": at, "do": deed, "call": 1, "from": morning(date, "00:00") });
+    // The first two questions for the login page are of who tries beforehand whether all is there.
+    let call = |at: &str| if at == "login-page" { 3 } else { 1 };
+    let once = |at: &str, deed: &str| json!({ "at": at, "do": deed, "call": call(at), "from": morning(date, "00:00") });
     let name = match kind {
         0..=2 => {
             let (at, deed) =
