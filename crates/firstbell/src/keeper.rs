@@ -36,6 +36,8 @@ pub struct Face {
 /// How an account stood at the last look.
 #[derive(Clone, Debug)]
 pub struct Shown {
+    /// When that was.
+    pub at: Timestamp,
     /// What is next.
     pub decision: Decision,
     /// Whether the token was handed out then.
@@ -174,6 +176,7 @@ impl<'a> Keeper<'a> {
         let view = standing.view(&self.schedule, self.house.calendar, self.probe);
         let decision = decide::decide(&view, now);
         let shown = Shown {
+            at: now,
             decision,
             served: decide::serve(&view, now).is_ok(),
             notice: notice::due(&view, &self.hands.account.name, now),

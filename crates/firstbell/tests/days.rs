@@ -15,16 +15,14 @@ use daemon::{Daemon, clock, configure, leap, standing_sim, wait_for};
 use firstbell::stores;
 use firstbell_core::broker::App;
 use firstbell_core::budget::{Cause, Verdict};
-use firstbell_core::calendar::{Calendar, Exchange};
 use firstbell_core::event::Event;
-use firstbell_core::schedule::{Hours, Schedule};
-use firstbell_core::token::{Flush, date_in_india};
+use firstbell_core::token::date_in_india;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::{Account, Home, Sim};
-use trials::{Chance, Trial, draw, usual};
+use trials::{Chance, Trial, draw, trading_days, usual};
 
 /// The days that are played.
 const DAYS: usize = 250;
@@ -166,18 +164,6 @@ fn a_year_of_trading_days_with_a_fault_each_has_its_tokens_and_endangers_nothing
     let verify = play.home.run(&["history", "--verify"]);
     assert_eq!(verify.code, 0, "{verify:?}");
     assert!(used < CPU_MAX_S, "{used} s of processor time");
-}
-
-/// From the first of 2026 on, as the compiled calendar has them.
-fn trading_days() -> impl Iterator<Item = Date> {
-    let flush = Flush { begins_h: 5, ends_h: 8 };
-    let schedule = Schedule { hours: Hours::default(), exchanges: Exchange::USUAL.to_vec(), flush, seed: 0 };
-    let mut now: Timestamp = "2026-01-01T07:00:00+05:30".parse().unwrap();
-    std::iter::from_fn(move || {
-        let slot = schedule.next(Calendar::compiled(), now)?;
-        now = slot.ends_at - SignedDuration::from_mins(1);
-        Some(slot.date)
-    })
 }
 
 fn each_day_has_a_token_or_is_told(play: &Play, history: &[(Timestamp, Event)]) {

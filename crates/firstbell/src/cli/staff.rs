@@ -43,7 +43,9 @@ impl Desk for Staff<'_> {
 
     fn is_alive(&self) -> bool {
         self.hands.iter().zip(self.faces).all(|(hands, face)| {
-            face.shown().is_none_or(|shown| hands.clock.now().duration_since(shown.decision.at) < LATE)
+            // What is caught up was due long before anybody could look.
+            let due = face.shown().map(|shown| shown.decision.at.max(shown.at));
+            due.is_none_or(|due| hands.clock.now().duration_since(due) < LATE)
         })
     }
 

@@ -8,7 +8,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use firstbell::clock::MachineClock;
+use firstbell::ports::Clock;
+use firstbell_core::token::date_in_india;
 use jiff::Timestamp;
+use jiff::civil::Weekday;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -149,7 +153,7 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
             Ok(seen) => return seen,
             Err(why) => assert!(began.elapsed() < SOON, "{what}: {why}"),
         }
-        std::thread::park_timeout(Duration::from_millis(10));
+        std::thread::park_timeout(Duration::from_millis(4));
     }
 }
 
@@ -194,4 +198,22 @@ pub fn wait_for(sim: &Sim, to: Timestamp, daemon: &mut Daemon) {
         let now = clock(sim, &json!({}));
         if now >= to { Ok(()) } else { Err(format!("{now}: {}{}", daemon.log(), daemon.errors())) }
     });
+}
+
+/// Writes a configuration by which a login is due at this moment of the machine's time, whatever day and hour it is.
+pub fn configure_due(home: &Home, sim: &Sim, more: &str, tables: &str) {
+    let hours = "login_at = \"00:00\"\ndeadline = \"23:59\"\nspread_s = 0";
+    configure(home, sim, more, &format!("[schedule]\n{hours}\n{tables}"));
+    let today = date_in_india(MachineClock::start().now());
+    let mut files = Vec::new();
+    for day in [today, today.tomorrow().unwrap()] {
+        let weekend = matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
+        let kind = if weekend { "session" } else { "trades" };
+        let file = home.dir.path().join(format!("calendar-{day}.toml"));
+        let head = format!("form = 1\nexchange = \"nse\"\nyear = {}\nsources = [\"a test\"]\n", day.year());
+        fs::write(&file, format!("{head}[[day]]\ndate = \"{day}\"\nname = \"Open\"\nkind = \"{kind}\"\n"))
+            .unwrap();
+        files.push(file);
+    }
+    home.prepend(&format!("calendar = {files:?}"));
 }

@@ -1,7 +1,11 @@
 //! What one simulated day has in store for the real process, drawn from a seed: a fault of the catalogue where it can happen.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this one")]
 
+use firstbell_core::calendar::{Calendar, Exchange};
+use firstbell_core::schedule::{Hours, Schedule};
+use firstbell_core::token::Flush;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 /// Small numbers that look random (SplitMix64 of Steele, Lea and Flood, 2014), the same for the same seed.
@@ -24,6 +28,18 @@ impl Chance {
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[usize::try_from(self.below(from.len() as u64)).unwrap()]
     }
+}
+
+/// From the first of 2026 on, as the compiled calendar has them.
+pub fn trading_days() -> impl Iterator<Item = Date> {
+    let flush = Flush { begins_h: 5, ends_h: 8 };
+    let schedule = Schedule { hours: Hours::default(), exchanges: Exchange::USUAL.to_vec(), flush, seed: 0 };
+    let mut now: Timestamp = "2026-01-01T07:00:00+05:30".parse().unwrap();
+    std::iter::from_fn(move || {
+        let slot = schedule.next(Calendar::compiled(), now)?;
+        now = slot.ends_at - SignedDuration::from_mins(1);
+        Some(slot.date)
+    })
 }
 
 /// One day's trouble.
@@ -53,8 +69,9 @@ pub fn draw(chance: &mut Chance, date: Date) -> Trial {
     let (mut faults, mut settings, mut event, mut heals) = (Vec::new(), usual(), None, true);
     settings["flush_mode"] = json!(chance.pick(&["hard", "window", "progressive", "midnight", "never"]));
     settings["seed"] = json!(chance.below(1_000));
-    let once =
-        |at: &str, deed: &str| json!({ "at": at, "do": deed, "call": 1, "from": morning(date, "00:00") });
+    // The first two questions for the login page are of who tries beforehand whether all is there.
+    let call = |at: &str| if at == "login-page" { 3 } else { 1 };
+    let once = |at: &str, deed: &str| json!({ "at": at, "do": deed, "call": call(at), "from": morning(date, "00:00") });
     let name = match kind {
         0..=2 => {
             let (at, deed) =
