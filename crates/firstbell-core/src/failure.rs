@@ -137,6 +137,15 @@ impl Failure {
     pub fn ask(&self) -> Ask {
         use Failure::*;
         match self {
+            // The password was taken before this, so the next try is a whole login once more: not one of many.
+            Unreachable { stage, .. } | BrokerDown { stage, .. } | Slow { stage }
+                if matches!(stage, Stage::Code | Stage::Return | Stage::Exchange) =>
+            {
+                Ask::Once
+            }
+            Insecure { fault: TlsFault::Handshake, stage: Stage::Code | Stage::Return | Stage::Exchange } => {
+                Ask::Once
+            }
             Unreachable { .. } | BrokerDown { .. } | Slow { .. } | Interrupted => Ask::Again,
             Insecure { fault: TlsFault::Handshake, .. } => Ask::Again,
             Barred(Obstacle::ContinueAs) => Ask::Again,
