@@ -120,6 +120,8 @@ pub enum Failure {
     SecretRefused,
     /// The exchange was refused: the request token was used or is too old.
     GrantRefused,
+    /// Nobody completed the login that a person was asked for.
+    NobodyCame { why: String },
     /// The broker's reply names another user or app.
     ForeignToken,
     /// The first call with the new token was refused.
@@ -137,7 +139,9 @@ impl Failure {
     pub fn ask(&self) -> Ask {
         use Failure::*;
         match self {
-            Unreachable { .. } | BrokerDown { .. } | Slow { .. } | Interrupted => Ask::Again,
+            Unreachable { .. } | BrokerDown { .. } | Slow { .. } | NobodyCame { .. } | Interrupted => {
+                Ask::Again
+            }
             Insecure { fault: TlsFault::Handshake, .. } => Ask::Again,
             Barred(Obstacle::ContinueAs) => Ask::Again,
             Throttled { .. } | Barred(Obstacle::Maintenance) => Ask::Wait,
@@ -177,6 +181,7 @@ impl Failure {
             ClockWrong { .. } => "clock-wrong",
             SecretRefused => "secret-refused",
             GrantRefused => "grant-refused",
+            NobodyCame { .. } => "nobody-came",
             ForeignToken => "foreign-token",
             DeadOnArrival => "dead-on-arrival",
             NoToken { .. } => "no-token",
@@ -247,6 +252,7 @@ impl Failure {
                               api_secret."
                 .into(),
             GrantRefused => "Run firstbell login again.".into(),
+            NobodyCame { .. } => "Run firstbell login --assisted again, and open its new link in time.".into(),
             ForeignToken => "Check user_id and api_key in the configuration: this login belongs to somebody else. \
                              The token was not kept."
                 .into(),
@@ -308,6 +314,7 @@ impl fmt::Display for Failure {
             GrantRefused => {
                 f.write_str("Zerodha refused the request token: it was used already or is too old")
             }
+            NobodyCame { why } => write!(f, "nobody completed the login: {why}"),
             ForeignToken => f.write_str("Zerodha returned a token for another account or app"),
             DeadOnArrival => f.write_str("the new token was refused at its first use"),
             NoToken { why } => write!(f, "there is no valid token: {why}"),

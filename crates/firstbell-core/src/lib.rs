@@ -14,6 +14,7 @@ pub mod decide;
 pub mod event;
 pub mod failure;
 pub mod incident;
+pub mod invitation;
 pub mod notice;
 pub mod obstacle;
 pub mod origin;

@@ -15,7 +15,7 @@ const CORE: &[&[&str]] = &[
     &["failure", "incident"],
     &["totp", "token", "plan", "budget"],
     &["sight", "broker", "event", "skeleton"],
-    &["answer", "brokers", "state", "schedule"],
+    &["answer", "brokers", "invitation", "state", "schedule"],
     &["walk", "decide"],
     &["days", "notice"],
 ];

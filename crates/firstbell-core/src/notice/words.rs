@@ -167,6 +167,7 @@ impl Failure {
             "unknown-page" => Failure::UnknownPage { stage, seen: why() },
             "secret-refused" => Failure::SecretRefused,
             "grant-refused" => Failure::GrantRefused,
+            "nobody-came" => Failure::NobodyCame { why: why() },
             "foreign-token" => Failure::ForeignToken,
             "dead-on-arrival" => Failure::DeadOnArrival,
             "broken" => Failure::Broken {
