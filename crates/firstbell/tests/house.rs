@@ -20,9 +20,20 @@ const CORE: &[&[&str]] = &[
     &["days", "notice"],
 ];
 const FIRSTBELL: &[&[&str]] = &[
-    &["halt", "ports", "record", "textfile", "written"],
+    &["halt", "ports", "record", "terminal", "textfile", "written"],
     &["clock", "http", "leap", "ledger", "shape", "witness"],
-    &["album", "calendarfile", "codes", "drivers", "login", "planfile", "secrets", "sinks", "stores"],
+    &[
+        "album",
+        "calendarfile",
+        "codes",
+        "drivers",
+        "login",
+        "planfile",
+        "returns",
+        "secrets",
+        "sinks",
+        "stores",
+    ],
     &["config"],
     &["hands"],
     &["checks", "standing"],

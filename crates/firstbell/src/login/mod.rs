@@ -1,5 +1,6 @@
 //! One login: walk, capture, exchange once, prove, store. Every attempt is durable before it leaves.
 
+mod assisted;
 mod redeem;
 
 use firstbell_core::broker::{App, Broker, Ground};
