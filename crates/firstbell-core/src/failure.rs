@@ -251,7 +251,6 @@ impl Failure {
             SecretRefused => "Copy the API secret anew from the Kite developer console: firstbell secrets set \
                               api_secret."
                 .into(),
-            GrantRefused => "Run firstbell login again.".into(),
             NobodyCame { .. } => "Run firstbell login --assisted again, and open its new link in time.".into(),
             ForeignToken => "Check user_id and api_key in the configuration: this login belongs to somebody else. \
                              The token was not kept."
@@ -259,7 +258,7 @@ impl Failure {
             DeadOnArrival => "The token was not kept. Between 05:00 and 08:00 Kite ends tokens at any moment; \
                               otherwise see whether another program logs in with the same API key."
                 .into(),
-            NoToken { .. } => "Run firstbell login.".into(),
+            GrantRefused | NoToken { .. } => "Run firstbell login.".into(),
             Broken { cure, .. } => cure.clone(),
             Interrupted => "Run firstbell login again; what was spent is remembered.".into(),
         }

@@ -58,7 +58,7 @@ pub async fn ticks(hands: &Hands<'_>, token: &Token) -> bool {
         // Any sixteen bytes: they prove nothing and protect nothing (RFC 6455, section 10.3).
         ("Sec-WebSocket-Key", "Zmlyc3RiZWxsIGNoZWNrIQ=="),
     ];
-    get_secret(hands, url, headers).await.is_ok_and(|reply| reply.status == 101)
+    fetch(hands, url, headers).await.is_ok_and(|reply| reply.status == 101)
 }
 
 /// Whether we come from the address that is registered at the broker, as far as somebody outside says.
@@ -91,10 +91,10 @@ async fn get(
     url: String,
     headers: Vec<(&'static str, &'static str)>,
 ) -> Result<Received, WireFault> {
-    get_secret(hands, Secret::new(url), headers).await
+    fetch(hands, Secret::new(url), headers).await
 }
 
-async fn get_secret(
+async fn fetch(
     hands: &Hands<'_>,
     url: Secret,
     headers: Vec<(&'static str, &'static str)>,

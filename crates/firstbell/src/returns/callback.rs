@@ -164,7 +164,8 @@ impl Site {
             return page::nothing(StatusCode::BAD_REQUEST);
         };
         let (here, carries_token) = (self.is_here(request), carries_token(uri.query().unwrap_or_default()));
-        if !carries_token && !(here && uri.path() == self.registered.path()) {
+        let is_way_back = carries_token || here && uri.path() == self.registered.path();
+        if !is_way_back {
             return page::nothing(StatusCode::NOT_FOUND);
         }
         // Another host's name is a stranger's word, and is not said again.
