@@ -59,7 +59,7 @@ pub async fn ticks(hands: &Hands<'_>, token: &Token) -> bool {
         // Any sixteen bytes: they prove nothing and protect nothing (RFC 6455, section 10.3).
         ("Sec-WebSocket-Key", "Zmlyc3RiZWxsIGNoZWNrIQ=="),
     ];
-    ask(hands, url, headers).await.is_ok_and(|reply| reply.status == 101)
+    fetch(hands, url, headers).await.is_ok_and(|reply| reply.status == 101)
 }
 
 /// Whether we come from the address that is registered at the broker, as far as somebody outside says.
@@ -93,10 +93,10 @@ async fn get(
     url: String,
     headers: Vec<(&'static str, &'static str)>,
 ) -> Result<Received, WireFault> {
-    ask(hands, Secret::new(url), headers).await
+    fetch(hands, Secret::new(url), headers).await
 }
 
-async fn ask(
+async fn fetch(
     hands: &Hands<'_>,
     url: Secret,
     headers: Vec<(&'static str, &'static str)>,

@@ -115,6 +115,7 @@ fn plain(failure: &Failure) -> String {
         Failure::Unanswered { .. } => "something was sent and no answer came back".into(),
         Failure::UnknownPage { .. } => "Zerodha shows a page that firstbell does not know".into(),
         Failure::Insecure { .. } => "the connection is not securely Zerodha’s; nothing was sent".into(),
+        Failure::NobodyCame { .. } => "nobody completed the login that was asked for".into(),
         Failure::Broken { .. } => "a part of this computer is missing or broken".into(),
         other => other.to_string(),
     }
@@ -179,6 +180,7 @@ impl Failure {
             "unknown-page" => Failure::UnknownPage { stage, seen: why() },
             "secret-refused" => Failure::SecretRefused,
             "grant-refused" => Failure::GrantRefused,
+            "nobody-came" => Failure::NobodyCame { why: why() },
             "foreign-token" => Failure::ForeignToken,
             "dead-on-arrival" => Failure::DeadOnArrival,
             "broken" => Failure::Broken {
