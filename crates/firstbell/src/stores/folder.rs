@@ -69,6 +69,7 @@ pub(super) fn sync(folder: &Path) -> std::io::Result<()> {
 
 /// Takes a lock that is held for milliseconds. Whoever holds it longer was stopped in its middle; this process must not stand
 /// still with it.
+#[expect(clippy::disallowed_methods, reason = "the kernel offers no lock with a time limit")]
 pub(super) fn take(file: &File) -> std::io::Result<()> {
     for _ in 0..LOCK_TRIES {
         match flock(file, FlockOperation::NonBlockingLockExclusive) {
