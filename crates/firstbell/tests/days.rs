@@ -185,7 +185,12 @@ fn each_day_has_a_token_or_is_told(play: &Play, history: &[(Timestamp, Event)]) 
         );
         let by_itself = in_time && acted.is_none();
         tally.entry(trial.name.clone()).or_default()[usize::from(!by_itself)] += 1;
-        if trial.heals && !by_itself {
+        let refused = |(_, event): &(Timestamp, Event)| {
+            matches!(event, Event::Judged { cause: Cause::Code, verdict: Verdict::Rejected })
+        };
+        let before = history.iter().filter(|(at, _)| date_in_india(*at) < *date).rev();
+        let warned = before.take_while(|(_, event)| *event != Event::Unlocked).any(refused);
+        if trial.heals && !by_itself && !(trial.once && warned) {
             let told: Vec<String> = of_day.iter().map(|(at, event)| format!("  {at} {event}")).collect();
             missed.push(format!("{date} {}\n{}", trial.name, told.join("\n")));
         }

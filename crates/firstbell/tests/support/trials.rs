@@ -51,6 +51,8 @@ pub struct Trial {
     pub event: Option<Value>,
     /// Whether the day has its token before the deadline although nobody does anything.
     pub heals: bool,
+    /// Whether that is so only once for a seed, until the owner says that all is well.
+    pub once: bool,
 }
 
 /// The places of a login, in their order; before the first two no credential has left.
@@ -186,6 +188,8 @@ pub fn draw(chance: &mut Chance, date: Date) -> Trial {
         }
         24 => {
             let deed = chance.pick(&["no-grant", "foreign-grant"]);
+            // A way back that is not as it should be is looked at by a person.
+            heals = deed == "foreign-grant";
             faults.push(once("finish", deed));
             format!("F33 F35 {deed}")
         }
@@ -197,7 +201,7 @@ pub fn draw(chance: &mut Chance, date: Date) -> Trial {
             "F57 another password".into()
         }
     };
-    Trial { name, faults, settings, event, heals }
+    Trial { name, faults, settings, event, heals, once: kind == 22 }
 }
 
 fn with(mut fault: Value, more: Value) -> Value {
