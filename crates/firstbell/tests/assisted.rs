@@ -119,6 +119,7 @@ fn a_person_in_a_real_browser_reads_done() {
     window.type_into("input[maxlength='6']", &person::code(&sim.account));
     // The page of kitesim goes on by itself, and the listener's has no button: its title is the one that says it.
     assert!(window.text("h1 + p").contains("You can close this window"), "{}", waiting.said);
+    assert!(window.address().starts_with(&format!("{}?told=", sim.redirect)), "{}", window.address());
     let ended = waiting.end();
     assert!(ended.code == 0 && generation(&home) == 1, "{ended:?}");
 }
@@ -131,6 +132,7 @@ fn what_is_no_way_back_gets_nothing_and_is_not_told() {
     for (method, path, status) in [
         ("GET", "/favicon.ico", 404),
         ("GET", "/", 404),
+        ("GET", "/other?told=00000000000000000000000000000000", 404),
         ("POST", "/back?request_token=x", 405),
         ("HEAD", "/back", 405),
         ("OPTIONS", "/back", 405),

@@ -146,6 +146,7 @@ fn a_login_of_another_user_is_dropped_and_another_link_is_given() {
     let spent = attack.waiting.link.clone();
     attack.waiting.next_link();
     assert_ne!(attack.waiting.link, spent);
+    assert_eq!(generation(&attack.home), 1, "the old token is not served any more");
     attack.sim.no_faults();
     let stale = attack.person.back(&attack.sim, &spent);
     assert_eq!(follow(&stale, None).unwrap().0, 403);

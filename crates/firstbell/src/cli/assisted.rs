@@ -9,6 +9,7 @@ use tokio::process::Command;
 
 use super::LoginArgs;
 use super::say;
+use crate::halt;
 use crate::hands::{Delivered, Hands};
 use crate::ports::{Person, Returned, Soon};
 use crate::returns::Ways;
@@ -49,7 +50,8 @@ pub(super) async fn log_in(
     let mut owner = Owner { ways, opens: args.open, dropped: 0 };
     let life = SignedDuration::from_secs(i64::from(args.wait_s));
     let outcome = hands.assisted(came, &mut owner, life).await;
-    owner.ways.close().await;
+    // A page that is not read in time is no reason to be slow when somebody wants us to end.
+    let _ = hands.halt.grace(halt::END, owner.ways.close()).await;
     outcome
 }
 

@@ -1,10 +1,12 @@
 //! A listener at the registered address, where that is this machine's own: it takes the way back of a login and nothing else.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use firstbell_core::secret::Secret;
@@ -32,6 +34,8 @@ const WHOLE: Duration = Duration::from_secs(60);
 const CONNECTIONS_MAX: usize = 16;
 /// A browser sends the cookies of every program that ever served at this host.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Whoever does not go where he is sent is forgotten at some time.
+const TOLD_MAX: usize = 16;
 
 /// Why there is no listener.
 #[derive(Debug)]
@@ -56,7 +60,12 @@ impl Callback {
     pub(super) async fn open(registered: &Url, sends: Sender<Returned>) -> Result<Callback, Closed> {
         let listeners = bind(&addresses(registered).ok_or(Closed::Elsewhere)?).await?;
         let (over, ends) = oneshot::channel();
-        let site = Site { registered: registered.clone(), sends, busy: AtomicUsize::new(0) };
+        let site = Site {
+            registered: registered.clone(),
+            sends,
+            busy: AtomicUsize::default(),
+            told: Mutex::default(),
+        };
         let task = tokio::spawn(async move { site.serve(listeners, ends).await });
         Ok(Callback { task, over: Some(over) })
     }
@@ -95,8 +104,7 @@ async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Closed> {
             Ok(listener) => listeners.push(listener),
             Err(e) if e.kind() == ErrorKind::AddrInUse => return Err(Closed::Taken(*address)),
             // A machine without IPv6 has no [::1], and no browser goes there.
-            Err(e) if e.kind() == ErrorKind::AddrNotAvailable && address.is_ipv6() && addresses.len() > 1 => {
-            }
+            Err(_) if address.is_ipv6() && !listeners.is_empty() => {}
             Err(e) => return Err(Closed::Refused(*address, e)),
         }
     }
@@ -108,14 +116,20 @@ struct Site {
     sends: Sender<Returned>,
     /// Connections whose request is being answered.
     busy: AtomicUsize,
+    /// What is to be shown to those who were sent on to an address without the token: its query, and whether theirs was
+    /// accepted. Each is shown once.
+    told: Mutex<VecDeque<(String, bool)>>,
 }
 
 impl Site {
     async fn serve(&self, listeners: Vec<TcpListener>, mut ends: oneshot::Receiver<()>) {
         let mut open = FuturesUnordered::new();
-        loop {
+        let mut closing = false;
+        // At the end those who asked get their answers, and those who were sent on their page. A browser also opens
+        // connections on which it asks nothing.
+        while !closing || self.busy.load(Ordering::Relaxed) > 0 || !self.told().is_empty() {
             tokio::select! {
-                _ = &mut ends => break,
+                _ = &mut ends, if !closing => closing = true,
                 accepted = accept(&listeners), if open.len() < CONNECTIONS_MAX => match accepted {
                     Ok(stream) => open.push(self.talk(stream)),
                     Err(error) => {
@@ -126,9 +140,6 @@ impl Site {
                 Some(()) = open.next(), if !open.is_empty() => {}
             }
         }
-        drop(listeners);
-        // A browser also opens connections on which it asks nothing.
-        while self.busy.load(Ordering::Relaxed) > 0 && open.next().await.is_some() {}
     }
 
     async fn talk(&self, stream: TcpStream) {
@@ -163,6 +174,9 @@ impl Site {
         let (false, Some(target)) = (uri.authority().is_some(), uri.path_and_query()) else {
             return page::nothing(StatusCode::BAD_REQUEST);
         };
+        if let Some(accepted) = self.hear(uri.path(), uri.query().unwrap_or_default()) {
+            return page::outcome(accepted);
+        }
         let (here, carries_token) = (self.is_here(request), carries_token(uri.query().unwrap_or_default()));
         let is_way_back = carries_token || here && uri.path() == self.registered.path();
         if !is_way_back {
@@ -175,7 +189,31 @@ impl Site {
         let url = Secret::new(format!("{origin}{target}"));
         let returned = Returned { url, carries_token, answer: Some(answer) };
         let accepted = hand_on(&self.sends, returned).await && hears.await.unwrap_or(false);
-        if accepted { page::done() } else { page::dropped() }
+        // Where it would come back to us, the browser goes on to an address without the token.
+        if here { self.send_on(accepted) } else { page::outcome(accepted) }
+    }
+
+    fn send_on(&self, accepted: bool) -> Response<Full<Bytes>> {
+        let mut random = [0; 16];
+        if getrandom::fill(&mut random).is_err() {
+            return page::outcome(accepted);
+        }
+        let query = format!("told={}", data_encoding::HEXLOWER.encode(&random));
+        let mut told = self.told();
+        told.truncate(TOLD_MAX - 1);
+        told.push_front((query.clone(), accepted));
+        page::elsewhere(&format!("{}?{query}", self.registered.path()))
+    }
+
+    fn hear(&self, path: &str, query: &str) -> Option<bool> {
+        let mut told = self.told();
+        let at = told.iter().position(|(known, _)| known == query && path == self.registered.path())?;
+        told.remove(at).map(|(_, accepted)| accepted)
+    }
+
+    fn told(&self) -> MutexGuard<'_, VecDeque<(String, bool)>> {
+        // Nothing that holds it can panic half-way.
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the request names the registered host and port: a page that had its own name lead here names that one.

@@ -17,7 +17,7 @@ use crate::terminal::Standing;
 /// More at one time than any person sends; who comes beyond it waits.
 const WAITING_MAX: usize = 8;
 /// How long those who were given an answer have to read it.
-const LAST: Duration = Duration::from_secs(1);
+const LAST: Duration = Duration::from_secs(5);
 
 /// The ways that are open. They end with this value.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 
@@ -20,13 +20,24 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// The login is over, and its token works.
-pub(super) fn done() -> Response<Full<Bytes>> {
+/// What became of a login: its token works, or what came was dropped or came to nothing.
+pub(super) fn outcome(accepted: bool) -> Response<Full<Bytes>> {
+    if accepted { done() } else { dropped() }
+}
+
+/// Sends the browser on, so that what is in the address bar is not the request token.
+pub(super) fn elsewhere(target: &str) -> Response<Full<Bytes>> {
+    let mut response = page(StatusCode::SEE_OTHER, "Done here", "The browser goes on by itself.");
+    let target = HeaderValue::from_str(target).expect("the path of a parsed address is printable");
+    response.headers_mut().insert(LOCATION, target);
+    response
+}
+
+fn done() -> Response<Full<Bytes>> {
     page(StatusCode::OK, "Done", "The new token works and is stored. You can close this window.")
 }
 
-/// What came was dropped, or its token came to nothing.
-pub(super) fn dropped() -> Response<Full<Bytes>> {
+fn dropped() -> Response<Full<Bytes>> {
     let what = "This login was not accepted. Look at the terminal in which firstbell runs: it says why, and has the link \
                 that counts.";
     page(StatusCode::FORBIDDEN, "Not accepted", what)

@@ -130,6 +130,11 @@ impl Window {
         self.ask("GET", &format!("/element/{element}/text"), &Value::Null).as_str().unwrap().to_owned()
     }
 
+    /// What the address bar shows.
+    pub fn address(&self) -> String {
+        self.ask("GET", "/url", &Value::Null).as_str().unwrap().to_owned()
+    }
+
     fn find(&self, selector: &str) -> String {
         let found = self.ask("POST", "/element", &json!({ "using": "css selector", "value": selector }));
         let element = found.as_object().and_then(|element| element.values().next()?.as_str());

@@ -118,5 +118,10 @@ pub fn follow(address: &str, host: Option<&str>) -> Option<(u16, String, String)
     stream.read_to_string(&mut reply).unwrap();
     let (head, page) = reply.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{address}: {reply:?}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    if status == 303 {
+        assert!(head.contains("cache-control: no-store") && !page.contains("request_token"), "{reply}");
+        let target = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
+        return follow(&format!("http://{there}{target}"), Some(host));
+    }
     Some((status, head.to_lowercase(), page.to_owned()))
 }
