@@ -99,9 +99,15 @@ pub fn words(hands: &Hands<'_>, standing: &Standing, view: &View<'_>, now: Times
         "next": json!({
             "step": step(decision.step), "at": india(decision.at.max(now)), "because": because(&decision),
         }),
-        "needs_you": needs_you(&decide::prospect(view, now), trouble),
+        "needs_you": missing(hands, standing).or_else(|| needs_you(&decide::prospect(view, now), trouble)),
         "lacks": standing.state.lacks,
     })
+}
+
+/// A secret that is not there, and the command that stores it.
+fn missing(hands: &Hands<'_>, standing: &Standing) -> Option<String> {
+    let failure = standing.left.is_none().then(|| hands.keys().err()).flatten()?;
+    Some(format!("{failure}. {}", failure.cure()))
 }
 
 /// What the owner must do before there can be another login.

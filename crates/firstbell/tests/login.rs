@@ -103,6 +103,9 @@ fn wrong_password(driver: &str) {
     is(&home, &home.login(driver), (3, "password-rejected", 0, 2));
     assert_eq!(sim.passwords(), 3);
     home.store_secrets(&sim.account);
+    // The broker said that two attempts remain: those are the owner's, whatever he stored.
+    is(&home, &home.login(driver), (3, "stopped", 0, 2));
+    assert_eq!(home.run(&["unlock"]).code, 0);
     is(&home, &home.login(driver), (0, "none", 2, 2));
     // A success forgives the counters, not the refused password.
     home.run_with(&["secrets", "set", "password"], "not it either");
