@@ -199,9 +199,10 @@ fn each_day_has_a_token_or_is_told(play: &Play, history: &[(Timestamp, Event)]) 
     }
     assert!(
         missed.is_empty(),
-        "{} of {} days that heal by themselves had no token: {missed:#?}",
+        "{} of {} days that heal by themselves had no token:\n{}\nwell and ill: {tally:#?}",
         missed.len(),
-        play.played.len()
+        play.played.len(),
+        missed.join("\n")
     );
 }
 
