@@ -1,5 +1,6 @@
 //! How long it takes to decide for ten thousand accounts, in the states in which accounts are.
 #![expect(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
+#![expect(clippy::disallowed_types, reason = "as above: it measures how long deciding takes")]
 #![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
 
 use std::hint::black_box;

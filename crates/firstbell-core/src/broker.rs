@@ -26,6 +26,23 @@ impl App {
     }
 }
 
+/// What tells the way back from one login from that of any other: 128 bits of chance, as hex. No secret of the account, and
+/// worth nothing once its attempt is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nonce(String);
+
+impl Nonce {
+    /// Made of random bytes.
+    pub fn of(random: [u8; 16]) -> Nonce {
+        Nonce(data_encoding::HEXLOWER.encode(&random))
+    }
+
+    /// Its 32 digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A broker: a document, not a program. It says what to do and how to read what comes back, and calls nothing.
 pub trait Broker: Sync {
     /// How a person logs in.
@@ -37,6 +54,13 @@ pub trait Broker: Sync {
     /// # Errors
     /// [`Failure::WrongReturn`] for anything but the registered address with one whole request token and success.
     fn capture(&self, app: &App, url: &Secret) -> Result<Grant, Failure>;
+    /// Where a login begins that a person makes, so that its way back carries the nonce.
+    fn invite(&self, app: &App, nonce: &Nonce) -> String;
+    /// Reads an address that a person's login came back to, or that somebody else sent.
+    ///
+    /// # Errors
+    /// As [`Broker::capture`]; and for an address that does not carry the nonce, exactly once.
+    fn capture_invited(&self, app: &App, url: &Secret, nonce: &Nonce) -> Result<Grant, Failure>;
     /// The calls of the broker's API that a login needs.
     fn calls(&self) -> &dyn Calls;
 }

@@ -120,6 +120,8 @@ pub enum Failure {
     SecretRefused,
     /// The exchange was refused: the request token was used or is too old.
     GrantRefused,
+    /// Nobody completed the login that a person was asked for.
+    NobodyCame { why: String },
     /// The broker's reply names another user or app.
     ForeignToken,
     /// The first call with the new token was refused.
@@ -137,7 +139,18 @@ impl Failure {
     pub fn ask(&self) -> Ask {
         use Failure::*;
         match self {
-            Unreachable { .. } | BrokerDown { .. } | Slow { .. } | Interrupted => Ask::Again,
+            // The password was taken before this, so the next try is a whole login once more: not one of many.
+            Unreachable { stage, .. } | BrokerDown { stage, .. } | Slow { stage }
+                if matches!(stage, Stage::Code | Stage::Return | Stage::Exchange) =>
+            {
+                Ask::Once
+            }
+            Insecure { fault: TlsFault::Handshake, stage: Stage::Code | Stage::Return | Stage::Exchange } => {
+                Ask::Once
+            }
+            Unreachable { .. } | BrokerDown { .. } | Slow { .. } | NobodyCame { .. } | Interrupted => {
+                Ask::Again
+            }
             Insecure { fault: TlsFault::Handshake, .. } => Ask::Again,
             Barred(Obstacle::ContinueAs) => Ask::Again,
             Throttled { .. } | Barred(Obstacle::Maintenance) => Ask::Wait,
@@ -177,6 +190,7 @@ impl Failure {
             ClockWrong { .. } => "clock-wrong",
             SecretRefused => "secret-refused",
             GrantRefused => "grant-refused",
+            NobodyCame { .. } => "nobody-came",
             ForeignToken => "foreign-token",
             DeadOnArrival => "dead-on-arrival",
             NoToken { .. } => "no-token",
@@ -246,14 +260,14 @@ impl Failure {
             SecretRefused => "Copy the API secret anew from the Kite developer console: firstbell secrets set \
                               api_secret."
                 .into(),
-            GrantRefused => "Run firstbell login again.".into(),
+            NobodyCame { .. } => "Run firstbell login --assisted again, and open its new link in time.".into(),
             ForeignToken => "Check user_id and api_key in the configuration: this login belongs to somebody else. \
                              The token was not kept."
                 .into(),
             DeadOnArrival => "The token was not kept. Between 05:00 and 08:00 Kite ends tokens at any moment; \
                               otherwise see whether another program logs in with the same API key."
                 .into(),
-            NoToken { .. } => "Run firstbell login.".into(),
+            GrantRefused | NoToken { .. } => "Run firstbell login.".into(),
             Broken { cure, .. } => cure.clone(),
             Interrupted => "Run firstbell login again; what was spent is remembered.".into(),
         }
@@ -308,6 +322,7 @@ impl fmt::Display for Failure {
             GrantRefused => {
                 f.write_str("Zerodha refused the request token: it was used already or is too old")
             }
+            NobodyCame { why } => write!(f, "nobody completed the login: {why}"),
             ForeignToken => f.write_str("Zerodha returned a token for another account or app"),
             DeadOnArrival => f.write_str("the new token was refused at its first use"),
             NoToken { why } => write!(f, "there is no valid token: {why}"),

@@ -39,6 +39,8 @@ pub struct State {
     pub lacks: Vec<String>,
     /// What was said last to a person.
     pub told: Option<Told>,
+    /// When it was last said that the calendar lacks a year.
+    pub told_year_at: Option<Timestamp>,
 }
 
 /// Logins of one day that ended without a token.
@@ -84,11 +86,12 @@ impl State {
             Event::Assessed { lacks } => (self.assessed_at, self.lacks) = (Some(at), lacks.clone()),
             Event::Told { incident, severity, over } => self.tell(at, (*incident, *severity), *over),
             Event::Paused => self.paused = true,
-            Event::Resumed => (self.paused, self.trouble, self.died_before) = (false, None, None),
+            Event::Resumed => self.paused = false,
             Event::Stored { .. } => self.clear(),
             Event::Unlocked => {
                 self.budget.forget();
                 self.clear();
+                self.wait = None;
             }
             Event::Restored => {
                 self.budget.doubt(at);
@@ -116,14 +119,18 @@ impl State {
     }
 
     fn tell(&mut self, at: Timestamp, (incident, severity): (Incident, Severity), over: bool) {
+        if incident == Incident::Calendar {
+            self.told_year_at = Some(at);
+            return;
+        }
         let today = self.told.as_ref().filter(|told| date_in_india(told.at) == date_in_india(at));
         let times = today.map_or(0, |told| told.times).saturating_add(1);
         self.told = Some(Told { at, incident, severity, times, over });
     }
 
-    /// The owner acted: what held us back is gone.
+    /// The owner acted: what held us back is gone, but for what the broker asked.
     fn clear(&mut self) {
-        (self.trouble, self.wait, self.died_before) = (None, None, None);
+        (self.trouble, self.died_before) = (None, None);
     }
 }
 

@@ -36,6 +36,7 @@ pub async fn ground(hands: &Hands<'_>) -> Vec<String> {
         [("login page", hands.kite.plan().origin.join("/")), ("api", hands.kite.ground().api.join("/"))]
     {
         match get(hands, url, Vec::new()).await {
+            // A host that does not tell its time proves nothing.
             Ok(reply) if is_off(reply.date, hands.clock.now()) => lacks.push("clock".to_owned()),
             Ok(_) => {}
             Err(WireFault { tls: Some(_), .. }) => lacks.push(format!("{name}: certificate")),
@@ -58,7 +59,7 @@ pub async fn ticks(hands: &Hands<'_>, token: &Token) -> bool {
         // Any sixteen bytes: they prove nothing and protect nothing (RFC 6455, section 10.3).
         ("Sec-WebSocket-Key", "Zmlyc3RiZWxsIGNoZWNrIQ=="),
     ];
-    get_secret(hands, url, headers).await.is_ok_and(|reply| reply.status == 101)
+    fetch(hands, url, headers).await.is_ok_and(|reply| reply.status == 101)
 }
 
 /// Whether we come from the address that is registered at the broker, as far as somebody outside says.
@@ -84,7 +85,7 @@ async fn starts(hands: &Hands<'_>) -> bool {
 }
 
 fn is_off(date: Option<Timestamp>, now: Timestamp) -> bool {
-    date.is_some_and(|date| date.duration_since(now).as_secs().abs() > OFF_MAX_S)
+    date.is_none_or(|date| date.duration_since(now).as_secs().abs() > OFF_MAX_S)
 }
 
 async fn get(
@@ -92,10 +93,10 @@ async fn get(
     url: String,
     headers: Vec<(&'static str, &'static str)>,
 ) -> Result<Received, WireFault> {
-    get_secret(hands, Secret::new(url), headers).await
+    fetch(hands, Secret::new(url), headers).await
 }
 
-async fn get_secret(
+async fn fetch(
     hands: &Hands<'_>,
     url: Secret,
     headers: Vec<(&'static str, &'static str)>,

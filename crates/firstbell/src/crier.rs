@@ -2,7 +2,7 @@
 
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
-use firstbell_core::notice::Notice;
+use firstbell_core::notice::{Incident, Notice, Severity};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::alerts::{ChannelConfig, Outside, TIME};
@@ -26,21 +26,37 @@ pub trait Witness {
 /// Cries until the word comes. What was not told when the process ends is due again when it begins: what was told is an
 /// event.
 pub async fn cry(hands: Hands<'_>, face: &Face, channels: &[ChannelConfig], witness: &dyn Witness) {
+    // What a channel took and could not be written down: only the writing is tried again.
+    let mut taken: Option<Key> = None;
+    // What no channel took, and when it is tried again.
+    let mut paused: Option<(Key, Timestamp)> = None;
     loop {
         let due = face.shown().and_then(|shown| shown.notice);
-        let wait = match due {
-            Some(notice) => match tell(&hands, &notice, channels, witness).await {
-                Ok(None) => {
-                    face.told();
-                    None
+        let now = hands.clock.now();
+        let held = paused.filter(|(key, at)| due.as_ref().map(key_of) == Some(*key) && *at > now);
+        let at = match (due, held) {
+            (None, _) => None,
+            (Some(_), Some((_, at))) => Some(at),
+            (Some(notice), None) => {
+                let key = key_of(&notice);
+                let told = match taken == Some(key) {
+                    true => None,
+                    false => tell(&hands, &notice, channels, witness).await,
+                };
+                if told.is_none() {
+                    taken = Some(key);
                 }
-                Ok(Some(pause)) => Some(hands.clock.now() + pause),
-                Err(_) => Some(hands.clock.now() + AGAIN),
-            },
-            None => None,
+                if told.is_none() && write_down(&hands, &notice).is_ok() {
+                    taken = None;
+                    face.told();
+                }
+                let at = hands.clock.now() + told.unwrap_or(AGAIN);
+                paused = Some((key, at));
+                Some(at)
+            }
         };
         let again = async {
-            match wait {
+            match at {
                 Some(at) => hands.clock.until(at).await,
                 None => std::future::pending().await,
             }
@@ -54,6 +70,19 @@ pub async fn cry(hands: Hands<'_>, face: &Face, channels: &[ChannelConfig], witn
     }
 }
 
+/// What makes two notices the same one.
+type Key = (Incident, Severity, bool);
+
+fn key_of(notice: &Notice) -> Key {
+    (notice.incident, notice.severity, notice.over)
+}
+
+fn write_down(hands: &Hands<'_>, notice: &Notice) -> Result<(), Failure> {
+    let Notice { incident, severity, over, .. } = notice;
+    let told = Event::Told { incident: *incident, severity: *severity, over: *over };
+    hands.attest()?.note(told)
+}
+
 /// One round: every channel that the severity is for. One that takes it is enough; where none does, says after which pause the
 /// next round begins.
 async fn tell(
@@ -61,7 +90,7 @@ async fn tell(
     notice: &Notice,
     channels: &[ChannelConfig],
     witness: &dyn Witness,
-) -> Result<Option<SignedDuration>, Failure> {
+) -> Option<SignedDuration> {
     let message = Message {
         severity: notice.severity,
         title: notice.title.clone(),
@@ -93,13 +122,8 @@ async fn tell(
             None => {}
         }
     }
-    if taken {
-        let Notice { incident, severity, over, .. } = notice;
-        let told = Event::Told { incident: *incident, severity: *severity, over: *over };
-        hands.attest()?.note(told)?;
-        return Ok(None);
-    }
-    Ok(Some(AGAIN.max(SignedDuration::from_secs(wait_s.unwrap_or(0).min(WAIT_MAX_S).into()))))
+    let wait = SignedDuration::from_secs(wait_s.unwrap_or(0).min(WAIT_MAX_S).into());
+    (!taken).then(|| AGAIN.max(wait))
 }
 
 /// Its secrets are in memory for this one message.

@@ -5,6 +5,8 @@ use firstbell_core::secret::Secret;
 
 use crate::ports::{Call, Http};
 
+const TRIES: usize = 3;
+
 /// What is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beat {
@@ -37,17 +39,20 @@ impl Switch {
         Ok(Switch(Secret::new(url.as_str().trim_end_matches('/').to_owned())))
     }
 
-    /// Tells it, once. Silence is what the other side waits for, so a fault here needs no other word than the log's.
+    /// Tells it. Silence is what the other side waits for, so a fault here needs no other word than the log's.
     pub async fn tell(&self, http: &dyn Http, beat: Beat) {
         let url = match beat {
             Beat::Start => self.0.followed_by("/start"),
             Beat::Good => self.0.clone(),
             Beat::Bad => self.0.followed_by("/fail"),
         };
-        match http.send(Call::get(url)).await {
-            Ok(reply) if (200..300).contains(&reply.status) => {}
-            Ok(reply) => tracing::warn!(status = reply.status, "the dead man's switch was not taken"),
-            Err(fault) => tracing::warn!(why = fault.why, "the dead man's switch was not reached"),
+        // One that gets lost is a false alarm.
+        for _ in 0..TRIES {
+            match http.send(Call::get(url.clone())).await {
+                Ok(reply) if (200..300).contains(&reply.status) => return,
+                Ok(reply) => tracing::warn!(status = reply.status, "the dead man's switch was not taken"),
+                Err(fault) => tracing::warn!(why = fault.why, "the dead man's switch was not reached"),
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use firstbell_core::secret::Secret;
 use firstbell_core::token::Token;
 use firstbell_core::totp::Seed;
 use firstbell_core::walk::{Codes, Credentials};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::codes::CodeConfig;
 use crate::config::Account;
@@ -16,7 +16,7 @@ use crate::drivers::DriverConfig;
 use crate::halt::Halt;
 use crate::ledger::{Journal, Ledger};
 use crate::login::{Keys, Login, Progress};
-use crate::ports::{Album, Clock, CodeSource, Delivery, Http, Sink};
+use crate::ports::{Album, Clock, CodeSource, Delivery, Http, Person, Sink};
 use crate::secrets::{Name, Owner};
 use crate::stores::Stores;
 
@@ -81,22 +81,49 @@ impl<'a> Hands<'a> {
         album: Option<&'a dyn Album>,
     ) -> Result<Delivered, Failure> {
         let mut ledger = self.attest()?;
-        if let (Some(came), Some(proven_at)) = (came, ledger.state().proven_at)
-            && proven_at >= came
-            && let Some(token) = ledger.current()?
-        {
-            return Ok(Delivered { token, sinks: Vec::new(), fault: None });
+        if let Some(token) = others(&ledger, came)? {
+            return Ok(token);
         }
         let keys = self.keys()?;
-        let sinks = self.sinks();
-        sinks.iter().try_for_each(|sink| sink.check())?;
+        let sinks = self.checked_sinks()?;
         let codes = self.account.codes.open(self.http);
         let login = Login { album, ..self.login(codes.as_deref()) };
         let token = login.run(&mut ledger, &keys).await?;
+        Ok(self.finish(&sinks, token))
+    }
+
+    /// One login that a person makes, by whoever holds the account's lock; of the account's secrets it needs the API secret
+    /// only. As [`Hands::log_in`] otherwise.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn assisted(
+        &self,
+        came: Option<Timestamp>,
+        person: &mut dyn Person,
+        life: SignedDuration,
+    ) -> Result<Delivered, Failure> {
+        let mut ledger = self.attest()?;
+        if let Some(token) = others(&ledger, came)? {
+            return Ok(token);
+        }
+        let api_secret = self.secret(Name::ApiSecret)?;
+        let sinks = self.checked_sinks()?;
+        let token = self.login(None).assisted(&mut ledger, &api_secret, person, life).await?;
+        Ok(self.finish(&sinks, token))
+    }
+
+    fn checked_sinks(&self) -> Result<Vec<Box<dyn Sink>>, Failure> {
+        let sinks = self.sinks();
+        sinks.iter().try_for_each(|sink| sink.check())?;
+        Ok(sinks)
+    }
+
+    fn finish(&self, sinks: &[Box<dyn Sink>], token: Token) -> Delivered {
         if let Err(failure) = self.stores.store().tidy(self.clock.now()) {
             tracing::warn!(%failure, "old events could not be pruned");
         }
-        Ok(self.deliver(&sinks, token))
+        self.deliver(sinks, token)
     }
 
     /// Asks the broker whether a token lives.
@@ -132,16 +159,10 @@ impl<'a> Hands<'a> {
     /// [`Failure::Broken`] where a secret is not there or is none.
     pub fn keys(&self) -> Result<Keys, Failure> {
         let (account, stores) = (self.account, self.stores);
-        let user = account.app.user();
-        let owner = Owner { id: &user, name: &account.name };
-        let fetch = |name: Name| {
-            let (_, source) = &account.secrets[name as usize];
-            source.fetch(owner, name, stores.vault())
-        };
-        let (password, api_secret) = (fetch(Name::Password)?, fetch(Name::ApiSecret)?);
+        let (password, api_secret) = (self.secret(Name::Password)?, self.secret(Name::ApiSecret)?);
         let (codes, which) = match &account.codes {
             CodeConfig::Seed => {
-                let seed = Seed::parse(&fetch(Name::TotpSeed)?).map_err(|fault| Failure::Broken {
+                let seed = Seed::parse(&self.secret(Name::TotpSeed)?).map_err(|fault| Failure::Broken {
                     part: Part::Secret,
                     why: format!("the secret totp_seed cannot be used: {fault}"),
                     cure: format!("Run firstbell secrets set totp_seed {}.", account.name),
@@ -157,6 +178,13 @@ impl<'a> Hands<'a> {
             credentials: Credentials { user_id: Secret::new(account.app.user_id.clone()), password, codes },
             api_secret,
         })
+    }
+
+    fn secret(&self, name: Name) -> Result<Secret, Failure> {
+        let user = self.account.app.user();
+        let owner = Owner { id: &user, name: &self.account.name };
+        let (_, source) = &self.account.secrets[name as usize];
+        source.fetch(owner, name, self.stores.vault())
     }
 
     fn login<'l>(&self, codes: Option<&'l dyn CodeSource>) -> Login<'l>
@@ -176,4 +204,13 @@ impl<'a> Hands<'a> {
             halt: self.halt,
         }
     }
+}
+
+/// The token of a login that somebody else made while we waited for our turn.
+fn others(ledger: &Ledger<'_>, came: Option<Timestamp>) -> Result<Option<Delivered>, Failure> {
+    let (Some(came), Some(proven_at)) = (came, ledger.state().proven_at) else { return Ok(None) };
+    if proven_at < came {
+        return Ok(None);
+    }
+    Ok(ledger.current()?.map(|token| Delivered { token, sinks: Vec::new(), fault: None }))
 }

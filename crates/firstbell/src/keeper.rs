@@ -22,7 +22,7 @@ use crate::hands::Hands;
 use crate::standing::{self, Marks, Standing};
 use crate::stores::{self, LoginLock};
 
-/// A store that cannot be used is tried again after this.
+/// A store that cannot be used is tried again after this, then after twice as long, up to four minutes.
 const BROKEN_PAUSE: SignedDuration = SignedDuration::from_secs(15);
 
 /// What others see of a keeper, and how they wake it.
@@ -110,6 +110,8 @@ pub struct Keeper<'a> {
     pub listener: &'a dyn Listener,
     marks: Marks,
     probe: Option<Probe>,
+    /// How often in a row something of this machine was in the way.
+    broken: u32,
 }
 
 impl<'a> Keeper<'a> {
@@ -120,7 +122,7 @@ impl<'a> Keeper<'a> {
         house: House<'a>,
         (face, listener): (&'a Face, &'a dyn Listener),
     ) -> Keeper<'a> {
-        Keeper { hands, schedule, house, face, listener, marks: None, probe: None }
+        Keeper { hands, schedule, house, face, listener, marks: None, probe: None, broken: 0 }
     }
 
     /// Keeps the account until the word comes. Whoever calls it holds the account's lease.
@@ -137,7 +139,10 @@ impl<'a> Keeper<'a> {
                     if decision.at <= now && decision.step != Step::Look {
                         // On the heap: a keeper that only waits, as nearly all do, is small.
                         match Box::pin(self.perform(decision.step)).await {
-                            Ok(()) | Err(Failure::Interrupted) => continue,
+                            Ok(()) | Err(Failure::Interrupted) => {
+                                self.broken = 0;
+                                continue;
+                            }
                             Err(failure) => self.broken(&failure),
                         }
                     } else {
@@ -161,10 +166,12 @@ impl<'a> Keeper<'a> {
     }
 
     /// Something of this machine is in the way: said, and tried again soon.
-    fn broken(&self, failure: &Failure) -> Timestamp {
+    fn broken(&mut self, failure: &Failure) -> Timestamp {
         let now = self.hands.clock.now();
         self.listener.failed(now, failure);
-        now + BROKEN_PAUSE
+        let pause = BROKEN_PAUSE * 2_i32.pow(self.broken.min(4));
+        self.broken += 1;
+        now + pause
     }
 
     /// What is next, and when what is shown is no longer true.
@@ -193,6 +200,9 @@ impl<'a> Keeper<'a> {
         match step {
             Step::Look => Ok(()),
             Step::Check => {
+                // As many browsers at one time as for logins.
+                let turn = self.turn(self.house.gate.acquire()).await?;
+                let _turn = turn.expect("nobody closes the gate");
                 self.beat(Beat::Start).await;
                 let lacks = self.hands.halt.or(checks::beforehand(&self.hands)).await;
                 let lacks = lacks.ok_or(Failure::Interrupted)?;
@@ -225,6 +235,12 @@ impl<'a> Keeper<'a> {
         let _turn = turn.expect("nobody closes the gate");
         let came = self.hands.clock.now();
         let lock = self.turn(self.lock()).await??;
+        // Much may have happened while we waited: a login by hand, a pause, a word of the broker's.
+        self.marks = None;
+        let (decision, _) = self.look(self.hands.clock.now())?;
+        if decision.step != Step::Login || decision.at > self.hands.clock.now() {
+            return Ok(());
+        }
         let before = self.hands.attest()?.state().trouble.clone();
         (self.probe, self.marks) = (None, None);
         let album = FolderAlbum::of(self.house.state_dir, &self.hands.account.name, came);
@@ -278,10 +294,12 @@ impl<'a> Keeper<'a> {
         let served = decide::serve(&view, self.hands.clock.now()).is_ok();
         let lacks = self.hands.halt.or(self.lacks(standing.token.filter(|_| served))).await;
         let lacks = lacks.ok_or(Failure::Interrupted)?;
-        let beat = if lacks.is_empty() { Beat::Good } else { Beat::Bad };
-        self.hands.attest()?.note(Event::Assessed { lacks })?;
+        // A holiday silences alarms.
+        let slot = self.schedule.around(self.house.calendar, self.hands.clock.now());
+        let quiet = slot.is_some_and(|slot| slot.quiet);
+        let beat = if lacks.is_empty() || quiet { Beat::Good } else { Beat::Bad };
         self.beat(beat).await;
-        Ok(())
+        self.hands.attest()?.note(Event::Assessed { lacks })
     }
 
     async fn beat(&self, beat: Beat) {

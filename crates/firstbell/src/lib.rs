@@ -1,7 +1,7 @@
 //! firstbell does and never decides: it performs what `firstbell-core` says, on real files, networks and browsers.
 //!
 //! Read from the bottom up: [`ports`], [`halt`], [`written`], the shelves ([`drivers`], [`secrets`], [`codes`], [`stores`],
-//! [`sinks`]), [`planfile`], [`calendarfile`], [`config`], [`ledger`], [`login`], [`hands`], [`standing`], [`keeper`], [`crier`], [`serve`], [`cli`].
+//! [`sinks`]), [`planfile`], [`calendarfile`], [`config`], [`ledger`], [`login`], [`returns`], [`hands`], [`standing`], [`keeper`], [`crier`], [`serve`], [`cli`].
 
 pub mod album;
 pub mod alerts;
@@ -25,12 +25,14 @@ pub mod planfile;
 pub mod ports;
 pub mod program;
 pub mod record;
+pub mod returns;
 pub mod secrets;
 pub mod serve;
 pub mod shape;
 pub mod sinks;
 pub mod standing;
 pub mod stores;
+pub mod terminal;
 pub mod textfile;
 pub mod witness;
 pub mod written;

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use firstbell_core::broker::App;
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
+use firstbell_core::invitation::Refusal;
 use firstbell_core::notice::Severity;
 use firstbell_core::obstacle::TlsFault;
 use firstbell_core::plan::Plan;
@@ -14,6 +15,7 @@ use firstbell_core::sight::{Action, Seen};
 use firstbell_core::state::State;
 use firstbell_core::token::Token;
 use jiff::Timestamp;
+use tokio::sync::oneshot::Sender;
 
 /// A future that need not move between threads: one login is one thread's work.
 pub type Soon<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -147,6 +149,27 @@ pub trait Engines {
         app: &'a App,
         reach: Reach<'a>,
     ) -> Soon<'a, Result<Box<dyn Driver + 'a>, Failure>>;
+}
+
+/// An address that came back from a person's login, or from whoever else knows where that goes.
+#[derive(Debug)]
+pub struct Returned {
+    /// The address, whole.
+    pub url: Secret,
+    /// Whether it has a request token at all: one that is refused is somebody's.
+    pub carries_token: bool,
+    /// Where it is to be said whether it was accepted, if anybody waits for that.
+    pub answer: Option<Sender<bool>>,
+}
+
+/// A person who logs in for us, on whichever device, and the ways in which that comes back.
+pub trait Person {
+    /// Hands over the link. It is for this person only.
+    fn invite(&mut self, link: &str, until: Timestamp);
+    /// Says that something came back and was dropped.
+    fn dropped(&mut self, carries_token: bool, why: &Refusal);
+    /// The next address that comes back. None where no way is left.
+    fn next(&mut self) -> Soon<'_, Option<Returned>>;
 }
 
 /// Gives the six digits of the present time step where firstbell does not make them itself. Asked at the last moment, with

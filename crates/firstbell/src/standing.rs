@@ -5,7 +5,7 @@ use firstbell_core::calendar::Calendar;
 use firstbell_core::decide::{self, Decision, Probe, Step, View};
 use firstbell_core::failure::{Failure, Stop};
 use firstbell_core::schedule::Schedule;
-use firstbell_core::state::State;
+use firstbell_core::state::{State, Trouble};
 use firstbell_core::token::{Standing as Worth, Token};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -99,13 +99,18 @@ pub fn words(hands: &Hands<'_>, standing: &Standing, view: &View<'_>, now: Times
         "next": json!({
             "step": step(decision.step), "at": india(decision.at.max(now)), "because": because(&decision),
         }),
-        "needs_you": needs_you(&decide::prospect(view, now)),
+        "needs_you": needs_you(&decide::prospect(view, now), trouble),
+        "lacks": standing.state.lacks,
     })
 }
 
 /// What the owner must do before there can be another login.
-fn needs_you(prospect: &Decision) -> Option<String> {
-    prospect.because.calls_for_a_human().then(|| because(prospect))
+fn needs_you(prospect: &Decision, trouble: Option<&Trouble>) -> Option<String> {
+    let failure = trouble.and_then(|trouble| Failure::of_code(&trouble.code));
+    match (prospect.because, failure) {
+        (decide::Reason::Human, Some(failure)) => Some(format!("{failure}. {}", failure.cure())),
+        (because, _) => because.calls_for_a_human().then(|| self::because(prospect)),
+    }
 }
 
 /// What a step is called.

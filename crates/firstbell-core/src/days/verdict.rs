@@ -60,7 +60,7 @@ impl Life<'_> {
         let heard = told.is_some_and(|told| {
             let grave =
                 told.incident == Incident::NoToken && told.severity == Severity::Critical && !told.over;
-            grave || told.times >= A_DAY
+            grave || told.times >= 2 * A_DAY
         });
         self.watch.heard(heard || forgiven || !self.ears);
         let waits = self.state.wait.is_some_and(|(_, until)| until.as_millisecond() > late);

@@ -8,7 +8,7 @@ use crate::failure::Stop;
 /// Two of the broker's five, written here once more on purpose: who watches a number does not take it from the watched.
 const TRIES: u8 = 2;
 /// As many as were promised, and as many again for a clock that is set over midnight and back.
-const MESSAGES_A_DAY: u8 = 12;
+const MESSAGES_A_DAY: u8 = 24;
 
 /// What was seen so far, as far as a check needs it.
 #[derive(Clone, Debug, Default)]

@@ -218,7 +218,11 @@ fn fought(view: &View<'_>, slot: &Slot) -> bool {
 
 fn worth(view: &View<'_>, now: Timestamp) -> Worth {
     let Some(life) = view.token else { return Worth::None };
-    if view.state.died_at.is_some() {
+    // What the broker refused is dead, whether or not that could be written down.
+    let refused = view.probe.is_some_and(|probe| {
+        probe.alive == Some(false) && view.state.proven_at.is_none_or(|proven| proven < probe.at)
+    });
+    if view.state.died_at.is_some() || refused {
         return Worth::None;
     }
     match life.standing(now) {
@@ -241,7 +245,9 @@ fn is_settled(view: &View<'_>, life: &Life, now: Timestamp) -> bool {
         (flushed, Life::of(flushed, flush).trusted_until)
     };
     let fresh = now.duration_since(at) < PROBE_PAUSE;
-    at <= now && (fresh || (at >= from && now < until))
+    // A doubt that is still to come is of a clock that was wrong.
+    let undoubted = view.state.doubted_from.is_none_or(|from| at >= from || from > now);
+    at <= now && undoubted && (fresh || (at >= from && now < until))
 }
 
 /// When the broker last told of the current token: being proven is an answer too. A moment that is still to come is of a

@@ -11,8 +11,10 @@ use crate::decide::{self, Reason, View};
 use crate::schedule::Slot;
 use crate::token::date_in_india;
 
-/// So many messages of one account a day, whatever happens.
+/// So many messages of one account a day, whatever happens; what is critical may take as many more.
 pub const A_DAY: u8 = 6;
+/// A year that is missing in the calendar is told of so often.
+const YEAR_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// This long before the deadline a warning becomes critical.
 const LAST_CALL: SignedDuration = SignedDuration::from_mins(15);
 /// A login that fails this often in a row is no passing trouble any more; with the first pauses that is half a minute.
@@ -37,22 +39,30 @@ pub struct Notice {
 pub fn due(view: &View<'_>, account: &str, now: Timestamp) -> Option<Notice> {
     let told = view.state.told.as_ref().filter(|told| told.at <= now);
     let today = told.filter(|told| date_in_india(told.at) == date_in_india(now));
-    if today.is_some_and(|told| told.times >= A_DAY) {
-        return None;
-    }
     let open = told.filter(|told| !told.over);
+    let times = today.map_or(0, |told| told.times);
     match (concern(view, now), open) {
         (Some((incident, severity)), open) => {
-            let new = open.is_none_or(|told| {
-                let risen = severity > told.severity;
-                incident != told.incident || risen || (incident != Incident::Calendar && today.is_none())
-            });
-            new.then(|| words::trouble(view, account, (incident, severity), now))
+            let new = open
+                .is_none_or(|told| incident != told.incident || severity > told.severity || today.is_none());
+            let most = if severity == Severity::Critical { 2 * A_DAY } else { A_DAY };
+            (new && times < most).then(|| words::trouble(view, account, (incident, severity), now))
         }
-        (None, Some(told)) if told.incident == Incident::Calendar => None,
-        (None, Some(_)) if decide::serve(view, now).is_ok() => Some(words::over(view, account, now)),
-        _ => None,
+        (None, Some(_)) => {
+            let over = times < 2 * A_DAY && decide::serve(view, now).is_ok();
+            over.then(|| words::over(view, account, now))
+        }
+        (None, None) => year_due(view, now)
+            .then(|| words::trouble(view, account, (Incident::Calendar, Severity::Information), now)),
     }
+}
+
+/// Whether a year that the calendar lacks is to be told of: in the daytime, and not more than once a week.
+fn year_due(view: &View<'_>, now: Timestamp) -> bool {
+    let told = view.state.told_year_at.filter(|at| *at <= now);
+    let due = told.is_none_or(|at| now.duration_since(at) >= YEAR_EVERY);
+    let awake = view.schedule.around(view.calendar, now).is_some_and(|slot| slot.date == date_in_india(now));
+    due && awake && view.calendar.notice_due(&view.schedule.exchanges, date_in_india(now)).is_some()
 }
 
 /// When a notice may become due without anything happening: it grows graver by the clock.
@@ -70,9 +80,7 @@ fn concern(view: &View<'_>, now: Timestamp) -> Option<(Incident, Severity)> {
         .schedule
         .around(view.calendar, now)
         .filter(|slot| !slot.quiet && slot.date == date_in_india(now));
-    let morning = slot.and_then(|slot| of_morning(view, &slot, now));
-    let year = || view.calendar.notice_due(&view.schedule.exchanges, date_in_india(now));
-    morning.or_else(|| year().map(|_| (Incident::Calendar, Severity::Information)))
+    slot.and_then(|slot| of_morning(view, &slot, now))
 }
 
 fn of_morning(view: &View<'_>, slot: &Slot, now: Timestamp) -> Option<(Incident, Severity)> {
@@ -83,16 +91,25 @@ fn of_morning(view: &View<'_>, slot: &Slot, now: Timestamp) -> Option<(Incident,
     } else {
         Severity::Critical
     };
-    let looked = view.state.checked_at.max(view.state.assessed_at);
-    let lacking = looked.is_some_and(|at| slot.check_at <= at && at < slot.ends_at)
-        && view.state.lacks.iter().any(|lack| lack != "token");
+    let today = |at: Option<Timestamp>| at.filter(|at| slot.check_at <= *at && *at < slot.ends_at);
+    // What was missing beforehand is of no concern once there is a token.
+    let disproved = today(view.state.proven_at) > today(view.state.checked_at);
+    let looked =
+        today(view.state.assessed_at).or_else(|| today(view.state.checked_at).filter(|_| !disproved));
+    let lacking = looked.is_some() && view.state.lacks.iter().any(|lack| lack != "token");
     if now < slot.login_at || decide::serve(view, now).is_ok() {
         return lacking.then_some((Incident::Lacking, severity.min(Severity::Warning)));
     }
     let decision = decide::prospect(view, now);
     let trouble = view.state.trouble.as_ref().filter(|trouble| trouble.at >= slot.login_at);
     let lasting = trouble.is_some_and(|trouble| trouble.times >= PASSING || trouble.unclear > 1);
-    let late = severity == Severity::Critical && decision.because != Reason::Missed;
+    // What is done at once, and was not tried yet, may be over in a second.
+    let tried = match decision.because {
+        Reason::Missed | Reason::Replaced | Reason::Due => trouble.is_some(),
+        Reason::Doubted => view.probe.is_some_and(|probe| probe.alive.is_none()),
+        _ => true,
+    };
+    let late = severity == Severity::Critical && tried;
     let wrong = decision.because.calls_for_a_human() || lasting || late;
     wrong.then_some((Incident::NoToken, severity))
 }
@@ -170,7 +187,7 @@ mod tests {
         let lines: Vec<&str> = first.body.lines().collect();
         assert_eq!(lines[0], "At 08:30:10 the login failed: no connection to Zerodha.");
         assert_eq!(lines[1], "No token; the market opens in 44 minutes.");
-        assert!(lines[2].starts_with("firstbell tries again at 08:30:"), "{}", lines[2]);
+        assert!(lines[2].starts_with("firstbell logs in at 08:30:"), "{}", lines[2]);
         assert!(lines[3].starts_with("You can: look at this computer’s connection"), "{}", lines[3]);
         morning.fails("08:31:00", "unreachable", Ask::Again);
         assert_eq!(morning.due("08:44:59"), None, "it was said");
@@ -220,7 +237,7 @@ mod tests {
             probe: None,
         };
         assert_eq!(due(&view, "main", saturday), None);
-        let december: Timestamp = "2026-12-05T12:00:00+05:30".parse().unwrap();
+        let december: Timestamp = "2026-12-07T12:00:00+05:30".parse().unwrap();
         assert_eq!(due(&view, "main", december).map(|n| n.incident), Some(Incident::Calendar));
     }
 
@@ -238,6 +255,6 @@ mod tests {
             said += u8::from(morning.due(&time).map(|_| morning.told(&time)).is_some());
             morning.token = None;
         }
-        assert!(said <= A_DAY, "{said}");
+        assert!(said <= 2 * A_DAY, "{said}");
     }
 }

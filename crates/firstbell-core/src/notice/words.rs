@@ -76,10 +76,15 @@ fn happened(view: &View<'_>, decision: &Decision) -> (String, String) {
         let what = "Today’s token was replaced twice within half an hour: another program logs in with this API key.";
         return (what.into(), "end that program, then run firstbell unlock.".into());
     }
+    if let (Reason::Replaced, Some(died)) = (decision.because, view.state.died_at) {
+        let what =
+            format!("At {} Zerodha refused today’s token: another login may have replaced it.", clock(died));
+        return (what, "see whether another program logs in with this API key.".into());
+    }
     let Some(trouble) = &view.state.trouble else {
         return ("No login has ended yet.".into(), "look at firstbell status.".into());
     };
-    let at = clock(trouble.at);
+    let at = moment(trouble.at, decision.at);
     match Failure::of_code(&trouble.code) {
         Some(failure) => (format!("At {at} the login failed: {}.", plain(&failure)), cure(&failure)),
         None => (format!("At {at} the login failed: {}.", trouble.code.replace('-', " ")), {
@@ -110,6 +115,7 @@ fn plain(failure: &Failure) -> String {
         Failure::Unanswered { .. } => "something was sent and no answer came back".into(),
         Failure::UnknownPage { .. } => "Zerodha shows a page that firstbell does not know".into(),
         Failure::Insecure { .. } => "the connection is not securely Zerodha’s; nothing was sent".into(),
+        Failure::NobodyCame { .. } => "nobody completed the login that was asked for".into(),
         Failure::Broken { .. } => "a part of this computer is missing or broken".into(),
         other => other.to_string(),
     }
@@ -128,10 +134,17 @@ fn means(now: Timestamp) -> String {
 fn doing(decision: &Decision, now: Timestamp) -> String {
     match decision.step {
         Step::Login if decision.at <= now => "firstbell is logging in now.".into(),
-        Step::Login => format!("firstbell tries again at {}.", clock(decision.at)),
-        Step::Probe => "firstbell asks Zerodha about the token again.".into(),
+        Step::Login => format!("firstbell logs in at {}.", moment(decision.at, now)),
         _ if decision.because.calls_for_a_human() => "firstbell does not try again by itself.".into(),
-        _ => format!("firstbell goes on at {}.", clock(decision.at.max(now))),
+        _ => format!("firstbell goes on at {}.", moment(decision.at.max(now), now)),
+    }
+}
+
+/// The time, and the date where it is another day.
+fn moment(at: Timestamp, now: Timestamp) -> String {
+    match date_in_india(at) == date_in_india(now) {
+        true => clock(at),
+        false => format!("{} on {}", clock(at), date_in_india(at)),
     }
 }
 
@@ -167,6 +180,7 @@ impl Failure {
             "unknown-page" => Failure::UnknownPage { stage, seen: why() },
             "secret-refused" => Failure::SecretRefused,
             "grant-refused" => Failure::GrantRefused,
+            "nobody-came" => Failure::NobodyCame { why: why() },
             "foreign-token" => Failure::ForeignToken,
             "dead-on-arrival" => Failure::DeadOnArrival,
             "broken" => Failure::Broken {

@@ -10,8 +10,9 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Mailbox, Message as Letter};
 
 use super::kind::{Keys, Kind, Outside, Sources};
+use super::request;
 use super::smtp::{self, Protection};
-use super::{request, text};
+use super::text;
 use crate::ports::{ChannelFault, Message, Receipt, Soon};
 use crate::written::Section;
 
@@ -102,7 +103,8 @@ impl Email {
             |name, value: &str| HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned());
         let letter = Letter::builder()
             .from(self.from.clone())
-            .subject(text::line(&message.title, SUBJECT_MAX, char::len_utf16))
+            // What looks like an encoded word already would be read as one.
+            .subject(text::line(&message.title, SUBJECT_MAX, char::len_utf16).replace("=?", "= ?"))
             .date(system_time(now))
             .message_id(Some(format!("<{}.{}@{domain}>", request::id(message), now.as_nanosecond())))
             // Letters of one incident stand together.

@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::kind::{Keys, Kind, Outside, Sources};
 use super::provider::{self, Provider};
+use super::request;
 use super::template::{Escape, Template};
-use super::{request, text};
+use super::text;
 use crate::ports::{Call, ChannelFault, Message, Receipt, Soon};
 use crate::written::Section;
 

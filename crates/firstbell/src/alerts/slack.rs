@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::kind::{Keys, Kind, Outside, Sources};
 use super::provider::{self, Provider};
-use super::{request, text};
+use super::request;
+use super::text;
 use crate::ports::{Call, ChannelFault, Message, Receipt, Soon};
 use crate::written::Section;
 

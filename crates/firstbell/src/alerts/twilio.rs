@@ -6,7 +6,8 @@ use url::form_urlencoded::Serializer;
 
 use super::kind::{Keys, Kind, Outside, Sources};
 use super::provider::{self, Provider};
-use super::{request, text};
+use super::request;
+use super::text;
 use crate::ports::{Call, ChannelFault, FORM, Message, Receipt, Soon};
 use crate::written::Section;
 

@@ -121,7 +121,7 @@ fn code(failure: &Failure) -> u8 {
         NotEnabled | UnknownKey | SecretRefused | ForeignToken => 3,
         ConsentWanted | UnknownPage { .. } | WrongOrigin { .. } | WrongReturn { .. } => 4,
         Unreachable { .. } | BrokerDown { .. } | Throttled { .. } | Slow { .. } | Unanswered { .. } => 5,
-        GrantRefused | DeadOnArrival | NoToken { .. } => 6,
+        GrantRefused | DeadOnArrival | NobodyCame { .. } | NoToken { .. } => 6,
         ClockWrong { .. } | Broken { .. } => 7,
         Interrupted => 130,
     }

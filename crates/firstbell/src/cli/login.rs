@@ -5,6 +5,7 @@ use firstbell_core::token::Token;
 use serde_json::json;
 
 use super::LoginArgs;
+use super::assisted;
 use super::context::Context;
 use super::exit::Exit;
 use super::order;
@@ -21,8 +22,8 @@ use crate::ports::Clock;
 use crate::shape::india;
 use crate::stores::{self, LoginLock};
 
-pub(super) async fn run(mut context: Context, args: LoginArgs) -> Exit {
-    if let Some(driver) = args.driver {
+pub(super) async fn run(mut context: Context, mut args: LoginArgs) -> Exit {
+    if let Some(driver) = args.driver.take() {
         context.config.drivers.ladder = vec![driver];
     }
     context.config.drivers.show(args.headful);
@@ -31,7 +32,7 @@ pub(super) async fn run(mut context: Context, args: LoginArgs) -> Exit {
         Err(exit) => return exit,
     };
     let (ticks, halt) = (Ticks::start(), Halt::new());
-    let outcome = interruptible(&halt, morning(&context, account, &ticks, &halt)).await;
+    let outcome = interruptible(&halt, morning(&context, account, &args, (&ticks, &halt))).await;
     ticks.end(outcome.is_ok());
     order::nudge(&context, account).await;
     let times = json!({ "account": account.name, "ms": ticks.total_ms(), "steps": ticks.steps() });
@@ -41,7 +42,12 @@ pub(super) async fn run(mut context: Context, args: LoginArgs) -> Exit {
     }
 }
 
-async fn morning(context: &Context, account: &Account, ticks: &Ticks, halt: &Halt) -> Result<Token, Failure> {
+async fn morning(
+    context: &Context,
+    account: &Account,
+    args: &LoginArgs,
+    (ticks, halt): (&Ticks, &Halt),
+) -> Result<Token, Failure> {
     let (stores, kite) = (context.stores()?, context.kite());
     let (clock, http) = (MachineClock::start(), HyperHttp::unconnected());
     let came = clock.now();
@@ -58,7 +64,12 @@ async fn morning(context: &Context, account: &Account, ticks: &Ticks, halt: &Hal
         journal: None,
         halt,
     };
-    let delivered = hands.log_in(lock.waited.then_some(came), Some(&album)).await?;
+    let came = lock.waited.then_some(came);
+    let delivered = if args.assisted {
+        assisted::log_in(&hands, came, args).await?
+    } else {
+        hands.log_in(came, Some(&album)).await?
+    };
     ticks.end(true);
     delivered.sinks.iter().for_each(|sink| say::error(&format!("  → {sink}")));
     delivered.fault.map_or(Ok(delivered.token), Err)

@@ -1,6 +1,7 @@
 //! The commands: arguments in, one object or some lines out, an exit code for each class of failure.
 
 mod alerts;
+mod assisted;
 mod context;
 mod demo;
 mod exec;
@@ -118,6 +119,16 @@ struct LoginArgs {
     /// Show the browser's window.
     #[arg(long)]
     headful: bool,
+    /// Let a person log in, on any device: firstbell shows a link and does the rest. Needs no password and no TOTP key.
+    #[arg(long, conflicts_with_all = ["driver", "headful"])]
+    assisted: bool,
+    /// With --assisted: open the link in this machine's browser (xdg-open).
+    #[arg(long, requires = "assisted")]
+    open: bool,
+    /// With --assisted: how many seconds the link is good.
+    #[arg(long, requires = "assisted", value_name = "SECONDS", default_value_t = 600,
+          value_parser = clap::value_parser!(u16).range(1..=600))]
+    wait_s: u16,
 }
 
 #[derive(Debug, Args)]

@@ -100,6 +100,11 @@ fn lines(status: &Value) -> String {
     if status["served"] != "yes" {
         lines.push(format!("  served     no: {}", text("served")));
     }
+    let lacks: Vec<&str> =
+        status["lacks"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if !lacks.is_empty() {
+        lines.push(format!("  missing    {}, when it was last looked at", lacks.join(", ")));
+    }
     if let Some(needs) = status["needs_you"].as_str() {
         lines.push(format!("  needs you  {needs}"));
     }

@@ -1,16 +1,15 @@
 //! Codes from whoever sits at the terminal, or from a line of standard input.
 
-use std::fs::File;
 use std::io::{BufRead, IsTerminal, Read};
 use std::time::Duration;
 
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use super::digits;
 use crate::ports::{CodeSource, Soon};
+use crate::terminal::Standing;
 
 /// A person who has not answered by then is not there.
 const TIME: Duration = Duration::from_secs(90);
@@ -33,27 +32,6 @@ impl CodeSource for Terminal {
 
     fn is_person(&self) -> bool {
         true
-    }
-}
-
-/// A terminal as it stands. It stands so again when this is dropped, whatever a thread that is left behind has done to it.
-struct Standing {
-    terminal: File,
-    was: Termios,
-}
-
-impl Standing {
-    fn now() -> Option<Standing> {
-        let terminal = File::open("/dev/tty").ok().filter(|_| std::io::stdin().is_terminal())?;
-        let was = tcgetattr(&terminal).ok()?;
-        Some(Standing { terminal, was })
-    }
-}
-
-impl Drop for Standing {
-    fn drop(&mut self) {
-        // A terminal that is gone needs nothing.
-        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.was);
     }
 }
 

@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 use firstbell_core::failure::{Failure, Part};
 use rustix::fs::{FlockOperation, OFlags, flock};
 
+/// Together three seconds: a write of another process takes a hundredth of that, and eight at once are in line before us.
+const LOCK_TRIES: u32 = 600;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
+
 /// Makes the folder where it is missing, and refuses one that others can look into.
 pub(super) fn prepare(folder: &Path) -> Result<(), Failure> {
     match DirBuilder::new().recursive(true).mode(0o700).create(folder) {
@@ -61,6 +65,19 @@ fn is_private(meta: &fs::Metadata) -> std::io::Result<()> {
 /// Makes names in a folder survive a power cut.
 pub(super) fn sync(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// Takes a lock that is held for milliseconds. Whoever holds it longer was stopped in its middle; this process must not stand
+/// still with it.
+#[expect(clippy::disallowed_methods, reason = "the kernel offers no lock with a time limit")]
+pub(super) fn take(file: &File) -> std::io::Result<()> {
+    for _ in 0..LOCK_TRIES {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
+            taken => return taken.map_err(Into::into),
+        }
+    }
+    Err(std::io::Error::new(ErrorKind::TimedOut, "another process holds its lock and does not go on"))
 }
 
 /// Held while an account logs in. The kernel lets it go when the process ends, however it ends.

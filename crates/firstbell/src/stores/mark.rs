@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use firstbell_core::failure::{Failure, Part};
-use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::chain::Head;
@@ -80,7 +79,7 @@ impl MarkFile<'_> {
         let mut options = OpenOptions::new();
         let file = folder::open_private(&lock, options.create(true).truncate(false).write(true))
             .map_err(|e| cannot(&lock, &e))?;
-        flock(&file, FlockOperation::LockExclusive).map_err(|e| cannot(&lock, &e.into()))?;
+        folder::take(&file).map_err(|e| cannot(&lock, &e))?;
         Ok(MarkFile { path, _lock: file })
     }
 

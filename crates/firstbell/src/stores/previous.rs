@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use firstbell_core::failure::Failure;
 use jiff::Timestamp;
-use rustix::fs::{FlockOperation, flock};
 
 use super::folder::{self, cannot};
 
@@ -28,7 +27,7 @@ impl FilesLock {
         let mut options = OpenOptions::new();
         let file = folder::open_private(&path, options.create(true).truncate(false).write(true))
             .map_err(|e| cannot(&path, "be opened", &e))?;
-        flock(&file, FlockOperation::LockExclusive).map_err(|e| cannot(&path, "be locked", &e.into()))?;
+        folder::take(&file).map_err(|e| cannot(&path, "be locked", &e))?;
         Ok(FilesLock { state: state.to_owned(), _file: file })
     }
 

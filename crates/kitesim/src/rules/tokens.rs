@@ -170,7 +170,8 @@ impl Rules {
             return session;
         }
         if settings.second_session == SecondSession::Replace {
-            self.ledger.tokens.values_mut().for_each(|token| token.dead = true);
+            let theirs = self.ledger.tokens.values_mut().filter(|token| token.session.user_id == user_id);
+            theirs.for_each(|token| token.dead = true);
         }
         let session = Session {
             user_id,

@@ -5,7 +5,7 @@ mod redirect;
 
 use std::sync::OnceLock;
 
-use crate::broker::{App, Broker, Calls, Ground};
+use crate::broker::{App, Broker, Calls, Ground, Nonce};
 use crate::failure::Failure;
 use crate::origin::{Origin, OriginFault};
 use crate::plan::{Plan, PlanFaults};
@@ -109,6 +109,22 @@ impl Broker for Kite {
 
     fn capture(&self, app: &App, url: &Secret) -> Result<Grant, Failure> {
         redirect::capture(&app.redirect, url)
+    }
+
+    /// `redirect_params` is a query of its own, whose pairs come back on the registered address (Kite Connect
+    /// documentation, "User").
+    fn invite(&self, app: &App, nonce: &Nonce) -> String {
+        let pair = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair(redirect::NONCE, nonce.as_str())
+            .finish();
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("redirect_params", &pair)
+            .finish();
+        format!("{}&{query}", self.entry(app))
+    }
+
+    fn capture_invited(&self, app: &App, url: &Secret, nonce: &Nonce) -> Result<Grant, Failure> {
+        redirect::capture_invited(&app.redirect, url, nonce)
     }
 
     fn calls(&self) -> &dyn Calls {

@@ -3,9 +3,26 @@
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::broker::Nonce;
 use crate::failure::Failure;
 use crate::secret::Secret;
 use crate::token::Grant;
+
+/// The name under which a nonce comes back.
+pub(super) const NONCE: &str = "state";
+
+/// The same for a login that a person makes: the address must also carry the nonce of the attempt, exactly once.
+pub(super) fn capture_invited(registered: &Url, url: &Secret, nonce: &Nonce) -> Result<Grant, Failure> {
+    let grant = capture(registered, url)?;
+    let Ok(url) = Url::parse(url.expose()) else {
+        return Err(wrong("the address cannot be read"));
+    };
+    match single(&url, NONCE)? {
+        Some(text) if text.as_str() == nonce.as_str() => Ok(grant),
+        Some(_) => Err(wrong("it belongs to another login than the one that is waited for")),
+        None => Err(wrong("it belongs to no login that firstbell began")),
+    }
+}
 
 /// Reads the address that the login leaves for. Exact origin and path of the registered address; parameters by name,
 /// never by order, each at most once (Kite has changed their order: Kite Connect forum, comments 23378 and 48197).

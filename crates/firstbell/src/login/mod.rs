@@ -1,24 +1,23 @@
 //! One login: walk, capture, exchange once, prove, store. Every attempt is durable before it leaves.
 
-use firstbell_core::broker::{App, Broker, Ground, Reply, Request};
+mod assisted;
+mod redeem;
+
+use firstbell_core::broker::{App, Broker, Ground};
 use firstbell_core::budget::{Cause, Fingerprint, Verdict};
 use firstbell_core::event::Event;
-use firstbell_core::failure::{Failure, Part, Stage};
+use firstbell_core::failure::{Failure, Part};
 use firstbell_core::obstacle::Obstacle;
 use firstbell_core::secret::Secret;
 use firstbell_core::sight::Action;
-use firstbell_core::token::{Access, Life, Standing, Token};
+use firstbell_core::token::{Standing, Token};
 use firstbell_core::walk::{Credentials, Moment, Next, Walk};
 use jiff::SignedDuration;
 
 use crate::halt::{self, Halt};
 use crate::ledger::Ledger;
-use crate::ports::{Album, Call, Clock, CodeSource, Driver, Engines, FORM, Http, Reach, WireFault};
+use crate::ports::{Album, Clock, CodeSource, Driver, Engines, Http, Reach};
 use crate::witness;
-
-/// Pauses before the proof is asked for again: reading is safe to repeat, and a token that was paid for with a login
-/// is worth a few seconds.
-const PROOF_PAUSES_MS: [u64; 2] = [300, 1_200];
 
 /// A token that could not be proven is worth asking for this long, also in the hours in which nothing is trusted.
 const PENDING_MAX: SignedDuration = SignedDuration::from_hours(1);
@@ -74,12 +73,21 @@ impl<'a> Login<'a> {
     /// # Errors
     /// The one thing that went wrong. The current token is untouched then.
     pub async fn run(self, ledger: &mut Ledger<'_>, keys: &Keys) -> Result<Token, Failure> {
+        if let Some(token) = self.earlier(ledger).await? {
+            return Ok(token);
+        }
+        let outcome = self.fresh(ledger, keys).await;
+        self.noted(ledger, outcome)
+    }
+
+    /// The token that an earlier run was given, proven now; none where there is no such.
+    async fn earlier(self, ledger: &mut Ledger<'_>) -> Result<Option<Token>, Failure> {
         let resumed = self.halt.or(self.resume(ledger)).await.unwrap_or(Err(Failure::Interrupted));
-        let outcome = match resumed {
-            Ok(Some(token)) => return Ok(token),
-            Ok(None) => self.fresh(ledger, keys).await,
-            Err(failure) => Err(failure),
-        };
+        self.noted(ledger, resumed)
+    }
+
+    /// How it ended; a failure is in the history then.
+    fn noted<T>(self, ledger: &mut Ledger<'_>, outcome: Result<T, Failure>) -> Result<T, Failure> {
         if let Err(failure) = &outcome
             && !matches!(failure, Failure::Stopped(_))
         {
@@ -136,7 +144,7 @@ impl<'a> Login<'a> {
             ledger.admits(Cause::Password, &keys.password_mark)?;
             ledger.admits(Cause::Code, &keys.seed_mark)?;
             match self.rung(engine, ledger, keys).await {
-                Ok(url) => return self.redeem(ledger, keys, url).await,
+                Ok(url) => return self.depart(ledger, keys, url).await,
                 Err(Stuck { failure, clean }) if clean && leads_on(&failure) => {
                     said.push((engine.into(), failure))
                 }
@@ -181,7 +189,7 @@ impl<'a> Login<'a> {
     }
 
     /// Exchanges the request token while the engine ends: it has seen the password and the request token.
-    async fn redeem(
+    async fn depart(
         self,
         ledger: &mut Ledger<'_>,
         keys: &Keys,
@@ -189,17 +197,8 @@ impl<'a> Login<'a> {
     ) -> Result<Token, Failure> {
         let rest = async {
             let grant = self.broker.capture(self.app, &departed.url)?;
-            self.progress.begin("exchanging the request token");
-            ledger.note(Event::Exchanging)?;
-            let request = self.broker.calls().exchange(self.app, &grant, &keys.api_secret);
-            let reply = self.call(&request).await.map_err(|fault| lost(Stage::Exchange, fault))?;
-            let access = self.broker.calls().read_exchange(self.app, &reply)?;
-            let token = self.token(ledger, access);
-            ledger.pend(&token)?;
-            self.prove(ledger, token).await
+            self.redeem(ledger, &keys.api_secret, &grant).await
         };
-        // A token that is on its way is worth the moment.
-        let rest = async { self.halt.grace(halt::FINISH, rest).await.unwrap_or(Err(Failure::Interrupted)) };
         tokio::join!(self.end(departed.driver), rest).1
     }
 
@@ -287,60 +286,6 @@ impl<'a> Login<'a> {
         ledger.note(Event::Intent { cause: fill.cause, credential: mark.clone(), time_step })?;
         Ok(Some(fill.cause))
     }
-
-    fn token(self, ledger: &Ledger<'_>, access: Access) -> Token {
-        let life = Life::of(self.clock.now(), self.ground.flush);
-        Token { access, api_key: self.app.api_key.clone(), generation: ledger.state().generation + 1, life }
-    }
-
-    /// Shows that the pending token works and is the expected user's; only then does it replace the current one.
-    async fn prove(self, ledger: &mut Ledger<'_>, token: Token) -> Result<Token, Failure> {
-        self.progress.begin("proving the token");
-        match self.probe(&token.access).await {
-            Ok(()) => {
-                ledger.promote(&token)?;
-                Ok(token)
-            }
-            Err(failure @ (Failure::DeadOnArrival | Failure::ForeignToken)) => {
-                ledger.drop_pending()?;
-                Err(failure)
-            }
-            Err(failure) => Err(failure),
-        }
-    }
-
-    /// Asks the broker whose token this is, again after a pause where the network or the broker fails.
-    pub async fn probe(self, access: &Access) -> Result<(), Failure> {
-        let mut pauses = PROOF_PAUSES_MS.iter();
-        loop {
-            let request = self.broker.calls().proof(self.app, access);
-            let outcome = match self.call(&request).await {
-                Ok(reply) => self.broker.calls().read_proof(self.app, &reply).map(drop),
-                Err(WireFault { tls: Some(fault), .. }) => {
-                    Err(Failure::Insecure { stage: Stage::Proof, fault })
-                }
-                Err(fault) => Err(Failure::Unreachable { stage: Stage::Proof, why: fault.why }),
-            };
-            match (outcome, pauses.next()) {
-                (Err(Failure::Unreachable { .. } | Failure::BrokerDown { .. }), Some(ms)) => {
-                    self.clock.rest(*ms).await
-                }
-                (outcome, _) => return outcome,
-            }
-        }
-    }
-
-    async fn call(self, request: &Request) -> Result<Reply, WireFault> {
-        let call = Call {
-            post: request.method == firstbell_core::broker::Method::Post,
-            headers: request.headers.clone(),
-            authorization: request.authorization.clone(),
-            body: request.form.clone().map(|form| (FORM, form)),
-            ..Call::get(Secret::new(self.ground.api.join(&request.path)))
-        };
-        let reply = self.http.send(call).await?;
-        Ok(Reply { status: reply.status, media: reply.media, body: reply.body })
-    }
 }
 
 /// A walk that got to the redirect address, with the engine that made it.
@@ -377,12 +322,4 @@ fn is_passing(failure: &Failure) -> bool {
         failure,
         Unreachable { .. } | Insecure { .. } | BrokerDown { .. } | Throttled { .. } | Broken { .. }
     )
-}
-
-fn lost(stage: Stage, fault: WireFault) -> Failure {
-    if let (Some(fault), false) = (fault.tls, fault.left) {
-        return Failure::Insecure { stage, fault };
-    }
-    let why = fault.why;
-    if fault.left { Failure::Unanswered { stage, why } } else { Failure::Unreachable { stage, why } }
 }

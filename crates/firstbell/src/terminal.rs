@@ -1,0 +1,29 @@
+//! The terminal of whoever started us, put back as it was when a question that switched its echo off is left behind.
+
+use std::fs::File;
+use std::io::IsTerminal;
+
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+
+/// A terminal as it stands. It stands so again when this is dropped, whatever a thread that is left behind has done to it.
+#[derive(Debug)]
+pub struct Standing {
+    terminal: File,
+    was: Termios,
+}
+
+impl Standing {
+    /// As it stands now; none where nobody sits at one.
+    pub fn now() -> Option<Standing> {
+        let terminal = File::open("/dev/tty").ok().filter(|_| std::io::stdin().is_terminal())?;
+        let was = tcgetattr(&terminal).ok()?;
+        Some(Standing { terminal, was })
+    }
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        // A terminal that is gone needs nothing.
+        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.was);
+    }
+}
