@@ -67,141 +67,161 @@ pub fn usual() -> Value {
 
 /// A trial that lasts from 08:52 on the trading day before until 08:52 on this one.
 pub fn draw(chance: &mut Chance, date: Date) -> Trial {
-    let kind = chance.below(26);
-    let (mut faults, mut settings, mut event, mut heals) = (Vec::new(), usual(), None, true);
+    let mut settings = usual();
     settings["flush_mode"] = json!(chance.pick(&["hard", "window", "progressive", "midnight", "never"]));
     settings["seed"] = json!(chance.below(1_000));
+    let name = String::new();
+    let mut trial = Trial { name, faults: Vec::new(), settings, event: None, heals: true, once: false };
+    match chance.below(26) {
+        kind @ 0..13 => trial.one_answer(chance, date, kind),
+        kind @ 13..20 => trial.outage_or_death(chance, date, kind),
+        kind => trial.for_a_person(chance, date, kind),
+    }
+    trial
+}
+
+/// A fault that strikes once, at the first login of a day.
+fn once(date: Date, at: &str, deed: &str) -> Value {
     // The first two questions for the login page are of who tries beforehand whether all is there.
-    let call = |at: &str| if at == "login-page" { 3 } else { 1 };
-    let once = |at: &str, deed: &str| json!({ "at": at, "do": deed, "call": call(at), "from": morning(date, "00:00") });
-    let name = match kind {
-        0..=2 => {
-            let (at, deed) =
-                (chance.pick(&WAY), ["reset-before", "reset-after", "unknown-page"][kind as usize]);
-            faults.push(once(at, deed));
-            format!("F04 F05 F20 {deed} at {at}")
-        }
-        3 | 4 => {
-            let (at, status) = (chance.pick(&WAY), chance.pick(&[500, 502, 503, 504]));
-            faults.push(with(once(at, "status"), json!({ "status": status })));
-            format!("F10 F11 {status} at {at}")
-        }
-        5 => {
-            let (at, s) = (chance.pick(&WAY), 1 + chance.below(90));
-            faults.push(with(once(at, "status"), json!({ "status": 429, "retry_after_s": s })));
-            format!("F12 429 at {at} for {s} s")
-        }
-        6 => {
-            let (at, body) = (chance.pick(&JSON), "<html><p>Please wait</p></html>");
-            faults.push(with(
-                once(at, "status"),
-                json!({ "status": 200, "body": body, "body_type": "text/html" }),
-            ));
-            format!("F13 HTML for JSON at {at}")
-        }
-        7..=9 => {
-            let deeds = ["truncated", "invalid-text", "wrong-type", "gzip-bomb"];
-            let (at, deed) = (chance.pick(&JSON), chance.pick(&deeds));
-            faults.push(once(at, deed));
-            format!("F15 {deed} at {at}")
-        }
-        10 => {
-            let (at, bytes) = (chance.pick(&WAY), 700_000);
-            faults.push(with(once(at, "oversized"), json!({ "bytes": bytes })));
-            format!("F15 oversized at {at}")
-        }
-        11 => {
-            let at = chance.pick(&WAY);
-            faults.push(with(once(at, "slow"), json!({ "delay_ms": 200 })));
-            format!("F18 slow at {at}")
-        }
-        12 => {
-            faults.push(with(once("exchange", "drip"), json!({ "every_ms": 1 })));
-            "F14 drip at the exchange".into()
-        }
-        13 => {
-            let until = chance.pick(&["08:31", "08:38", "08:50", "09:12"]);
-            heals = until < "09:00";
-            let down = |at: &&str| json!({ "at": at, "do": "reset-before", "from": morning(date, "08:10"), "until": morning(date, until) });
-            faults.extend(WAY.iter().map(down));
-            format!("F01 no network until {until}")
-        }
-        14 => {
-            let until = chance.pick(&["08:31", "08:38", "08:50"]);
-            let down = |at: &&str| json!({ "at": at, "do": "status", "status": 503, "from": morning(date, "08:10"), "until": morning(date, until) });
-            faults.extend(WAY[..2].iter().map(down));
-            format!("F10 down until {until}")
-        }
-        15 => {
-            faults.push(once("exchange", "reset-after"));
-            "F64 the exchange's reply is lost".into()
-        }
-        16 => {
-            faults.push(once("exchange", "dead-on-arrival"));
-            "F68 dead on arrival".into()
-        }
-        17 | 18 => {
-            let first = 2 + chance.below(60);
-            let kill = |call: u64| json!({ "at": "profile", "do": "tokens-killed", "call": call, "until": morning(date, "00:00") });
-            faults.push(kill(first));
-            if kind == 18 {
-                faults.push(kill(first + 2));
+    let call = if at == "login-page" { 3 } else { 1 };
+    json!({ "at": at, "do": deed, "call": call, "from": morning(date, "00:00") })
+}
+
+impl Trial {
+    fn put(&mut self, name: String, fault: Value) {
+        self.name = name;
+        self.faults.push(fault);
+    }
+
+    /// One answer of one login goes wrong.
+    fn one_answer(&mut self, chance: &mut Chance, date: Date, kind: u64) {
+        let (at, reads) = (chance.pick(&WAY), chance.pick(&JSON));
+        match kind {
+            0..=2 => {
+                let deed = chance.pick(&["reset-before", "reset-after", "unknown-page"]);
+                self.put(format!("F04 F05 F20 {deed} at {at}"), once(date, at, deed));
             }
-            format!("F69 {} tokens killed from question {first} on", kind - 16)
+            3 | 4 => {
+                let status = chance.pick(&[500, 502, 503, 504]);
+                let fault = with(once(date, at, "status"), json!({ "status": status }));
+                self.put(format!("F10 F11 {status} at {at}"), fault);
+            }
+            5 => {
+                let s = 1 + chance.below(90);
+                let fault = with(once(date, at, "status"), json!({ "status": 429, "retry_after_s": s }));
+                self.put(format!("F12 429 at {at} for {s} s"), fault);
+            }
+            6 => {
+                let page = json!({ "status": 200, "body": "<html><p>Please wait</p></html>", "body_type": "text/html" });
+                self.put(format!("F13 HTML for JSON at {reads}"), with(once(date, reads, "status"), page));
+            }
+            7..=9 => {
+                let deed = chance.pick(&["truncated", "invalid-text", "wrong-type", "gzip-bomb"]);
+                self.put(format!("F15 {deed} at {reads}"), once(date, reads, deed));
+            }
+            10 => {
+                let fault = with(once(date, at, "oversized"), json!({ "bytes": 700_000 }));
+                self.put(format!("F15 oversized at {at}"), fault);
+            }
+            11 => {
+                let fault = with(once(date, at, "slow"), json!({ "delay_ms": 200 }));
+                self.put(format!("F18 slow at {at}"), fault);
+            }
+            _ => {
+                let fault = with(once(date, "exchange", "drip"), json!({ "every_ms": 1 }));
+                self.put("F14 drip at the exchange".into(), fault);
+            }
         }
-        19 => {
-            let what = chance.pick(&["master-logout", "web-login"]);
-            (settings["web_login"], event) = (json!("kill"), Some(json!({ "event": what })));
-            format!("F69 {what} in the morning")
+    }
+
+    /// The broker is away for a while, or ends tokens before their time.
+    fn outage_or_death(&mut self, chance: &mut Chance, date: Date, kind: u64) {
+        let span = |until: &str| json!({ "from": morning(date, "08:10"), "until": morning(date, until) });
+        let until_today = json!({ "until": morning(date, "00:00") });
+        match kind {
+            13 => {
+                let until = chance.pick(&["08:31", "08:38", "08:50", "09:12"]);
+                self.heals = until < "09:00";
+                self.name = format!("F01 no network until {until}");
+                let down = |at: &&str| with(json!({ "at": at, "do": "reset-before" }), span(until));
+                self.faults.extend(WAY.iter().map(down));
+            }
+            14 => {
+                let until = chance.pick(&["08:31", "08:38", "08:50"]);
+                self.name = format!("F10 down until {until}");
+                let down = |at: &&str| with(json!({ "at": at, "do": "status", "status": 503 }), span(until));
+                self.faults.extend(WAY[..2].iter().map(down));
+            }
+            15 => self.put("F64 the exchange's reply is lost".into(), once(date, "exchange", "reset-after")),
+            16 => self.put("F68 dead on arrival".into(), once(date, "exchange", "dead-on-arrival")),
+            17 | 18 => {
+                let first = 2 + chance.below(30);
+                let kill = |call: u64| {
+                    let kill = json!({ "at": "profile", "do": "tokens-killed", "call": call });
+                    with(kill, until_today.clone())
+                };
+                self.put(
+                    format!("F69 {} times tokens killed, from question {first} on", kind - 16),
+                    kill(first),
+                );
+                if kind == 18 {
+                    self.faults.push(kill(first + 2));
+                }
+            }
+            _ => {
+                let what = chance.pick(&["master-logout", "web-login"]);
+                self.name = format!("F69 {what} in the morning");
+                (self.settings["web_login"], self.event) = (json!("kill"), Some(json!({ "event": what })));
+            }
         }
-        20 => {
-            faults.push(
-                json!({ "at": "ticker", "do": "status", "status": 403, "until": morning(date, "00:00") }),
-            );
-            "F70 the ticker refuses".into()
+    }
+
+    /// What mostly needs the owner.
+    fn for_a_person(&mut self, chance: &mut Chance, date: Date, kind: u64) {
+        self.heals = matches!(kind, 20 | 22);
+        match kind {
+            20 => {
+                let fault =
+                    json!({ "at": "ticker", "do": "status", "status": 403, "until": morning(date, "00:00") });
+                self.put("F70 the ticker refuses".into(), fault);
+            }
+            21 => {
+                let (at, deed) = chance.pick(&[
+                    ("login", "wrong-password"),
+                    ("exchange", "other-user"),
+                    ("exchange", "wrong-checksum"),
+                    ("finish", "consent"),
+                ]);
+                let fault = json!({ "at": at, "do": deed, "from": morning(date, "00:00") });
+                self.put(format!("F25 F48 F62 F65 {deed}"), fault);
+            }
+            22 => {
+                self.once = true;
+                self.put("F54 a wrong code once".into(), once(date, "twofa", "wrong-code"));
+            }
+            23 => {
+                let (key, value) = chance.pick(&[
+                    ("captcha", ""),
+                    ("forced_reset", ""),
+                    ("not_enabled", ""),
+                    ("second_factor", "sms"),
+                ]);
+                self.settings[key] = if value.is_empty() { json!(true) } else { json!(value) };
+                self.name = format!("F26 F28 F29 F31 {key}");
+            }
+            24 => {
+                // A way back that is not as it should be is looked at by a person; a foreign grant is refused once.
+                let deed = chance.pick(&["no-grant", "foreign-grant"]);
+                self.heals = deed == "foreign-grant";
+                self.put(format!("F33 F35 {deed}"), once(date, "finish", deed));
+            }
+            _ => {
+                let password = format!("pW-{:016x}-{:016x}", chance.next(), chance.next());
+                self.name = "F57 another password".into();
+                self.event = Some(json!({ "event": "password-reset", "password": password }));
+            }
         }
-        21 => {
-            heals = false;
-            let (at, deed) = chance.pick(&[
-                ("login", "wrong-password"),
-                ("exchange", "other-user"),
-                ("exchange", "wrong-checksum"),
-                ("finish", "consent"),
-            ]);
-            faults.push(json!({ "at": at, "do": deed, "from": morning(date, "00:00") }));
-            format!("F25 F48 F62 F65 {deed}")
-        }
-        22 => {
-            faults.push(once("twofa", "wrong-code"));
-            "F54 a wrong code once".into()
-        }
-        23 => {
-            heals = false;
-            let (key, value) = chance.pick(&[
-                ("captcha", ""),
-                ("forced_reset", ""),
-                ("not_enabled", ""),
-                ("second_factor", "sms"),
-            ]);
-            settings[key] = if value.is_empty() { json!(true) } else { json!(value) };
-            format!("F26 F28 F29 F31 {key}")
-        }
-        24 => {
-            let deed = chance.pick(&["no-grant", "foreign-grant"]);
-            // A way back that is not as it should be is looked at by a person.
-            heals = deed == "foreign-grant";
-            faults.push(once("finish", deed));
-            format!("F33 F35 {deed}")
-        }
-        _ => {
-            heals = false;
-            event = Some(
-                json!({ "event": "password-reset", "password": format!("pW-{:016x}-{:016x}", chance.next(), chance.next()) }),
-            );
-            "F57 another password".into()
-        }
-    };
-    Trial { name, faults, settings, event, heals, once: kind == 22 }
+    }
 }
 
 fn with(mut fault: Value, more: Value) -> Value {
