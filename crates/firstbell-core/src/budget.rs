@@ -137,7 +137,13 @@ impl Budget {
         match verdict {
             Verdict::Unknown => {}
             Verdict::Rejected | Verdict::Blocked => tally.refuse(),
-            Verdict::Accepted | Verdict::NeverLeft => tally.bad = tally.bad.saturating_sub(1),
+            Verdict::Accepted => {
+                tally.bad = tally.bad.saturating_sub(1);
+                // A seed of which the broker takes a code is a good one: a refusal of long ago was a passing one.
+                let taken = tally.last.clone();
+                tally.refused.retain(|(value, _)| Some(value) != taken.as_ref());
+            }
+            Verdict::NeverLeft => tally.bad = tally.bad.saturating_sub(1),
         }
     }
 
@@ -218,6 +224,17 @@ mod tests {
             Err(Stop::Unsure),
             "the broker counts codes, not seeds"
         );
+    }
+
+    #[test]
+    fn refusals_of_a_seed_count_until_a_code_of_it_is_taken() {
+        let mut budget = Budget::default();
+        for _ in 0..5 {
+            submit(&mut budget, Cause::Code, "s", Verdict::Rejected);
+            submit(&mut budget, Cause::Code, "s", Verdict::Accepted);
+            budget.succeed();
+        }
+        assert_eq!(budget.left(Cause::Code, &fp("s")), 2);
     }
 
     #[test]

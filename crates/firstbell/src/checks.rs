@@ -6,6 +6,7 @@ use firstbell_core::secret::Secret;
 use firstbell_core::token::Token;
 use jiff::Timestamp;
 
+use crate::alerts::{ChannelConfig, Outside, TIME};
 use crate::config::Egress;
 use crate::hands::Hands;
 use crate::ports::{Call, Engines, Reach, Received, WireFault};
@@ -69,6 +70,14 @@ pub async fn comes_from(hands: &Hands<'_>, egress: &Egress) -> bool {
         std::str::from_utf8(reply.body.expose()).ok()?.trim().parse::<std::net::IpAddr>().ok()
     });
     said == Some(egress.address)
+}
+
+/// The channels that could not be opened now: a secret of theirs is missing. Whether they are reached shows when they are used,
+/// and `firstbell alerts test` tells beforehand.
+pub fn channels(hands: &Hands<'_>, channels: &[ChannelConfig]) -> Vec<String> {
+    let outside = || Outside { http: hands.http, clock: hands.clock, time: TIME };
+    let closed = channels.iter().filter(|channel| channel.open(hands.stores.vault(), outside()).is_err());
+    closed.map(|channel| format!("channel {}", channel.name)).collect()
 }
 
 /// Whether any engine of the ladder starts and ends.

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::album::FolderAlbum;
+use crate::alerts::ChannelConfig;
 use crate::checks;
 use crate::config::Keeping;
 use crate::deadman::Beat;
@@ -90,6 +91,8 @@ pub struct House<'a> {
     pub keeping: &'a Keeping,
     /// Where locks and evidence are.
     pub state_dir: &'a Path,
+    /// The ways to a person.
+    pub channels: &'a [ChannelConfig],
     /// How many log in at one time.
     pub gate: &'a Semaphore,
     /// Asks keepers to end between two steps: what is under way comes to its own end first.
@@ -205,7 +208,8 @@ impl<'a> Keeper<'a> {
                 let _turn = turn.expect("nobody closes the gate");
                 self.beat(Beat::Start).await;
                 let lacks = self.hands.halt.or(checks::beforehand(&self.hands)).await;
-                let lacks = lacks.ok_or(Failure::Interrupted)?;
+                let mut lacks = lacks.ok_or(Failure::Interrupted)?;
+                lacks.extend(checks::channels(&self.hands, self.house.channels));
                 self.hands.attest()?.note(Event::Checked { lacks })
             }
             Step::Probe => self.ask().await.map(drop),

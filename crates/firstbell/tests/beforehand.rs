@@ -125,6 +125,11 @@ fn a_check_finds_secrets_and_places_that_are_missing() {
         configure(home, sim, sink, &leap(sim, at("08:25")));
     });
     assert_eq!(lacks, ["sink"]);
+    let lacks = check(|home, sim| {
+        let tables = "[channel.phone]\nkind = \"ntfy\"\naddress = { vault = true }\n";
+        configure(home, sim, "", &format!("{tables}{}", leap(sim, at("08:25"))));
+    });
+    assert_eq!(lacks, ["channel phone"]);
 }
 
 #[test]

@@ -160,6 +160,7 @@ async fn round(
         calendar: &config.calendar,
         keeping: &config.keeping,
         state_dir: &config.state_dir,
+        channels: &config.channels,
         gate: &gate,
         leave: &leave,
     };
