@@ -72,12 +72,14 @@ pub async fn comes_from(hands: &Hands<'_>, egress: &Egress) -> bool {
     said == Some(egress.address)
 }
 
-/// The channels that could not be opened now: a secret of theirs is missing. Whether they are reached shows when they are used,
-/// and `firstbell alerts test` tells beforehand.
-pub fn channels(hands: &Hands<'_>, channels: &[ChannelConfig]) -> Vec<String> {
-    let outside = || Outside { http: hands.http, clock: hands.clock, time: TIME };
-    let closed = channels.iter().filter(|channel| channel.open(hands.stores.vault(), outside()).is_err());
-    closed.map(|channel| format!("channel {}", channel.name)).collect()
+/// The channels whose secrets are missing, or where nobody answers. Whether a message would arrive, `firstbell alerts test` tells.
+pub async fn channels(hands: &Hands<'_>, channels: &[ChannelConfig]) -> Vec<String> {
+    let looks = channels.iter().map(|channel| async {
+        let outside = Outside { http: hands.http, clock: hands.clock, time: TIME };
+        let reached = channel.is_reachable(hands.stores.vault(), outside).await;
+        (!reached).then(|| format!("channel {}", channel.name))
+    });
+    futures_util::future::join_all(looks).await.into_iter().flatten().collect()
 }
 
 /// Whether any engine of the ladder starts and ends.

@@ -209,7 +209,8 @@ impl<'a> Keeper<'a> {
                 self.beat(Beat::Start).await;
                 let lacks = self.hands.halt.or(checks::beforehand(&self.hands)).await;
                 let mut lacks = lacks.ok_or(Failure::Interrupted)?;
-                lacks.extend(checks::channels(&self.hands, self.house.channels));
+                let unreached = self.hands.halt.or(checks::channels(&self.hands, self.house.channels)).await;
+                lacks.extend(unreached.unwrap_or_default());
                 self.hands.attest()?.note(Event::Checked { lacks })
             }
             Step::Probe => self.ask().await.map(drop),

@@ -129,7 +129,15 @@ fn a_check_finds_secrets_and_places_that_are_missing() {
         let tables = "[channel.phone]\nkind = \"ntfy\"\naddress = { vault = true }\n";
         configure(home, sim, "", &format!("{tables}{}", leap(sim, at("08:25"))));
     });
-    assert_eq!(lacks, ["channel phone"]);
+    assert_eq!(lacks, ["channel phone"], "its secret is missing");
+    let nobody = format!("http://{}/topic", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let lacks = check(|home, sim| {
+        let tables = "[channel.phone]\nkind = \"ntfy\"\naddress = { vault = true }\n";
+        configure(home, sim, "", &format!("{tables}{}", leap(sim, at("08:25"))));
+        let set = home.run_with(&["secrets", "set", "--channel", "phone", "address"], &nobody);
+        assert_eq!(set.code, 0, "{set:?}");
+    });
+    assert_eq!(lacks, ["channel phone"], "nobody is there");
 }
 
 #[test]

@@ -91,6 +91,7 @@ const EXPOSE: &[(&str, &str)] = &[
     ("crates/firstbell/src/alerts/smtp.rs", "into the mail server's log-in"),
     ("crates/firstbell/src/alerts/template.rs", "into its place in a gateway's request"),
     ("crates/firstbell/src/checks.rs", "reading our own address out of a stranger's answer"),
+    ("crates/firstbell/src/alerts/kind.rs", "reading the host of an address that is a secret"),
     ("crates/firstbell/src/cli/exec.rs", "into the environment of the program that asked for it"),
     ("crates/firstbell/src/cli/say.rs", "to standard output, for firstbell token"),
     ("crates/firstbell/src/codes/endpoint.rs", "seeing that what came is six digits"),

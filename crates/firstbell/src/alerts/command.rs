@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::kind::{Keys, Kind, Outside, Sources};
+use super::kind::{Far, Keys, Kind, Outside, Sources};
 use super::request;
 use crate::ports::{ChannelFault, Message, Receipt, Soon};
 use crate::program::Program;
@@ -29,6 +29,10 @@ pub(super) fn read(section: &mut Section<'_>, _sources: &mut Sources) -> Option<
 }
 
 impl Kind for Command {
+    fn far(&self, _keys: &Keys) -> Far {
+        Far::Here
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Message,

@@ -2,7 +2,7 @@
 
 use firstbell_core::notice::Severity;
 
-use super::kind::{Keys, Kind, Outside, Sources};
+use super::kind::{Far, Keys, Kind, Outside, Sources};
 use super::text;
 use crate::ports::{ChannelFault, Message, Receipt, Soon};
 use crate::program::Program;
@@ -21,6 +21,10 @@ pub(super) fn read(_section: &mut Section<'_>, _sources: &mut Sources) -> Option
 }
 
 impl Kind for Desktop {
+    fn far(&self, _keys: &Keys) -> Far {
+        Far::Here
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Message,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::kind::{Keys, Kind, Outside, Sources};
+use super::kind::{Far, Keys, Kind, Outside, Sources};
 use super::provider::{self, Provider};
 use super::request;
 use super::text;
@@ -37,6 +37,10 @@ pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<B
 }
 
 impl Kind for Discord {
+    fn far(&self, keys: &Keys) -> Far {
+        Far::of(keys.of("address"))
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Message,

@@ -9,7 +9,7 @@ use lettre::Address;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message as Letter};
 
-use super::kind::{Keys, Kind, Outside, Sources};
+use super::kind::{Far, Keys, Kind, Outside, Sources};
 use super::request;
 use super::smtp::{self, Protection};
 use super::text;
@@ -73,6 +73,10 @@ fn not_an_address() -> String {
 }
 
 impl Kind for Email {
+    fn far(&self, _keys: &Keys) -> Far {
+        Far::Mail(self.server.host.clone(), self.server.port)
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Message,

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use firstbell_core::notice::Severity;
 use firstbell_core::secret::Secret;
 
-use super::kind::{Keys, Kind, Outside, Sources};
+use super::kind::{Far, Keys, Kind, Outside, Sources};
 use super::provider::{self, Provider};
 use super::request;
 use super::template::{Escape, Template};
@@ -96,6 +96,10 @@ fn samples(secrets: &[String]) -> Keys {
 }
 
 impl Kind for Gateway {
+    fn far(&self, keys: &Keys) -> Far {
+        Far::of(&self.address.fill(&sample(), keys, Escape::Form))
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Message,

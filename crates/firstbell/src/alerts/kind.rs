@@ -3,9 +3,12 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use firstbell_core::origin::Origin;
 use firstbell_core::secret::Secret;
+use tokio::net::TcpStream;
+use url::Url;
 
-use crate::ports::{ChannelFault, Clock, Http, Message, Receipt, Soon};
+use crate::ports::{Call, ChannelFault, Clock, Http, Message, Receipt, Soon};
 use crate::secrets::Source;
 use crate::written::Section;
 
@@ -35,6 +38,44 @@ pub(super) trait Kind: Debug {
         keys: &'a Keys,
         outside: &'a Outside<'a>,
     ) -> Soon<'a, Result<Receipt, ChannelFault>>;
+
+    /// Where the other side is; an address that is none leads nowhere.
+    fn far(&self, keys: &Keys) -> Far;
+}
+
+/// The other side of a channel, as far as a look from here may know: whether somebody is there, and nothing is said to him.
+#[derive(Debug)]
+pub(super) enum Far {
+    /// On this machine.
+    Here,
+    /// Over HTTP.
+    Web(Origin),
+    /// A mail server: its host and port.
+    Mail(String, u16),
+    /// An address that cannot be read.
+    Nowhere,
+}
+
+impl Far {
+    /// The host in an address.
+    pub(super) fn of(address: &Secret) -> Far {
+        let url = Url::parse(address.expose().trim()).ok();
+        url.as_ref().and_then(Origin::of).map_or(Far::Nowhere, Far::Web)
+    }
+
+    /// Whether somebody is there. May hang: who calls it holds the clock.
+    pub(super) async fn answers(&self, outside: &Outside<'_>) -> bool {
+        match self {
+            Far::Here => true,
+            Far::Nowhere => false,
+            // Any answer is one; what is asked for is at no address that is a secret.
+            Far::Web(origin) => {
+                let sent = outside.http.send(Call::get(Secret::new(origin.join("/")))).await;
+                sent.is_ok_and(|_reply| true)
+            }
+            Far::Mail(host, port) => TcpStream::connect((host.as_str(), *port)).await.is_ok(),
+        }
+    }
 }
 
 /// Reads the keys of one kind.

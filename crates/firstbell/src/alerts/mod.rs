@@ -33,6 +33,9 @@ use crate::written::Section;
 /// How long one message may take on a channel; the port promises 15 s.
 pub const TIME: Duration = Duration::from_secs(12);
 
+/// How long a look whether somebody is there may take.
+const LOOK: Duration = Duration::from_secs(6);
+
 /// All kinds: the name in the configuration, what reads the table, and the keys that it knows. One line a channel.
 const KINDS: [(&str, Read, &[&str]); 11] = [
     ("telegram", telegram::read, telegram::KEYS),
@@ -98,6 +101,13 @@ impl ChannelConfig {
         Wanted { owner: &self.owner, name: secret, store }
     }
 
+    /// Whether its secrets are there and somebody answers where it leads. Nothing is said to him.
+    pub async fn is_reachable(&self, vault: &dyn Vault, outside: Outside<'_>) -> bool {
+        let Ok(keys) = self.keys(vault) else { return false };
+        let far = self.way.far(&keys);
+        tokio::time::timeout(LOOK, far.answers(&outside)).await.unwrap_or(false)
+    }
+
     /// The channel itself, with its secrets in memory: to be opened for what is sent now, and then dropped.
     ///
     /// # Errors
@@ -107,10 +117,13 @@ impl ChannelConfig {
         vault: &dyn Vault,
         outside: Outside<'a>,
     ) -> Result<Box<dyn Channel + 'a>, Failure> {
+        Ok(Box::new(Opened { config: self, keys: self.keys(vault)?, outside }))
+    }
+
+    fn keys(&self, vault: &dyn Vault) -> Result<Keys, Failure> {
         let fetch =
             |(name, source): &(String, Source)| Ok((name.clone(), source.take(&self.wanted(name), vault)?));
-        let keys = Keys(self.secrets.iter().map(fetch).collect::<Result<_, Failure>>()?);
-        Ok(Box::new(Opened { config: self, keys, outside }))
+        Ok(Keys(self.secrets.iter().map(fetch).collect::<Result<_, Failure>>()?))
     }
 }
 

@@ -5,7 +5,7 @@ use firstbell_core::origin::Origin;
 use firstbell_core::secret::Secret;
 use serde_json::{Map, Value, json};
 
-use super::kind::{Keys, Kind, Outside, Sources};
+use super::kind::{Far, Keys, Kind, Outside, Sources};
 use super::provider::{self, Provider};
 use super::request;
 use super::template::{Escape, Template};
@@ -54,6 +54,10 @@ pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<B
 }
 
 impl Kind for Msg91 {
+    fn far(&self, _keys: &Keys) -> Far {
+        Far::Web(self.server.clone())
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Message,

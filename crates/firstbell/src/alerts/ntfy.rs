@@ -4,7 +4,7 @@ use data_encoding::BASE64;
 use firstbell_core::notice::Severity;
 use firstbell_core::secret::Secret;
 
-use super::kind::{Keys, Kind, Outside, Sources};
+use super::kind::{Far, Keys, Kind, Outside, Sources};
 use super::provider::{self, Provider};
 use super::request;
 use super::text;
@@ -36,6 +36,10 @@ pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<B
 }
 
 impl Kind for Ntfy {
+    fn far(&self, keys: &Keys) -> Far {
+        Far::of(keys.of("address"))
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Message,

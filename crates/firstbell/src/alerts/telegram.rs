@@ -4,7 +4,7 @@ use firstbell_core::notice::Severity;
 use firstbell_core::origin::Origin;
 use serde_json::json;
 
-use super::kind::{Keys, Kind, Outside, Sources};
+use super::kind::{Far, Keys, Kind, Outside, Sources};
 use super::provider::{self, Provider};
 use super::request;
 use super::text;
@@ -49,6 +49,10 @@ pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<B
 }
 
 impl Kind for Telegram {
+    fn far(&self, _keys: &Keys) -> Far {
+        Far::Web(self.server.clone())
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Message,

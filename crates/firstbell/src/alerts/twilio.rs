@@ -4,7 +4,7 @@ use firstbell_core::origin::Origin;
 use firstbell_core::secret::Secret;
 use url::form_urlencoded::Serializer;
 
-use super::kind::{Keys, Kind, Outside, Sources};
+use super::kind::{Far, Keys, Kind, Outside, Sources};
 use super::provider::{self, Provider};
 use super::request;
 use super::text;
@@ -63,6 +63,10 @@ fn number(text: &str) -> Result<String, String> {
 }
 
 impl Kind for Twilio {
+    fn far(&self, _keys: &Keys) -> Far {
+        Far::Web(self.server.clone())
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Message,

@@ -9,7 +9,7 @@
 use firstbell_core::secret::Secret;
 use serde_json::json;
 
-use super::kind::{Keys, Kind, Outside, Sources};
+use super::kind::{Far, Keys, Kind, Outside, Sources};
 use super::provider::Provider;
 use super::request;
 use crate::ports::{Call, ChannelFault, Message, Receipt, Soon};
@@ -34,6 +34,10 @@ pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<B
 }
 
 impl Kind for Webhook {
+    fn far(&self, keys: &Keys) -> Far {
+        Far::of(keys.of("address"))
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Message,
