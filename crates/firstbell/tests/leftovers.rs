@@ -148,6 +148,6 @@ fn nothing_lies_about(what: &str, home: &Home) {
             .collect()
     };
     assert_eq!(names(&home.dir.path().join("temp")), BTreeSet::new(), "{what}");
-    let expected = ["config.toml", "state", "temp"].map(str::to_owned);
+    let expected = ["config.toml", "state", "state.mark", "state.mark.lock", "temp"].map(str::to_owned);
     assert_eq!(names(home.dir.path()), BTreeSet::from(expected), "{what}");
 }
