@@ -108,9 +108,13 @@ fn wrong_password(driver: &str) {
     assert_eq!(home.run(&["unlock"]).code, 0);
     is(&home, &home.login(driver), (0, "none", 2, 2));
     // A success forgives the counters, not the refused password.
-    home.run_with(&["secrets", "set", "password"], "not it either");
+    home.run_with(&["secrets", "set", "password"], "nor this one");
+    is(&home, &home.login(driver), (3, "password-rejected", 0, 2));
+    home.store_secrets(&sim.account);
+    is(&home, &home.login(driver), (0, "none", 2, 2));
+    home.run_with(&["secrets", "set", "password"], "nor this one");
     is(&home, &home.login(driver), (3, "stopped", 0, 2));
-    assert_eq!(sim.passwords(), 4);
+    assert_eq!(sim.passwords(), 6);
 }
 
 fn wrong_seed(driver: &str) {
