@@ -1,12 +1,13 @@
 //! Discord: a webhook (<https://discord.com/developers/docs/resources/webhook#execute-webhook>).
 
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::kind::{Far, Keys, Kind, Outside, Sources};
-use super::provider::{self, Provider};
+use super::kind::{Keys, Kind, Sources};
+use super::provider::{self, Provider, Web};
 use super::request;
 use super::text;
-use crate::ports::{Call, ChannelFault, Message, Receipt, Soon};
+use crate::ports::{Call, ChannelFault, Message, Receipt, Received};
 use crate::written::Section;
 
 pub(super) const KEYS: &[&str] = &["address"];
@@ -36,32 +37,25 @@ pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<B
     Some(Box::new(Discord))
 }
 
-impl Kind for Discord {
-    fn far(&self, keys: &Keys) -> Far {
-        Far::of(keys.of("address"))
+impl Web for Discord {
+    const PROVIDER: Provider = DISCORD;
+
+    fn request(&self, message: &Message, keys: &Keys, _now: Timestamp) -> Result<Call, ChannelFault> {
+        let text = text::whole(message, LETTERS_MAX, char::len_utf16);
+        let body = json!({
+            "content": text::marked(&text, MARKUP, LETTERS_MAX),
+            "allowed_mentions": { "parse": [] },
+            "flags": NO_PREVIEWS,
+        });
+        // Without it an answer says only that the request was read.
+        let url = request::address("address", keys.of("address"), &[("wait", "true")])?;
+        Ok(Call::post(url, "application/json", provider::open(&body)))
     }
 
-    fn send<'a>(
-        &'a self,
-        message: &'a Message,
-        keys: &'a Keys,
-        outside: &'a Outside<'a>,
-    ) -> Soon<'a, Result<Receipt, ChannelFault>> {
-        Box::pin(async move {
-            let text = text::whole(message, LETTERS_MAX, char::len_utf16);
-            let body = json!({
-                "content": text::marked(&text, MARKUP, LETTERS_MAX),
-                "allowed_mentions": { "parse": [] },
-                "flags": NO_PREVIEWS,
-            });
-            // Without it an answer says only that the request was read.
-            let url = request::address("address", keys.of("address"), &[("wait", "true")])?;
-            let call = Call::post(url, "application/json", provider::open(&body));
-            let reply = DISCORD.call(outside, call).await?;
-            match provider::json(&reply) {
-                Some(reply) if reply["id"].is_string() => Ok(Receipt::Accepted),
-                _ => Err(DISCORD.strange()),
-            }
-        })
+    fn answer(&self, reply: &Received) -> Result<Receipt, ChannelFault> {
+        match provider::json(reply) {
+            Some(reply) if reply["id"].is_string() => Ok(Receipt::Accepted),
+            _ => Err(DISCORD.strange()),
+        }
     }
 }

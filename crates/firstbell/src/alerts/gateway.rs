@@ -4,12 +4,13 @@ use std::cell::RefCell;
 
 use firstbell_core::notice::Severity;
 use firstbell_core::secret::Secret;
+use jiff::Timestamp;
 
-use super::kind::{Far, Keys, Kind, Outside, Sources};
-use super::provider::{self, Provider};
+use super::kind::{Far, Keys, Kind, Sources};
+use super::provider::{self, Provider, Web};
 use super::request;
 use super::template::{Escape, Template};
-use crate::ports::{Call, ChannelFault, FORM, Message, Receipt, Soon};
+use crate::ports::{Call, ChannelFault, FORM, Message, Receipt, Received};
 use crate::secrets::Source;
 use crate::written::Section;
 
@@ -95,35 +96,33 @@ fn samples(secrets: &[String]) -> Keys {
     Keys(secrets.iter().map(|name| (name.clone(), Secret::new("x".into()))).collect())
 }
 
-impl Kind for Gateway {
+impl Web for Gateway {
+    const PROVIDER: Provider = GATEWAY;
+
     fn far(&self, keys: &Keys) -> Far {
         Far::of(&self.address.fill(&sample(), keys, Escape::Form))
     }
 
-    fn send<'a>(
-        &'a self,
-        message: &'a Message,
-        keys: &'a Keys,
-        outside: &'a Outside<'a>,
-    ) -> Soon<'a, Result<Receipt, ChannelFault>> {
-        Box::pin(async move {
-            // Looked at again: a secret or a text in the host's place would lead elsewhere.
-            let url = request::address("address", &self.address.fill(message, keys, Escape::Form), &[])?;
-            let mut call = match &self.body {
-                None => Call::get(url),
-                Some((media, escape, body)) => Call::post(url, media, body.fill(message, keys, *escape)),
-            };
-            let header =
-                |(name, value): &(String, Template)| (name.clone(), value.fill(message, keys, Escape::Line));
-            call.own_headers = self.headers.iter().map(header).collect();
-            let reply = GATEWAY.call(outside, call).await?;
-            match &self.answer {
-                Some(answer) if !provider::says(&reply, answer) => {
-                    let cure = "See what the gateway answers by hand; answer is the text that means yes.";
-                    Err(GATEWAY.fault("did not answer what means yes", cure, true))
-                }
-                _ => Ok(Receipt::Accepted),
+    fn request(&self, message: &Message, keys: &Keys, _now: Timestamp) -> Result<Call, ChannelFault> {
+        // Looked at again: a secret or a text in the host's place would lead elsewhere.
+        let url = request::address("address", &self.address.fill(message, keys, Escape::Form), &[])?;
+        let mut call = match &self.body {
+            None => Call::get(url),
+            Some((media, escape, body)) => Call::post(url, media, body.fill(message, keys, *escape)),
+        };
+        let header =
+            |(name, value): &(String, Template)| (name.clone(), value.fill(message, keys, Escape::Line));
+        call.own_headers = self.headers.iter().map(header).collect();
+        Ok(call)
+    }
+
+    fn answer(&self, reply: &Received) -> Result<Receipt, ChannelFault> {
+        match &self.answer {
+            Some(answer) if !provider::says(reply, answer) => {
+                let cure = "See what the gateway answers by hand; answer is the text that means yes.";
+                Err(GATEWAY.fault("did not answer what means yes", cure, true))
             }
-        })
+            _ => Ok(Receipt::Accepted),
+        }
     }
 }

@@ -3,14 +3,15 @@
 
 use firstbell_core::origin::Origin;
 use firstbell_core::secret::Secret;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::kind::{Far, Keys, Kind, Outside, Sources};
-use super::provider::{self, Provider};
+use super::kind::{Far, Keys, Kind, Sources};
+use super::provider::{self, Provider, Web};
 use super::request;
 use super::template::{Escape, Template};
 use super::text;
-use crate::ports::{Call, ChannelFault, Message, Receipt, Soon};
+use crate::ports::{Call, ChannelFault, Message, Receipt, Received};
 use crate::written::Section;
 
 pub(super) const KEYS: &[&str] = &["authkey", "template_id", "to", "variables", "server"];
@@ -53,40 +54,38 @@ pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<B
     Some(Box::new(Msg91 { server, template_id: template_id?, to, variables }))
 }
 
-impl Kind for Msg91 {
+impl Web for Msg91 {
+    const PROVIDER: Provider = MSG91;
+
     fn far(&self, _keys: &Keys) -> Far {
         Far::Web(self.server.clone())
     }
 
-    fn send<'a>(
-        &'a self,
-        message: &'a Message,
-        keys: &'a Keys,
-        outside: &'a Outside<'a>,
-    ) -> Soon<'a, Result<Receipt, ChannelFault>> {
-        Box::pin(async move {
-            let one = |to: &String| -> Value {
-                let mut recipient = Map::from_iter([("mobiles".to_owned(), json!(to))]);
-                for (name, template) in &self.variables {
-                    let value = template.open_fill(message, Escape::Line);
-                    recipient.insert(name.clone(), text::cut(&value, LETTERS_MAX, char::len_utf16).into());
-                }
-                recipient.into()
-            };
-            let recipients: Vec<_> = self.to.iter().map(one).collect();
-            let body = json!({ "template_id": self.template_id, "short_url": "0", "recipients": recipients });
-            let url = Secret::new(self.server.join("/api/v5/flow"));
-            let mut call = Call::post(url, "application/json", provider::open(&body));
-            call.own_headers = vec![("authkey".into(), keys.of("authkey").clone())];
-            let reply = MSG91.call(outside, call).await?;
-            // A refusal comes with 200 too.
-            match provider::json(&reply) {
-                Some(reply) if reply["type"] == "success" => Ok(Receipt::Accepted),
-                Some(reply) if reply["type"] == "error" => {
-                    Err(MSG91.fault("refused the message", MSG91.form, false))
-                }
-                _ => Err(MSG91.strange()),
+    fn request(&self, message: &Message, keys: &Keys, _now: Timestamp) -> Result<Call, ChannelFault> {
+        let one = |to: &String| -> Value {
+            let mut recipient = Map::from_iter([("mobiles".to_owned(), json!(to))]);
+            for (name, template) in &self.variables {
+                let value = template.open_fill(message, Escape::Line);
+                recipient.insert(name.clone(), text::cut(&value, LETTERS_MAX, char::len_utf16).into());
             }
-        })
+            recipient.into()
+        };
+        let recipients: Vec<_> = self.to.iter().map(one).collect();
+        let body = json!({ "template_id": self.template_id, "short_url": "0", "recipients": recipients });
+        let url = Secret::new(self.server.join("/api/v5/flow"));
+        let mut call = Call::post(url, "application/json", provider::open(&body));
+        call.own_headers = vec![("authkey".into(), keys.of("authkey").clone())];
+        Ok(call)
+    }
+
+    fn answer(&self, reply: &Received) -> Result<Receipt, ChannelFault> {
+        // A refusal comes with 200 too.
+        match provider::json(reply) {
+            Some(reply) if reply["type"] == "success" => Ok(Receipt::Accepted),
+            Some(reply) if reply["type"] == "error" => {
+                Err(MSG91.fault("refused the message", MSG91.form, false))
+            }
+            _ => Err(MSG91.strange()),
+        }
     }
 }

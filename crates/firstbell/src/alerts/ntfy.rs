@@ -3,12 +3,13 @@
 use data_encoding::BASE64;
 use firstbell_core::notice::Severity;
 use firstbell_core::secret::Secret;
+use jiff::Timestamp;
 
-use super::kind::{Far, Keys, Kind, Outside, Sources};
-use super::provider::{self, Provider};
+use super::kind::{Keys, Kind, Sources};
+use super::provider::{self, Provider, Web};
 use super::request;
 use super::text;
-use crate::ports::{Call, ChannelFault, Message, Receipt, Soon};
+use crate::ports::{Call, ChannelFault, Message, Receipt, Received};
 use crate::written::Section;
 
 pub(super) const KEYS: &[&str] = &["address", "token"];
@@ -35,36 +36,30 @@ pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<B
     Some(Box::new(Ntfy))
 }
 
-impl Kind for Ntfy {
-    fn far(&self, keys: &Keys) -> Far {
-        Far::of(keys.of("address"))
+impl Web for Ntfy {
+    const PROVIDER: Provider = NTFY;
+
+    fn request(&self, message: &Message, keys: &Keys, _now: Timestamp) -> Result<Call, ChannelFault> {
+        let (priority, tag) = match message.severity {
+            _ if message.over => ("3", "white_check_mark"),
+            Severity::Information => ("3", "information_source"),
+            Severity::Warning => ("4", "warning"),
+            Severity::Critical => ("5", "rotating_light"),
+        };
+        let body = Secret::new(text::lines(&message.body, BYTES_MAX, char::len_utf8));
+        let url = request::address("address", keys.of("address"), &[])?;
+        let mut call = Call::post(url, "text/plain; charset=utf-8", body);
+        call.headers = vec![("priority", priority), ("tags", tag)];
+        call.own_headers = vec![("title".into(), Secret::new(header(&message.title)))];
+        call.authorization = keys.maybe("token").map(request::bearer);
+        Ok(call)
     }
 
-    fn send<'a>(
-        &'a self,
-        message: &'a Message,
-        keys: &'a Keys,
-        outside: &'a Outside<'a>,
-    ) -> Soon<'a, Result<Receipt, ChannelFault>> {
-        Box::pin(async move {
-            let (priority, tag) = match message.severity {
-                _ if message.over => ("3", "white_check_mark"),
-                Severity::Information => ("3", "information_source"),
-                Severity::Warning => ("4", "warning"),
-                Severity::Critical => ("5", "rotating_light"),
-            };
-            let body = Secret::new(text::lines(&message.body, BYTES_MAX, char::len_utf8));
-            let url = request::address("address", keys.of("address"), &[])?;
-            let mut call = Call::post(url, "text/plain; charset=utf-8", body);
-            call.headers = vec![("priority", priority), ("tags", tag)];
-            call.own_headers = vec![("title".into(), Secret::new(header(&message.title)))];
-            call.authorization = keys.maybe("token").map(request::bearer);
-            let reply = NTFY.call(outside, call).await?;
-            match provider::json(&reply) {
-                Some(reply) if reply["id"].is_string() => Ok(Receipt::Accepted),
-                _ => Err(NTFY.strange()),
-            }
-        })
+    fn answer(&self, reply: &Received) -> Result<Receipt, ChannelFault> {
+        match provider::json(reply) {
+            Some(reply) if reply["id"].is_string() => Ok(Receipt::Accepted),
+            _ => Err(NTFY.strange()),
+        }
     }
 }
 

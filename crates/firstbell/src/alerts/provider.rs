@@ -1,10 +1,13 @@
 //! What a provider's answer means for a message: taken, wait, again, or look at the configuration.
 
+use std::fmt::Debug;
+
 use firstbell_core::secret::Secret;
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::kind::Outside;
-use crate::ports::{Call, ChannelFault, Received};
+use super::kind::{Far, Keys, Kind, Outside};
+use crate::ports::{Call, ChannelFault, Message, Receipt, Received, Soon};
 
 /// Nobody is told to wait for longer.
 const WAIT_MAX_S: f64 = 86_400.0;
@@ -25,7 +28,7 @@ pub(super) struct Provider {
 impl Provider {
     /// Sends one request; an answer that is no success is a fault. The answer's words are not used: they are a stranger's, and
     /// may repeat the address.
-    pub(super) async fn call(&self, outside: &Outside<'_>, call: Call) -> Result<Received, ChannelFault> {
+    async fn call(&self, outside: &Outside<'_>, call: Call) -> Result<Received, ChannelFault> {
         let reply = outside.http.send(call).await.map_err(|fault| {
             let cure = match fault.tls {
                 Some(_) => "Something on this network opens encrypted connections, or the clock is wrong.",
@@ -64,6 +67,41 @@ impl Provider {
     /// A fault of this provider, to be read after its name.
     pub(super) fn fault(&self, what: &str, cure: &str, again: bool) -> ChannelFault {
         ChannelFault { why: format!("{} {what}", self.name), cure: cure.into(), wait_s: None, again }
+    }
+}
+
+/// A kind of channel that asks a provider for one thing and reads the answer.
+pub(super) trait Web: Debug {
+    /// Whom it asks.
+    const PROVIDER: Provider;
+
+    /// Where the other side is: at the address that the channel's secret is.
+    fn far(&self, keys: &Keys) -> Far {
+        Far::of(keys.of("address"))
+    }
+
+    /// The request that carries a message.
+    fn request(&self, message: &Message, keys: &Keys, now: Timestamp) -> Result<Call, ChannelFault>;
+
+    /// What an answer that is a success by its status says.
+    fn answer(&self, reply: &Received) -> Result<Receipt, ChannelFault>;
+}
+
+impl<W: Web> Kind for W {
+    fn far(&self, keys: &Keys) -> Far {
+        Web::far(self, keys)
+    }
+
+    fn send<'a>(
+        &'a self,
+        message: &'a Message,
+        keys: &'a Keys,
+        outside: &'a Outside<'a>,
+    ) -> Soon<'a, Result<Receipt, ChannelFault>> {
+        Box::pin(async move {
+            let call = self.request(message, keys, outside.clock.now())?;
+            self.answer(&W::PROVIDER.call(outside, call).await?)
+        })
     }
 }
 

@@ -1,12 +1,13 @@
 //! Slack: an incoming webhook (<https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>).
 
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::kind::{Far, Keys, Kind, Outside, Sources};
-use super::provider::{self, Provider};
+use super::kind::{Keys, Kind, Sources};
+use super::provider::{self, Provider, Web};
 use super::request;
 use super::text;
-use crate::ports::{Call, ChannelFault, Message, Receipt, Soon};
+use crate::ports::{Call, ChannelFault, Message, Receipt, Received};
 use crate::written::Section;
 
 pub(super) const KEYS: &[&str] = &["address"];
@@ -30,33 +31,26 @@ pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<B
     Some(Box::new(Slack))
 }
 
-impl Kind for Slack {
-    fn far(&self, keys: &Keys) -> Far {
-        Far::of(keys.of("address"))
+impl Web for Slack {
+    const PROVIDER: Provider = SLACK;
+
+    fn request(&self, message: &Message, keys: &Keys, _now: Timestamp) -> Result<Call, ChannelFault> {
+        // The three letters of which Slack makes links and mentions, whether it reads the rest as markup or not.
+        let text = text::whole(message, LETTERS_MAX, char::len_utf16);
+        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let body = json!({
+            "text": text,
+            "mrkdwn": false,
+            "parse": "none",
+            "link_names": false,
+            "unfurl_links": false,
+            "unfurl_media": false,
+        });
+        let url = request::address("address", keys.of("address"), &[])?;
+        Ok(Call::post(url, "application/json", provider::open(&body)))
     }
 
-    fn send<'a>(
-        &'a self,
-        message: &'a Message,
-        keys: &'a Keys,
-        outside: &'a Outside<'a>,
-    ) -> Soon<'a, Result<Receipt, ChannelFault>> {
-        Box::pin(async move {
-            // The three letters of which Slack makes links and mentions, whether it reads the rest as markup or not.
-            let text = text::whole(message, LETTERS_MAX, char::len_utf16);
-            let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-            let body = json!({
-                "text": text,
-                "mrkdwn": false,
-                "parse": "none",
-                "link_names": false,
-                "unfurl_links": false,
-                "unfurl_media": false,
-            });
-            let url = request::address("address", keys.of("address"), &[])?;
-            let reply =
-                SLACK.call(outside, Call::post(url, "application/json", provider::open(&body))).await?;
-            if provider::is(&reply, "ok") { Ok(Receipt::Accepted) } else { Err(SLACK.strange()) }
-        })
+    fn answer(&self, reply: &Received) -> Result<Receipt, ChannelFault> {
+        if provider::is(reply, "ok") { Ok(Receipt::Accepted) } else { Err(SLACK.strange()) }
     }
 }

@@ -2,13 +2,14 @@
 
 use firstbell_core::notice::Severity;
 use firstbell_core::origin::Origin;
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::kind::{Far, Keys, Kind, Outside, Sources};
-use super::provider::{self, Provider};
+use super::kind::{Far, Keys, Kind, Sources};
+use super::provider::{self, Provider, Web};
 use super::request;
 use super::text;
-use crate::ports::{Call, ChannelFault, Message, Receipt, Soon};
+use crate::ports::{Call, ChannelFault, Message, Receipt, Received};
 use crate::written::Section;
 
 pub(super) const KEYS: &[&str] = &["token", "chat_id", "server"];
@@ -48,31 +49,28 @@ pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<B
     Some(Box::new(Telegram { server, chat_id: chat_id? }))
 }
 
-impl Kind for Telegram {
+impl Web for Telegram {
+    const PROVIDER: Provider = TELEGRAM;
+
     fn far(&self, _keys: &Keys) -> Far {
         Far::Web(self.server.clone())
     }
 
-    fn send<'a>(
-        &'a self,
-        message: &'a Message,
-        keys: &'a Keys,
-        outside: &'a Outside<'a>,
-    ) -> Soon<'a, Result<Receipt, ChannelFault>> {
-        Box::pin(async move {
-            let body = json!({
-                "chat_id": self.chat_id,
-                "text": text::whole(message, LETTERS_MAX, char::len_utf16),
-                "link_preview_options": { "is_disabled": true },
-                "disable_notification": message.severity == Severity::Information,
-            });
-            let url = request::below(&self.server, "/bot", keys.of("token"), "/sendMessage");
-            let call = Call::post(url, "application/json", provider::open(&body));
-            let reply = TELEGRAM.call(outside, call).await?;
-            match provider::json(&reply) {
-                Some(reply) if reply["ok"] == true => Ok(Receipt::Accepted),
-                _ => Err(TELEGRAM.strange()),
-            }
-        })
+    fn request(&self, message: &Message, keys: &Keys, _now: Timestamp) -> Result<Call, ChannelFault> {
+        let body = json!({
+            "chat_id": self.chat_id,
+            "text": text::whole(message, LETTERS_MAX, char::len_utf16),
+            "link_preview_options": { "is_disabled": true },
+            "disable_notification": message.severity == Severity::Information,
+        });
+        let url = request::below(&self.server, "/bot", keys.of("token"), "/sendMessage");
+        Ok(Call::post(url, "application/json", provider::open(&body)))
+    }
+
+    fn answer(&self, reply: &Received) -> Result<Receipt, ChannelFault> {
+        match provider::json(reply) {
+            Some(reply) if reply["ok"] == true => Ok(Receipt::Accepted),
+            _ => Err(TELEGRAM.strange()),
+        }
     }
 }

@@ -2,13 +2,14 @@
 
 use firstbell_core::origin::Origin;
 use firstbell_core::secret::Secret;
+use jiff::Timestamp;
 use url::form_urlencoded::Serializer;
 
-use super::kind::{Far, Keys, Kind, Outside, Sources};
-use super::provider::{self, Provider};
+use super::kind::{Far, Keys, Kind, Sources};
+use super::provider::{self, Provider, Web};
 use super::request;
 use super::text;
-use crate::ports::{Call, ChannelFault, FORM, Message, Receipt, Soon};
+use crate::ports::{Call, ChannelFault, FORM, Message, Receipt, Received};
 use crate::written::Section;
 
 pub(super) const KEYS: &[&str] = &["account_sid", "auth_token", "api_key", "from", "to", "server"];
@@ -62,36 +63,34 @@ fn number(text: &str) -> Result<String, String> {
     if digits { Ok(text.to_owned()) } else { Err("must be a number such as \"+919812345678\"".into()) }
 }
 
-impl Kind for Twilio {
+impl Web for Twilio {
+    const PROVIDER: Provider = TWILIO;
+
     fn far(&self, _keys: &Keys) -> Far {
         Far::Web(self.server.clone())
     }
 
-    fn send<'a>(
-        &'a self,
-        message: &'a Message,
-        keys: &'a Keys,
-        outside: &'a Outside<'a>,
-    ) -> Soon<'a, Result<Receipt, ChannelFault>> {
-        Box::pin(async move {
-            // A messaging service is a sender too, under another key.
-            let from = if self.from.starts_with("MG") { "MessagingServiceSid" } else { "From" };
-            let form = Serializer::new(String::new())
-                .append_pair("To", &self.to)
-                .append_pair(from, &self.from)
-                .append_pair("Body", &text::short(message, LETTERS_MAX))
-                .finish();
-            let path = format!("/2010-04-01/Accounts/{}/Messages.json", self.account_sid);
-            let mut call = Call::post(Secret::new(self.server.join(&path)), FORM, Secret::new(form));
-            call.authorization = Some(request::basic(&self.user, keys.of("auth_token")));
-            let reply = TWILIO.call(outside, call).await?;
-            match provider::json(&reply) {
-                Some(reply) if reply["status"] == "failed" || reply["status"] == "undelivered" => {
-                    Err(TWILIO.fault("could not send it on", TWILIO.form, false))
-                }
-                Some(reply) if reply["sid"].is_string() => Ok(Receipt::Accepted),
-                _ => Err(TWILIO.strange()),
+    fn request(&self, message: &Message, keys: &Keys, _now: Timestamp) -> Result<Call, ChannelFault> {
+        // A messaging service is a sender too, under another key.
+        let from = if self.from.starts_with("MG") { "MessagingServiceSid" } else { "From" };
+        let form = Serializer::new(String::new())
+            .append_pair("To", &self.to)
+            .append_pair(from, &self.from)
+            .append_pair("Body", &text::short(message, LETTERS_MAX))
+            .finish();
+        let path = format!("/2010-04-01/Accounts/{}/Messages.json", self.account_sid);
+        let mut call = Call::post(Secret::new(self.server.join(&path)), FORM, Secret::new(form));
+        call.authorization = Some(request::basic(&self.user, keys.of("auth_token")));
+        Ok(call)
+    }
+
+    fn answer(&self, reply: &Received) -> Result<Receipt, ChannelFault> {
+        match provider::json(reply) {
+            Some(reply) if reply["status"] == "failed" || reply["status"] == "undelivered" => {
+                Err(TWILIO.fault("could not send it on", TWILIO.form, false))
             }
-        })
+            Some(reply) if reply["sid"].is_string() => Ok(Receipt::Accepted),
+            _ => Err(TWILIO.strange()),
+        }
     }
 }

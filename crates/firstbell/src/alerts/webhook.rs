@@ -7,12 +7,13 @@
 //! minutes off, and drops an id that it has seen: a message that is sent again has the same id.
 
 use firstbell_core::secret::Secret;
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::kind::{Far, Keys, Kind, Outside, Sources};
-use super::provider::Provider;
+use super::kind::{Keys, Kind, Sources};
+use super::provider::{Provider, Web};
 use super::request;
-use crate::ports::{Call, ChannelFault, Message, Receipt, Soon};
+use crate::ports::{Call, ChannelFault, Message, Receipt, Received};
 use crate::written::Section;
 
 pub(super) const KEYS: &[&str] = &["address", "key"];
@@ -33,41 +34,36 @@ pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<B
     Some(Box::new(Webhook))
 }
 
-impl Kind for Webhook {
-    fn far(&self, keys: &Keys) -> Far {
-        Far::of(keys.of("address"))
+impl Web for Webhook {
+    const PROVIDER: Provider = RECEIVER;
+
+    fn request(&self, message: &Message, keys: &Keys, now: Timestamp) -> Result<Call, ChannelFault> {
+        let id = request::id(message);
+        let body = json!({
+            "version": 1,
+            "id": id,
+            "at": now.to_string(),
+            "severity": message.severity.as_str(),
+            "title": message.title,
+            "body": message.body,
+            "incident": message.incident,
+            "over": message.over,
+        })
+        .to_string();
+        let seconds = now.as_second();
+        let signature = request::signature(keys.of("key"), &format!("{id}.{seconds}.{body}"));
+        let url = request::address("address", keys.of("address"), &[])?;
+        let mut call = Call::post(url, "application/json", Secret::new(body));
+        let headers = [
+            ("webhook-id", id),
+            ("webhook-timestamp", seconds.to_string()),
+            ("webhook-signature", format!("v1,{signature}")),
+        ];
+        call.own_headers = headers.map(|(name, value)| (name.to_owned(), Secret::new(value))).to_vec();
+        Ok(call)
     }
 
-    fn send<'a>(
-        &'a self,
-        message: &'a Message,
-        keys: &'a Keys,
-        outside: &'a Outside<'a>,
-    ) -> Soon<'a, Result<Receipt, ChannelFault>> {
-        Box::pin(async move {
-            let (id, now) = (request::id(message), outside.clock.now());
-            let body = json!({
-                "version": 1,
-                "id": id,
-                "at": now.to_string(),
-                "severity": message.severity.as_str(),
-                "title": message.title,
-                "body": message.body,
-                "incident": message.incident,
-                "over": message.over,
-            })
-            .to_string();
-            let seconds = now.as_second();
-            let signature = request::signature(keys.of("key"), &format!("{id}.{seconds}.{body}"));
-            let url = request::address("address", keys.of("address"), &[])?;
-            let mut call = Call::post(url, "application/json", Secret::new(body));
-            let headers = [
-                ("webhook-id", id),
-                ("webhook-timestamp", seconds.to_string()),
-                ("webhook-signature", format!("v1,{signature}")),
-            ];
-            call.own_headers = headers.map(|(name, value)| (name.to_owned(), Secret::new(value))).to_vec();
-            RECEIVER.call(outside, call).await.map(|_| Receipt::Accepted)
-        })
+    fn answer(&self, _reply: &Received) -> Result<Receipt, ChannelFault> {
+        Ok(Receipt::Accepted)
     }
 }
