@@ -1,6 +1,8 @@
 //! What one account is worked with: its login, its proof, its secrets and its sinks, all in one reach for the commands and
 //! the keeper.
 
+use std::path::Path;
+
 use firstbell_core::broker::{App, Broker};
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::failure::{Failure, Part};
@@ -18,7 +20,7 @@ use crate::ledger::{Journal, Ledger};
 use crate::login::{Keys, Login, Progress};
 use crate::ports::{Album, Clock, CodeSource, Delivery, Http, Person, Sink};
 use crate::secrets::{Name, Owner};
-use crate::stores::Stores;
+use crate::stores::{self, LoginLock, Stores};
 
 /// One account with everything around it.
 #[derive(Clone, Copy)]
@@ -69,6 +71,21 @@ impl<'a> Hands<'a> {
     /// As [`Ledger::attest`].
     pub fn attest(&self) -> Result<Ledger<'a>, Failure> {
         Ok(Ledger::attest(self.stores.store(), self.clock, &self.account.app)?.heard_by(self.journal))
+    }
+
+    /// Keeps other processes from logging this account in; waits for one that does so now, on a thread of its own, so that
+    /// whoever waits may go.
+    ///
+    /// # Errors
+    /// Where the lock cannot be opened.
+    pub async fn turn(&self, state_dir: &Path) -> Result<LoginLock, Failure> {
+        let (folder, user) = (state_dir.to_owned(), self.account.app.user());
+        if let Some(lock) = stores::try_lock_login(&folder, &user)? {
+            return Ok(lock);
+        }
+        self.progress.begin("waiting for another login of this account");
+        let waiting = tokio::task::spawn_blocking(move || stores::lock_login(&folder, &user));
+        waiting.await.unwrap_or(Err(Failure::Interrupted))
     }
 
     /// One login, by whoever holds the account's lock. Where somebody else's login ended after `came`, its token is ours.

@@ -21,7 +21,6 @@ use crate::deadman::Beat;
 use crate::halt::Halt;
 use crate::hands::Hands;
 use crate::standing::{self, Marks, Standing};
-use crate::stores::{self, LoginLock};
 
 /// A store that cannot be used is tried again after this, then after twice as long, up to four minutes.
 const BROKEN_PAUSE: SignedDuration = SignedDuration::from_secs(15);
@@ -239,7 +238,7 @@ impl<'a> Keeper<'a> {
         let turn = self.turn(self.house.gate.acquire()).await?;
         let _turn = turn.expect("nobody closes the gate");
         let came = self.hands.clock.now();
-        let lock = self.turn(self.lock()).await??;
+        let lock = self.turn(self.hands.turn(self.house.state_dir)).await??;
         // Much may have happened while we waited: a login by hand, a pause, a word of the broker's.
         self.marks = None;
         let (decision, _) = self.look(self.hands.clock.now())?;
@@ -272,16 +271,6 @@ impl<'a> Keeper<'a> {
     async fn turn<T>(&self, comes: impl Future<Output = T>) -> Result<T, Failure> {
         let came = self.hands.halt.or(self.house.leave.or(comes)).await;
         came.flatten().ok_or(Failure::Interrupted)
-    }
-
-    /// Another login of this account, by hand, is waited for on a thread of its own.
-    async fn lock(&self) -> Result<LoginLock, Failure> {
-        let (folder, user) = (self.house.state_dir.to_owned(), self.hands.account.app.user());
-        if let Some(lock) = stores::try_lock_login(&folder, &user)? {
-            return Ok(lock);
-        }
-        let waiting = tokio::task::spawn_blocking(move || stores::lock_login(&folder, &user));
-        waiting.await.unwrap_or(Err(Failure::Interrupted))
     }
 
     /// The verdict: the token proven over REST and, where the plan includes data, by the ticker; the clock; the sinks; and

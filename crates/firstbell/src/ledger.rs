@@ -50,16 +50,7 @@ impl<'a> Ledger<'a> {
     /// # Errors
     /// Where the store cannot be read, or the history is broken.
     pub fn open(store: &'a dyn Store, clock: &'a dyn Clock, app: &'a App) -> Result<Ledger<'a>, Failure> {
-        let state = store.state(&app.user())?;
-        Ok(Ledger {
-            store,
-            clock,
-            user: app.user(),
-            api_key: &app.api_key,
-            state,
-            waiting: Vec::new(),
-            journal: None,
-        })
+        Ok(Ledger::of(store, clock, app, store.state(&app.user())?))
     }
 
     /// Reads the history, to go on with it: what a restored backup lacks counts as spent, before anything else happens.
@@ -67,16 +58,7 @@ impl<'a> Ledger<'a> {
     /// # Errors
     /// As above, and where it cannot be told or written down which history is the newest.
     pub fn attest(store: &'a dyn Store, clock: &'a dyn Clock, app: &'a App) -> Result<Ledger<'a>, Failure> {
-        let state = store.attest(&app.user(), clock.now())?;
-        Ok(Ledger {
-            store,
-            clock,
-            user: app.user(),
-            api_key: &app.api_key,
-            state,
-            waiting: Vec::new(),
-            journal: None,
-        })
+        Ok(Ledger::of(store, clock, app, store.attest(&app.user(), clock.now())?))
     }
 
     /// The same, with somebody who hears each event.
@@ -162,6 +144,11 @@ impl<'a> Ledger<'a> {
     /// Where it could not be written.
     pub fn drop_pending(&mut self) -> Result<(), Failure> {
         self.write(Event::Dropped { generation: self.state.generation + 1 }, TokenChange::Drop)
+    }
+
+    fn of(store: &'a dyn Store, clock: &'a dyn Clock, app: &'a App, state: State) -> Ledger<'a> {
+        let (user, api_key, waiting) = (app.user(), app.api_key.as_str(), Vec::new());
+        Ledger { store, clock, user, api_key, state, waiting, journal: None }
     }
 
     fn write(&mut self, event: Event, change: TokenChange<'_>) -> Result<(), Failure> {

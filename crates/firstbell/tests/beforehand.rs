@@ -126,15 +126,13 @@ fn a_check_finds_secrets_and_places_that_are_missing() {
     });
     assert_eq!(lacks, ["sink"]);
     let lacks = check(|home, sim| {
-        let tables =
-            "[channel.phone]\nkind = \"ntfy\"\nseverity = \"critical\"\naddress = { vault = true }\n";
+        let tables = "[channel.phone]\nkind = \"ntfy\"\naddress = { vault = true }\n";
         configure(home, sim, "", &format!("{tables}{}", leap(sim, at("08:25"))));
     });
     assert_eq!(lacks, ["channel phone"], "its secret is missing");
     let nobody = format!("http://{}/topic", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
     let lacks = check(|home, sim| {
-        let tables =
-            "[channel.phone]\nkind = \"ntfy\"\nseverity = \"critical\"\naddress = { vault = true }\n";
+        let tables = "[channel.phone]\nkind = \"ntfy\"\naddress = { vault = true }\n";
         configure(home, sim, "", &format!("{tables}{}", leap(sim, at("08:25"))));
         let set = home.run_with(&["secrets", "set", "--channel", "phone", "address"], &nobody);
         assert_eq!(set.code, 0, "{set:?}");

@@ -142,3 +142,30 @@ fn a_failing_morning_reaches_a_person_through_the_channel_that_works() {
     // The verdict at nine was bad, and nobody said that it was good.
     assert_eq!(switch.paths(), ["/hook/start", "/hook/fail"]);
 }
+
+#[test]
+fn where_no_channel_works_it_is_tried_again_until_one_does() {
+    let sim = standing_sim("2026-02-02T08:00:00+05:30");
+    let home = Home::new(&sim);
+    let deaf = Receiver::answering(500);
+    shut(&sim, "08:00", "09:00");
+    let to: Timestamp = "2026-02-02T08:44:00+05:30".parse().unwrap();
+    let channels = channel(&home, "deaf", &deaf.address, "information");
+    configure(&home, &sim, "", &format!("{channels}{}", leap(&sim, to)));
+    let mut daemon = Daemon::start(&home);
+    wait_for(&sim, to, &mut daemon);
+    until("it is tried again and again", || {
+        let tried = deaf.bodies().len();
+        if tried >= 3 { Ok(()) } else { Err(format!("{tried}: {}", daemon.log())) }
+    });
+    assert!(!daemon.log().contains("a warning was said"), "nobody heard it: {}", daemon.log());
+    daemon.kill();
+    // The next process has a channel that works, and says what was not said.
+    let good = Receiver::answering(200);
+    let channels = [channels, channel(&home, "good", &good.address, "information")].concat();
+    let later: Timestamp = "2026-02-02T08:44:30+05:30".parse().unwrap();
+    configure(&home, &sim, "", &format!("{channels}{}", leap(&sim, later)));
+    let daemon = Daemon::start(&home);
+    until("it arrives", || if good.bodies().is_empty() { Err(daemon.log()) } else { Ok(()) });
+    assert_eq!(good.bodies()[0]["severity"], "warning");
+}

@@ -5,7 +5,7 @@ use jiff::civil::Time;
 
 use super::{Incident, Notice, Severity};
 use crate::decide::{self, Decision, Reason, Step, View};
-use crate::failure::{Ask, Failure, Stop};
+use crate::failure::{Ask, Failure};
 use crate::token::{date_in_india, in_india, ist};
 
 /// The cash market opens (NSE and BSE, "Market timings").
@@ -155,40 +155,4 @@ fn clock(at: Timestamp) -> String {
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-impl Failure {
-    /// A failure of this code, as far as the code tells it: for words about one that only its name is left of.
-    pub fn of_code(code: &str) -> Option<Failure> {
-        use crate::failure::{Part, Stage};
-        use crate::obstacle::TlsFault;
-        let (stage, why) = (Stage::Open, String::new);
-        Some(match code {
-            "unreachable" => Failure::Unreachable { stage, why: why() },
-            "broker-down" => Failure::BrokerDown { stage, status: 500 },
-            "throttled" => Failure::Throttled { stage, wait_s: None },
-            "slow" => Failure::Slow { stage },
-            "unanswered" => Failure::Unanswered { stage: Stage::Credentials, why: why() },
-            "password-rejected" => Failure::PasswordRejected { remaining: None },
-            "code-rejected" => Failure::CodeRejected { remaining: None },
-            "blocked" => Failure::Blocked,
-            "stopped" => Failure::Stopped(Stop::Unsure),
-            "insecure" => Failure::Insecure { stage, fault: TlsFault::Handshake },
-            "consent-wanted" => Failure::ConsentWanted,
-            "not-enabled" => Failure::NotEnabled,
-            "unknown-key" => Failure::UnknownKey,
-            "unknown-page" => Failure::UnknownPage { stage, seen: why() },
-            "secret-refused" => Failure::SecretRefused,
-            "grant-refused" => Failure::GrantRefused,
-            "nobody-came" => Failure::NobodyCame { why: why() },
-            "foreign-token" => Failure::ForeignToken,
-            "dead-on-arrival" => Failure::DeadOnArrival,
-            "broken" => Failure::Broken {
-                part: Part::Browser,
-                why: why(),
-                cure: "run firstbell login: it names the part and the command that mends it.".into(),
-            },
-            _ => return None,
-        })
-    }
 }

@@ -10,7 +10,13 @@ use sha2::{Digest, Sha256};
 use super::exit::Exit;
 use super::say;
 use crate::alerts::ChannelConfig;
+use crate::clock::MachineClock;
 use crate::config::{self, Account, Config, ConfigFaults, Environment};
+use crate::drivers::DriverConfig;
+use crate::halt::Halt;
+use crate::hands::Hands;
+use crate::http::HyperHttp;
+use crate::login::Progress;
 use crate::stores::Stores;
 
 /// The configuration and what stands around it.
@@ -69,6 +75,45 @@ impl Context {
         match &self.config.plan {
             Some(plan) => kite.with_plan(plan).expect("checked when it was read"),
             None => kite,
+        }
+    }
+}
+
+/// What an account is worked with by a command that keeps nothing.
+pub(super) struct Tools<'a> {
+    drivers: &'a DriverConfig,
+    stores: Stores,
+    pub(super) kite: Kite,
+    pub(super) clock: MachineClock,
+    http: HyperHttp,
+}
+
+impl Context {
+    /// Everything around an account, with this opened store.
+    pub(super) fn tools(&self, stores: Stores) -> Tools<'_> {
+        let (clock, http) = (MachineClock::start(), HyperHttp::unconnected());
+        Tools { drivers: &self.config.drivers, stores, kite: self.kite(), clock, http }
+    }
+}
+
+impl<'a> Tools<'a> {
+    /// One account with everything around it.
+    pub(super) fn hands(
+        &'a self,
+        account: &'a Account,
+        progress: &'a dyn Progress,
+        halt: &'a Halt,
+    ) -> Hands<'a> {
+        Hands {
+            account,
+            kite: &self.kite,
+            drivers: self.drivers,
+            stores: &self.stores,
+            clock: &self.clock,
+            http: &self.http,
+            progress,
+            journal: None,
+            halt,
         }
     }
 }

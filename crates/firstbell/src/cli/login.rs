@@ -12,15 +12,9 @@ use super::order;
 use super::say::{self, Ticks};
 use super::signals::interruptible;
 use crate::album::FolderAlbum;
-use crate::clock::MachineClock;
 use crate::config::Account;
 use crate::halt::Halt;
-use crate::hands::Hands;
-use crate::http::HyperHttp;
-use crate::login::Progress;
-use crate::ports::Clock;
 use crate::shape::india;
-use crate::stores::{self, LoginLock};
 
 pub(super) async fn run(mut context: Context, mut args: LoginArgs) -> Exit {
     if let Some(driver) = args.driver.take() {
@@ -48,22 +42,12 @@ async fn morning(
     args: &LoginArgs,
     (ticks, halt): (&Ticks, &Halt),
 ) -> Result<Token, Failure> {
-    let (stores, kite) = (context.stores()?, context.kite());
-    let (clock, http) = (MachineClock::start(), HyperHttp::unconnected());
-    let came = clock.now();
-    let lock = halt.or(lock(context, account, ticks)).await.unwrap_or(Err(Failure::Interrupted))?;
+    let tools = context.tools(context.stores()?);
+    let hands = tools.hands(account, ticks, halt);
+    let came = hands.clock.now();
+    let turn = halt.or(hands.turn(&context.config.state_dir)).await;
+    let lock = turn.unwrap_or(Err(Failure::Interrupted))?;
     let album = FolderAlbum::of(&context.config.state_dir, &account.name, came);
-    let hands = Hands {
-        account,
-        kite: &kite,
-        drivers: &context.config.drivers,
-        stores: &stores,
-        clock: &clock,
-        http: &http,
-        progress: ticks,
-        journal: None,
-        halt,
-    };
     let came = lock.waited.then_some(came);
     let delivered = if args.assisted {
         assisted::log_in(&hands, came, args).await?
@@ -73,18 +57,6 @@ async fn morning(
     ticks.end(true);
     delivered.sinks.iter().for_each(|sink| say::error(&format!("  → {sink}")));
     delivered.fault.map_or(Ok(delivered.token), Err)
-}
-
-/// Keeps other processes from logging this account in; waits for one that does so now, on a thread of its own, so that
-/// the owner can interrupt.
-async fn lock(context: &Context, account: &Account, ticks: &Ticks) -> Result<LoginLock, Failure> {
-    if let Some(lock) = stores::try_lock_login(&context.config.state_dir, &account.app.user())? {
-        return Ok(lock);
-    }
-    ticks.begin("waiting for another login of this account");
-    let (folder, name) = (context.config.state_dir.clone(), account.app.user());
-    let waiting = tokio::task::spawn_blocking(move || stores::lock_login(&folder, &name));
-    waiting.await.unwrap_or_else(|_| Err(super::demo::broken("the wait for another login broke off".into())))
 }
 
 fn report(account: &Account, token: &Token, ticks: &Ticks) -> Exit {

@@ -1,6 +1,8 @@
 //! `firstbell pause`, `resume` and `unlock`: the owner's word, through the daemon where one runs, else straight into the history.
 
-use firstbell_core::event::Event;
+use std::path::Path;
+
+use firstbell_core::broker::App;
 use firstbell_core::failure::{Failure, Part};
 use serde_json::json;
 
@@ -56,17 +58,22 @@ async fn through(context: &Context, account: &Account, order: Order) -> Result<b
 
 fn direct(context: &Context, account: &Account, order: Order) -> Result<(), Failure> {
     let (clock, stores) = (MachineClock::start(), context.stores()?);
-    let event = match order {
-        Order::Pause => Event::Paused,
-        Order::Resume => Event::Resumed,
-        Order::Unlock => Event::Unlocked,
-        Order::Look => return Ok(()),
-    };
+    let attest = || Ledger::attest(stores.store(), &clock, &account.app);
+    carry_out(order, (&context.config.state_dir, &account.app), attest)
+}
+
+/// Writes an order into the history of an account.
+pub(super) fn carry_out<'l>(
+    order: Order,
+    (state_dir, app): (&Path, &App),
+    attest: impl FnOnce() -> Result<Ledger<'l>, Failure>,
+) -> Result<(), Failure> {
+    let Some(event) = order.event() else { return Ok(()) };
     let _lock = match order {
-        Order::Unlock => Some(stores::unlocking(&context.config.state_dir, &account.app.user())?),
+        Order::Unlock => Some(stores::unlocking(state_dir, &app.user())?),
         _ => None,
     };
-    Ledger::attest(stores.store(), &clock, &account.app)?.note(event)
+    attest()?.note(event)
 }
 
 fn sentence(order: Order) -> &'static str {

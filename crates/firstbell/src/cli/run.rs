@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
-use firstbell_core::failure::{Failure, Part};
+use firstbell_core::failure::Failure;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use super::RunArgs;
@@ -16,15 +15,16 @@ use super::context::{self, Context};
 use super::exit::Exit;
 use super::journal::Lines;
 use super::service;
+use super::signals::{Signals, Told};
 use super::staff::Staff;
 use crate::clock::MachineClock;
-use crate::config::{Account, Config, Environment};
+use crate::config::{Account, Environment};
 use crate::crier;
 use crate::halt::{END, FINISH, Halt};
 use crate::hands::Hands;
 use crate::http::HyperHttp;
 use crate::keeper::{Face, House, Keeper};
-use crate::leap::LeapClock;
+use crate::leap::{Follower, LeapClock};
 use crate::ports::Clock;
 use crate::serve::Door;
 use crate::stores::{self, Lease};
@@ -88,8 +88,8 @@ async fn lease(
         service::tell("WATCHDOG=1");
         tokio::select! {
             told = signals.next() => match told {
-                Told::Stop => return Ok(None),
-                Told::Reload => {
+                Told::End => return Ok(None),
+                Told::HungUp => {
                     service::reloading();
                     let new = again(context);
                     new.into_iter().for_each(|new| *context = new);
@@ -105,10 +105,6 @@ async fn lease(
 fn reread(old: &Context, lines: &Lines, (named, env): (Option<&Path>, &Environment)) -> Option<Context> {
     let goes_on = "the configuration of before goes on";
     match Context::load(named, env.clone()) {
-        Ok(new) if leaps_alone(&new.config).is_err() => {
-            say(lines, &format!("a leaping clock is for the rehearsal of one account; {goes_on}"));
-            None
-        }
         Ok(new) if new.config.state_dir == old.config.state_dir => {
             say(lines, "the configuration was read anew");
             Some(new)
@@ -124,20 +120,6 @@ fn reread(old: &Context, lines: &Lines, (named, env): (Option<&Path>, &Environme
     }
 }
 
-/// # Errors
-/// Where a leaping clock would be shared.
-fn leaps_alone(config: &Config) -> Result<(), Failure> {
-    let alone = config.accounts.len() == 1 && config.rehearsal.is_some();
-    if config.keeping.leap.is_none() || alone {
-        return Ok(());
-    }
-    Err(Failure::Broken {
-        part: Part::Store,
-        why: "a leaping clock is for the rehearsal of one account".into(),
-        cure: "Take [rehearsal.leap] out of the configuration.".into(),
-    })
-}
-
 /// Keeps all accounts with one configuration; gives the next one, or none where a signal ended it.
 async fn round(
     context: &Context,
@@ -148,13 +130,14 @@ async fn round(
     let config = &context.config;
     let (stores, kite, http) = (context.stores()?, context.kite(), HyperHttp::unconnected());
     let machine = MachineClock::start();
-    leaps_alone(config)?;
     let leap = config
         .keeping
         .leap
         .as_ref()
         .map(|leap| LeapClock::new(leap.control.clone(), &http, (leap.from, leap.to)));
+    let follower = leap.as_ref().map(Follower);
     let clock: &dyn Clock = leap.as_ref().map_or(&machine, |leap| leap);
+    let beside: &dyn Clock = follower.as_ref().map_or(&machine, |follower| follower);
     let (halt, leave, gate) = (Halt::new(), Halt::new(), Semaphore::new(config.keeping.at_once));
     let house = House {
         calendar: &config.calendar,
@@ -187,7 +170,9 @@ async fn round(
         Keeper::new(*hands, schedule, house, (face, log)).keep()
     });
     let criers = hands.iter().zip(faces.iter().zip(&logs));
-    let criers = criers.map(|(hands, (face, log))| crier::cry(*hands, face, &config.channels, log));
+    let criers = criers.map(|(hands, (face, log))| {
+        crier::cry(Hands { clock: beside, ..*hands }, face, &config.channels, log)
+    });
     let work = async {
         let mut keepers = pin!(join_all(keepers));
         tokio::select! {
@@ -228,8 +213,8 @@ async fn ended<T>(
         tokio::select! {
             _ = &mut keepers => return next,
             told = signals.next() => match told {
-                Told::Stop => break,
-                Told::Reload => {
+                Told::End => break,
+                Told::HungUp => {
                     service::reloading();
                     match again() {
                         Some(new) => {
@@ -258,38 +243,4 @@ fn say(lines: &Lines, text: &str) {
 
 fn now() -> Timestamp {
     MachineClock::start().now()
-}
-
-/// The signals that a daemon hears, from its first moment to its last.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    reload: Signal,
-}
-
-impl Signals {
-    fn watch() -> Result<Signals, Failure> {
-        let watch =
-            |kind| signal(kind).map_err(|e| super::demo::broken(format!("signals cannot be watched: {e}")));
-        Ok(Signals {
-            terminate: watch(SignalKind::terminate())?,
-            interrupt: watch(SignalKind::interrupt())?,
-            reload: watch(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            biased;
-            _ = self.terminate.recv() => Told::Stop,
-            _ = self.interrupt.recv() => Told::Stop,
-            _ = self.reload.recv() => Told::Reload,
-        }
-    }
-}
-
-/// What a signal asks for.
-enum Told {
-    Stop,
-    Reload,
 }

@@ -20,24 +20,33 @@ pub(super) async fn interruptible<T>(
     tokio::pin!(work);
     tokio::select! {
         outcome = &mut work => return outcome,
-        () = signals.next() => halt.ask(),
+        _ = signals.next() => halt.ask(),
     }
     tokio::select! {
         outcome = work => outcome,
-        () = signals.next() => Err(Failure::Interrupted),
+        _ = signals.next() => Err(Failure::Interrupted),
         () = tokio::time::sleep(LAST) => Err(Failure::Interrupted),
     }
 }
 
-/// Those by which an owner, a terminal or a service manager ends a program.
-struct Signals {
+/// The signals of an owner, a terminal or a service manager. From its making on none of them ends the program by itself.
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
 }
 
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// To end.
+    End,
+    /// The terminal is gone; to a daemon, which has none, it says that its configuration changed.
+    HungUp,
+}
+
 impl Signals {
-    fn watch() -> Result<Signals, Failure> {
+    pub(super) fn watch() -> Result<Signals, Failure> {
         let watch =
             |kind| signal(kind).map_err(|e| super::demo::broken(format!("signals cannot be watched: {e}")));
         Ok(Signals {
@@ -47,11 +56,12 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hang_up.recv() => {}
+            biased;
+            _ = self.terminate.recv() => Told::End,
+            _ = self.interrupt.recv() => Told::End,
+            _ = self.hang_up.recv() => Told::HungUp,
         }
     }
 }

@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
 use jiff::SignedDuration;
 use serde_json::Value;
 
+use super::order;
 use crate::hands::Hands;
 use crate::keeper::Face;
 use crate::serve::{Desk, Order};
-use crate::stores;
 
 /// A keeper that is this late with its next look hangs. A login may take minutes.
 const LATE: SignedDuration = SignedDuration::from_mins(20);
@@ -29,14 +28,8 @@ impl Desk for Staff<'_> {
 
     fn order(&self, account: &str, order: Order) -> Option<Result<(), Failure>> {
         let place = self.hands.iter().position(|hands| hands.account.name == account)?;
-        let note = |event: Event| self.hands[place].attest()?.note(event);
-        let done = match order {
-            Order::Pause => note(Event::Paused),
-            Order::Resume => note(Event::Resumed),
-            Order::Unlock => stores::unlocking(self.state_dir, &self.hands[place].account.app.user())
-                .and_then(|_lock| note(Event::Unlocked)),
-            Order::Look => Ok(()),
-        };
+        let hands = &self.hands[place];
+        let done = order::carry_out(order, (self.state_dir, &hands.account.app), || hands.attest());
         self.faces[place].nudge();
         Some(done)
     }

@@ -9,11 +9,8 @@ use super::context::{self, Context};
 use super::exit::Exit;
 use super::journal::{Lines, LogForm};
 use super::say;
-use crate::clock::MachineClock;
 use crate::config::Account;
 use crate::halt::Halt;
-use crate::hands::Hands;
-use crate::http::HyperHttp;
 use crate::ports::Clock;
 use crate::serve;
 use crate::standing::{self, Standing};
@@ -46,25 +43,14 @@ async fn look(context: &Context, accounts: &[&Account]) -> Result<(Vec<Value>, b
         let wanted = |status: &Value| accounts.iter().any(|account| status["account"] == account.name);
         return Ok((all.into_iter().filter(wanted).collect(), true));
     }
-    let (stores, kite) = (context.stores()?, context.kite());
-    let (clock, http, halt) = (MachineClock::start(), HyperHttp::unconnected(), Halt::new());
+    let (tools, halt) = (context.tools(context.stores()?), Halt::new());
     let quiet = Lines { form: LogForm::Text, account: None };
     let one = |account: &&Account| {
-        let hands = Hands {
-            account,
-            kite: &kite,
-            drivers: &context.config.drivers,
-            stores: &stores,
-            clock: &clock,
-            http: &http,
-            progress: &quiet,
-            journal: None,
-            halt: &halt,
-        };
+        let hands = tools.hands(account, &quiet, &halt);
         let standing = Standing::of(&hands, &standing::marks(&hands))?;
-        let schedule = context::schedule_of(&context.config, account, &kite);
+        let schedule = context::schedule_of(&context.config, account, &tools.kite);
         let view = standing.view(&schedule, &context.config.calendar, None);
-        Ok(standing::words(&hands, &standing, &view, clock.now()))
+        Ok(standing::words(&hands, &standing, &view, tools.clock.now()))
     };
     Ok((accounts.iter().map(one).collect::<Result<_, Failure>>()?, false))
 }

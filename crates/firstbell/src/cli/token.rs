@@ -11,8 +11,6 @@ use super::say::{self, Ticks};
 use crate::clock::MachineClock;
 use crate::config::Account;
 use crate::halt::Halt;
-use crate::hands::Hands;
-use crate::http::HyperHttp;
 use crate::ledger;
 use crate::ports::{Clock, Delivery};
 use crate::shape::{Format, india, shape};
@@ -47,18 +45,8 @@ pub(super) async fn believed(context: &Context, account: &Account) -> Result<Tok
         Standing::Trusted => Ok(token),
         Standing::Dead => Err(none(format!("the last one ended at {}", india(token.life.dead_from)))),
         Standing::Suspect => {
-            let (kite, http, ticks) = (context.kite(), HyperHttp::unconnected(), Ticks::start());
-            let hands = Hands {
-                account,
-                kite: &kite,
-                drivers: &context.config.drivers,
-                stores: &stores,
-                clock: &clock,
-                http: &http,
-                progress: &ticks,
-                journal: None,
-                halt: &Halt::new(),
-            };
+            let (ticks, halt, tools) = (Ticks::start(), Halt::new(), context.tools(stores));
+            let hands = tools.hands(account, &ticks, &halt);
             match hands.prove(&token).await {
                 Ok(()) => Ok(token),
                 Err(Failure::DeadOnArrival) => Err(none("the stored one was refused just now".into())),

@@ -107,6 +107,9 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     }
     let channels: Vec<_> =
         root.named("channel").into_iter().filter_map(|(n, s)| ChannelConfig::read(n, s)).collect();
+    if keeping.leap.is_some() && (accounts.len() > 1 || rehearsal.is_none()) {
+        root.fault("rehearsal.leap is for the rehearsal of one account");
+    }
     let plan = read_plan(&mut root);
     let calendar = read_calendar(&mut root);
     root.end(&[

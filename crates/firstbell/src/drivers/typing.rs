@@ -72,7 +72,7 @@ pub(super) enum Key {
 }
 
 /// What an engine's page can do for a typist.
-pub(super) trait Hands<'a> {
+pub(super) trait Keyboard<'a> {
     /// What is known of the page.
     fn view(&mut self) -> &mut View<'a>;
     /// Evaluates an expression of our own script in its own world.
@@ -86,7 +86,7 @@ pub(super) trait Hands<'a> {
 }
 
 /// Types all fields and has the page send them. Returns what stopped it, if something did.
-pub(super) async fn fill<'a>(page: &mut impl Hands<'a>, fill: &Fill) -> io::Result<Option<Seen>> {
+pub(super) async fn fill<'a>(page: &mut impl Keyboard<'a>, fill: &Fill) -> io::Result<Option<Seen>> {
     page.view().submission = Submission::Typing;
     // A page may draw each of its fields anew once while it is typed into, and then not again.
     for left in (0..=fill.fields.len()).rev() {
@@ -129,7 +129,7 @@ pub(super) async fn fill<'a>(page: &mut impl Hands<'a>, fill: &Fill) -> io::Resu
 
 /// Types each field but for the character that sends, and sees in the end that all of them still hold it: a page may
 /// draw an earlier one anew while a later one is typed.
-async fn type_fields<'a>(page: &mut impl Hands<'a>, fill: &Fill) -> io::Result<Finding> {
+async fn type_fields<'a>(page: &mut impl Keyboard<'a>, fill: &Fill) -> io::Result<Finding> {
     let last = fill.fields.len().saturating_sub(1);
     let part = |i: usize, text| if i == last { split(text, fill.submit).0 } else { Secret::expose(text) };
     for (i, (_, mark, text)) in fill.fields.iter().enumerate() {
@@ -154,7 +154,7 @@ async fn type_fields<'a>(page: &mut impl Hands<'a>, fill: &Fill) -> io::Result<F
 }
 
 /// Waits until the armed request has left.
-async fn departure<'a>(page: &mut impl Hands<'a>) -> io::Result<()> {
+async fn departure<'a>(page: &mut impl Keyboard<'a>) -> io::Result<()> {
     while page.view().never_sent() {
         page.turn().await?;
     }

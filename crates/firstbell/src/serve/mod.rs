@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use firstbell_core::event::Event;
 use firstbell_core::failure::{Failure, Part};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::service::service_fn;
@@ -46,6 +47,16 @@ impl Order {
         ("unlock", Order::Unlock),
         ("look", Order::Look),
     ];
+
+    /// What it is in the history; none where it changes nothing.
+    pub fn event(self) -> Option<Event> {
+        match self {
+            Order::Pause => Some(Event::Paused),
+            Order::Resume => Some(Event::Resumed),
+            Order::Unlock => Some(Event::Unlocked),
+            Order::Look => None,
+        }
+    }
 
     /// Its name.
     pub fn name(self) -> &'static str {

@@ -4,14 +4,14 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::super::typing::{Hands, Key};
+use super::super::typing::{Key, Keyboard};
 use super::super::view::View;
 use super::page::Page;
 
 /// The Enter key, as WebDriver writes it (the table of keys in §17.4.2 of the standard).
 const ENTER: char = '\u{E006}';
 
-impl<'a> Hands<'a> for Page<'a> {
+impl<'a> Keyboard<'a> for Page<'a> {
     fn view(&mut self) -> &mut View<'a> {
         &mut self.view
     }

@@ -4,11 +4,11 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::super::typing::{Hands, Key};
+use super::super::typing::{Key, Keyboard};
 use super::super::view::View;
 use super::page::Page;
 
-impl<'a> Hands<'a> for Page<'a> {
+impl<'a> Keyboard<'a> for Page<'a> {
     fn view(&mut self) -> &mut View<'a> {
         &mut self.view
     }

@@ -1,5 +1,7 @@
 //! Every way to fail, and what each asks of us: go again, wait, stop what was spent, or ask a human.
 
+mod named;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,72 @@
+//! A failure of which only the name is left: what its sentence and its cure can be made of again.
+
+use super::{Failure, Part, Stage, Stop};
+use crate::obstacle::TlsFault;
+
+impl Failure {
+    /// A failure of this code, as far as the code tells it: for words about one that only its name is left of.
+    pub fn of_code(code: &str) -> Option<Failure> {
+        let (stage, why) = (Stage::Open, String::new);
+        Some(match code {
+            "unreachable" => Failure::Unreachable { stage, why: why() },
+            "broker-down" => Failure::BrokerDown { stage, status: 500 },
+            "throttled" => Failure::Throttled { stage, wait_s: None },
+            "slow" => Failure::Slow { stage },
+            "unanswered" => Failure::Unanswered { stage: Stage::Credentials, why: why() },
+            "password-rejected" => Failure::PasswordRejected { remaining: None },
+            "code-rejected" => Failure::CodeRejected { remaining: None },
+            "blocked" => Failure::Blocked,
+            "stopped" => Failure::Stopped(Stop::Unsure),
+            "insecure" => Failure::Insecure { stage, fault: TlsFault::Handshake },
+            "consent-wanted" => Failure::ConsentWanted,
+            "not-enabled" => Failure::NotEnabled,
+            "unknown-key" => Failure::UnknownKey,
+            "unknown-page" => Failure::UnknownPage { stage, seen: why() },
+            "secret-refused" => Failure::SecretRefused,
+            "grant-refused" => Failure::GrantRefused,
+            "nobody-came" => Failure::NobodyCame { why: why() },
+            "foreign-token" => Failure::ForeignToken,
+            "dead-on-arrival" => Failure::DeadOnArrival,
+            "broken" => Failure::Broken {
+                part: Part::Browser,
+                why: why(),
+                cure: "run firstbell login: it names the part and the command that mends it.".into(),
+            },
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_name_gives_has_that_name() {
+        let names = [
+            "unreachable",
+            "broker-down",
+            "throttled",
+            "slow",
+            "unanswered",
+            "password-rejected",
+            "code-rejected",
+            "blocked",
+            "stopped",
+            "insecure",
+            "consent-wanted",
+            "not-enabled",
+            "unknown-key",
+            "unknown-page",
+            "secret-refused",
+            "grant-refused",
+            "foreign-token",
+            "dead-on-arrival",
+            "broken",
+        ];
+        for name in names {
+            assert_eq!(Failure::of_code(name).unwrap().code(), name);
+        }
+        assert_eq!(Failure::of_code("captcha"), None);
+    }
+}
