@@ -6,6 +6,8 @@ mod person;
 #[path = "support/server.rs"]
 mod server;
 mod support;
+#[path = "support/terminal.rs"]
+mod terminal;
 #[path = "support/waiting.rs"]
 mod waiting;
 
@@ -14,6 +16,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
 use person::{Person, Window};
+use terminal::Terminal;
 use waiting::{Waiting, exchanges, follow, generation, loopback, stage};
 
 #[test]
@@ -69,31 +72,13 @@ fn a_pasted_address_does_as_well_where_nothing_can_listen() {
 #[test]
 fn an_address_pasted_at_a_terminal_is_not_shown() {
     let (sim, home) = stage("https://example.org/back");
-    let login = home.command(&[]);
-    let mut terminal = Command::new("script");
-    let line = format!("'{}' login --assisted; stty -a", login.get_program().display());
-    terminal.args(["-qfc", &line, "/dev/null"]).env_clear();
-    terminal.envs(login.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let mut terminal = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let (mut shown, mut bytes) = (String::new(), [0; 4096]);
-    let mut screen = terminal.stdout.take().unwrap();
-    let mut read = |shown: &mut String| {
-        let count = screen.read(&mut bytes).unwrap_or(0);
-        shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
-        count > 0
-    };
-    while !shown.contains("Or paste the address") {
-        assert!(read(&mut shown), "nobody was asked: {shown}");
-    }
-    let link = shown.split_whitespace().find(|word| word.contains("/connect/login?")).unwrap();
+    let mut terminal = Terminal::run(&home, "login --assisted");
+    terminal.until("Or paste the address");
+    let link = terminal.shown.split_whitespace().find(|word| word.contains("/connect/login?")).unwrap();
     let back = Person::signed_in(&sim).back(&sim, link);
-    writeln!(terminal.stdin.as_mut().unwrap(), "{back}").unwrap();
-    while read(&mut shown) {}
-    drop(terminal.stdin.take());
-    terminal.wait().unwrap();
+    terminal.types(&back);
+    let shown = terminal.end();
     assert!(shown.contains("has a proven token") && !shown.contains("request_token"), "{shown}");
-    let modes = shown.split_once("isig").unwrap_or_else(|| panic!("no modes: {shown}")).1;
-    assert!(modes.split_whitespace().any(|mode| mode == "echo"), "{shown}");
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod family;
 mod held;
 #[path = "support/scanner.rs"]
 mod scanner;
+#[path = "support/stranger.rs"]
+mod stranger;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,13 +22,10 @@ use std::path::{Path, PathBuf};
 
 use family::Kin;
 use held::Held;
-use rustix::process::{Gid, Pid, Signal, Uid, geteuid, test_kill_process};
-use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use rustix::process::{Pid, Signal, test_kill_process};
 use scanner::Scanner;
+use stranger::as_stranger;
 use support::engines;
-
-/// The user `daemon` of every Unix: neither root nor the user that a browser runs as.
-const STRANGER: u32 = 1;
 
 fn scanner(held: &Held) -> Scanner {
     let mut scanner = Scanner::default();
@@ -46,24 +45,6 @@ fn leaves_nothing(held: &Held, name: &str, places: &BTreeSet<PathBuf>) {
             assert!(!file.starts_with("core"), "{name}: {file} in {}", place.display());
         }
     }
-}
-
-/// What another user of this machine sees. Only root can take his seat: an ordinary user's tests look at the rest.
-fn as_stranger<T: Send>(look: impl FnOnce() -> T + Send) -> Option<T> {
-    if !geteuid().is_root() {
-        return None;
-    }
-    std::thread::scope(|scope| {
-        let seat = scope.spawn(|| {
-            // The kernel's users belong to threads: only this one changes.
-            let (uid, gid) = (Uid::from_raw(STRANGER), Gid::from_raw(STRANGER));
-            set_thread_groups(&[]).unwrap();
-            set_thread_res_gid(gid, gid, gid).unwrap();
-            set_thread_res_uid(uid, uid, uid).unwrap();
-            look()
-        });
-        Some(seat.join().unwrap())
-    })
 }
 
 /// The sockets that anybody on this machine could reach, by inode: those that listen or take datagrams, and those with a name

@@ -6,15 +6,17 @@ mod family;
 #[path = "support/server.rs"]
 mod server;
 mod support;
+#[path = "support/terminal.rs"]
+mod terminal;
 
-use std::io::Read;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use server::Server;
 use support::{Home, Sim};
+use terminal::Terminal;
 
 /// Whoever ends a service waits no longer than this.
 const SOON: Duration = Duration::from_secs(5);
@@ -115,31 +117,13 @@ fn a_terminal_shows_what_is_typed_again() {
     for (name, value) in [("password", &sim.account.password), ("api_secret", &sim.account.api_secret)] {
         assert_eq!(home.run_with(&["secrets", "set", name], value).code, 0);
     }
-    let login = home.command(&[]);
-    let mut terminal = Command::new("script");
-    let line = format!("'{}' login --driver http; stty -a", login.get_program().display());
-    terminal.args(["-qfc", &line, "/dev/null"]).env_clear();
-    terminal.envs(login.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let mut terminal = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let (mut shown, mut bytes) = (String::new(), [0; 4096]);
-    let mut screen = terminal.stdout.take().unwrap();
-    let mut read = |shown: &mut String| {
-        let count = screen.read(&mut bytes).unwrap_or(0);
-        shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
-        count > 0
-    };
-    while !shown.contains("The six digits") {
-        assert!(read(&mut shown), "nobody was asked: {shown}");
-    }
+    let mut terminal = Terminal::run(&home, "login --driver http");
+    terminal.until("The six digits");
     let family = family::of(terminal.id());
     let firstbell =
         family.iter().find(|kin| kin.arguments.contains(" login ") && !kin.arguments.contains("stty"));
     firstbell.unwrap().signal(Signal::TERM);
-    while read(&mut shown) {}
-    drop(terminal.stdin.take());
-    terminal.wait().unwrap();
-    let modes = shown.split_once("isig").unwrap_or_else(|| panic!("no modes: {shown}")).1;
-    assert!(modes.split_whitespace().any(|mode| mode == "echo"), "{shown}");
+    let shown = terminal.end();
     assert!(shown.contains("interrupted"), "{shown}");
 }
 

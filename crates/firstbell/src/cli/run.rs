@@ -173,14 +173,7 @@ async fn round(
     let criers = criers.map(|(hands, (face, log))| {
         crier::cry(Hands { clock: beside, ..*hands }, face, &config.channels, log)
     });
-    let work = async {
-        let mut keepers = pin!(join_all(keepers));
-        tokio::select! {
-            _ = &mut keepers => {}
-            // They end at the word alone, and before a keeper that has a login to end.
-            _ = join_all(criers) => drop(keepers.await),
-        }
-    };
+    let work = together(join_all(keepers), join_all(criers));
     let door = Door::open(&config.state_dir)?;
     let staff = Staff { hands: &hands, faces: &faces, state_dir: &config.state_dir };
     say(lines, &format!("keeping {} of {}", config.accounts.len(), config.state_dir.display()));
@@ -196,6 +189,15 @@ async fn round(
         never = machine.tick() => match never {},
         never = door.serve(&staff) => match never {},
         never = service::watch(&staff) => match never {},
+    }
+}
+
+/// Criers end at the word alone, and before a keeper that has a login to end; without keepers nobody has anything to cry.
+async fn together<K, C>(keepers: impl Future<Output = K>, criers: impl Future<Output = C>) {
+    let mut keepers = pin!(keepers);
+    tokio::select! {
+        _ = &mut keepers => {}
+        _ = criers => drop(keepers.await),
     }
 }
 
