@@ -46,6 +46,16 @@ fn history(home: &Home) -> String {
 }
 
 #[test]
+fn an_account_whose_codes_a_person_types_is_not_kept_where_nobody_is() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    home.configure(&sim, "totp = { prompt = true }");
+    let ended = home.run(&["run"]);
+    assert!(ended.code == 2 && ended.stderr.contains("account.main takes its codes"), "{ended:?}");
+    assert_eq!(sim.passwords(), 0);
+}
+
+#[test]
 fn a_word_to_end_is_heard_at_once_in_rest_and_in_the_middle_of_a_login() {
     for place in ["login-page", "login", "twofa", "exchange", "profile"] {
         let (sim, home) = part_of_a_day("2026-11-25T08:25", "2026-11-25T08:52");

@@ -256,7 +256,8 @@ pub fn main() -> ExitCode {
     let text =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let env: Environment = std::env::vars_os().filter_map(text).collect();
-    say::start_log(&env);
+    // What a daemon warns of has no other way to a person.
+    say::start_log(&env, matches!(cli.command, Command::Run(_)).then_some("warn"));
     let (json, token) =
         (cli.json, matches!(cli.command, Command::Token(_) | Command::Plan(PlanCommand::Show)));
     // One thread: a login is one thing after another, and a second thread would only be waited for.

@@ -1,5 +1,6 @@
 //! `firstbell run`: keeps every account until it is told to stop. One process for a state folder; others stand by.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use super::service;
 use super::signals::{Signals, Told};
 use super::staff::Staff;
 use crate::clock::MachineClock;
+use crate::codes::CodeConfig;
 use crate::config::{Account, Environment};
 use crate::crier;
 use crate::halt::{END, FINISH, Halt};
@@ -40,6 +42,17 @@ pub(super) async fn run(
     (named, env): (Option<PathBuf>, Environment),
 ) -> Exit {
     let lines = Lines { form: args.log, account: None };
+    let prompts = |account: &&Account| matches!(account.codes, CodeConfig::Prompt);
+    // Each morning would send the password, and nobody would be there for the code.
+    if let Some(account) = context.config.accounts.iter().find(prompts)
+        && !std::io::stdin().is_terminal()
+    {
+        let name = &account.name;
+        return Exit::usage(&format!(
+            "account.{name} takes its codes from whoever sits at the terminal, and there is none: give it a totp_seed, or a \
+             command or an address for its codes"
+        ));
+    }
     match keep(context, &lines, (named.as_deref(), &env)).await {
         Ok(()) => Exit::done(json!({})),
         Err(failure) => Exit::failed(&failure),

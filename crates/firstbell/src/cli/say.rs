@@ -34,9 +34,9 @@ pub(super) fn out_secret(text: &Secret) -> std::io::Result<()> {
 }
 
 /// Logs to standard error as `FIRSTBELL_LOG` says (`debug`, `firstbell=trace` …). Only what this program itself says
-/// is let through: nobody vouches for what a library puts into its traces.
-pub(super) fn start_log(env: &Environment) {
-    let Some(spec) = env.get("FIRSTBELL_LOG") else { return };
+/// is let through: nobody vouches for what a library puts into its traces. Where nothing is said, `usual` counts.
+pub(super) fn start_log(env: &Environment, usual: Option<&str>) {
+    let Some(spec) = env.get("FIRSTBELL_LOG").map(String::as_str).or(usual) else { return };
     let ours = filter_fn(|meta| meta.target() == "firstbell" || meta.target().starts_with("firstbell::"));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     let started = tracing_subscriber::registry().with(EnvFilter::new(spec)).with(ours).with(layer).try_init();

@@ -31,7 +31,7 @@ class Into:
 
     async def handle_DATA(self, server, session, envelope):
         if mode == "slow":
-            await asyncio.sleep(1)
+            await asyncio.sleep(1)  # what is tried: a server that takes its time
         Into.count += 1
         protected = server.transport.get_extra_info("ssl_object") is not None
         head = f"protected {protected}\nauthenticated {session.authenticated}\nto {' '.join(envelope.rcpt_tos)}\n\n"
