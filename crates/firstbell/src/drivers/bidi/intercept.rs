@@ -33,6 +33,11 @@ impl Page<'_> {
         let id = text(&request["request"]).to_owned();
         let context = text(&params["context"]);
         let ours = context == self.context || self.frames.contains(context);
+        if self.is_page(params) && params["isBlocked"] == true && self.is_reading() {
+            // A browser forgets what a page was answered as soon as it leaves the page.
+            self.waiting.push(params.clone());
+            return Ok(());
+        }
         let purpose = if self.is_page(params) {
             Purpose::Page
         } else if PASSIVE.contains(&text(&request["destination"])) {
@@ -68,7 +73,12 @@ impl Page<'_> {
     }
 
     pub(super) async fn answer_began(&mut self, params: &Value) -> io::Result<()> {
-        self.read_head(params);
+        if params["response"]["headers"].as_array().is_some_and(|headers| !headers.is_empty()) {
+            self.read_head(params);
+        } else if self.is_page(params) || self.step_of(params).is_some() {
+            // Chromedriver now and then tells of an answer before it knows its head; the end of the answer brings it.
+            self.headless.insert(text(&params["request"]["request"]).to_owned());
+        }
         if params["isBlocked"] == true {
             let go_on = json!({ "request": params["request"]["request"] });
             self.send("network.continueResponse", go_on).await?;
@@ -114,12 +124,30 @@ impl Page<'_> {
         let request = text(&params["request"]["request"]);
         self.under_way.remove(request);
         self.view.ended(request);
+        if self.headless.remove(request) {
+            self.read_head(params);
+        }
         let Some(awaited) = self.awaited.remove(request) else { return Ok(()) };
         let wanted = json!({
             "dataType": "response", "request": request, "collector": self.collector, "disown": true,
         });
         let id = self.send("network.getData", wanted).await?;
         self.bodies.insert(id, awaited);
+        Ok(())
+    }
+
+    /// Whether an answer's body is still to come.
+    pub(super) fn is_reading(&self) -> bool {
+        !self.awaited.is_empty() || !self.bodies.is_empty() || !self.headless.is_empty()
+    }
+
+    /// Lets the page leave as soon as all that it was answered is read.
+    pub(super) async fn let_waiting_out(&mut self) -> io::Result<()> {
+        while !self.is_reading()
+            && let Some(params) = self.waiting.pop()
+        {
+            self.wants_out(&params).await?;
+        }
         Ok(())
     }
 
@@ -137,6 +165,8 @@ impl Page<'_> {
     pub(super) fn failed(&mut self, params: &Value) {
         let request = text(&params["request"]["request"]);
         self.under_way.remove(request);
+        self.waiting.retain(|waiting| text(&waiting["request"]["request"]) != request);
+        self.headless.remove(request);
         self.view.ended(request);
         let awaited = self.awaited.remove(request);
         if self.stopped.remove(request) || self.view.away.is_some() {

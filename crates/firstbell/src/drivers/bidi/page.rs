@@ -47,6 +47,10 @@ pub(super) struct Page<'a> {
     pub(super) awaited: HashMap<String, Awaited>,
     /// … and by the command that asked for it.
     pub(super) bodies: HashMap<u64, Awaited>,
+    /// Answers that began without their head, by the request.
+    pub(super) headless: HashSet<String>,
+    /// Documents that the page asked for meanwhile; they wait until all is read.
+    pub(super) waiting: Vec<Value>,
 }
 
 impl<'a> Page<'a> {
@@ -75,6 +79,8 @@ impl<'a> Page<'a> {
             stopped: HashSet::new(),
             awaited: HashMap::new(),
             bodies: HashMap::new(),
+            headless: HashSet::new(),
+            waiting: Vec::new(),
             socket,
         };
         page.watch(engine).await?;
@@ -143,8 +149,9 @@ impl<'a> Page<'a> {
     /// Waits for something to report. An answer that waits for its body comes before what followed from it.
     pub(super) async fn news(&mut self) -> io::Result<Seen> {
         loop {
-            let reading = !self.awaited.is_empty() || !self.bodies.is_empty();
-            if !reading && let Some(seen) = self.view.news() {
+            if !self.is_reading()
+                && let Some(seen) = self.view.news()
+            {
                 return Ok(seen);
             }
             let settling = self.loaded && self.under_way.is_empty() && self.view.rest == Rest::Loading;
@@ -219,12 +226,10 @@ impl<'a> Page<'a> {
 
     async fn take(&mut self, incoming: Incoming) -> io::Result<()> {
         match incoming {
-            Incoming::Reply { id, result } => {
-                self.body(id, result.ok());
-                Ok(())
-            }
-            Incoming::Event { method, params } => self.event(&method, &params).await,
+            Incoming::Reply { id, result } => self.body(id, result.ok()),
+            Incoming::Event { method, params } => self.event(&method, &params).await?,
         }
+        self.let_waiting_out().await
     }
 
     async fn event(&mut self, method: &str, params: &Value) -> io::Result<()> {
