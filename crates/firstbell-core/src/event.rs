@@ -83,7 +83,8 @@ pub enum Event {
         /// What was missing, as short names; empty when ready.
         lacks: Vec<String>,
     },
-    /// A person was told, and a channel took the message.
+    /// A person was told: a channel took the message, or there is none and the log has it. Another channel that takes the same
+    /// one is another such event.
     Told {
         /// About what.
         incident: Incident,
@@ -91,6 +92,10 @@ pub enum Event {
         severity: Severity,
         /// Whether it was that it is over.
         over: bool,
+        /// Which channel, by its name in the configuration.
+        channel: Option<String>,
+        /// Whether its provider says that it arrived.
+        proven: bool,
     },
     /// The owner stored a secret anew.
     Stored {
@@ -126,8 +131,14 @@ impl fmt::Display for Event {
             Event::Checked { lacks } => write!(f, "before the login something is missing: {}", lacks.join(", ")),
             Event::Assessed { lacks } if lacks.is_empty() => f.write_str("ready at the deadline"),
             Event::Assessed { lacks } => write!(f, "not ready at the deadline: {}", lacks.join(", ")),
-            Event::Told { incident, over: true, .. } => write!(f, "it was said that this is over: {}", incident.as_str()),
-            Event::Told { incident, severity, .. } => write!(f, "a {severity} was said: {}", incident.as_str()),
+            Event::Told { incident, severity, over, channel, proven } => {
+                match over {
+                    true => write!(f, "it was said that this is over: {}", incident.as_str())?,
+                    false => write!(f, "a {severity} was said: {}", incident.as_str())?,
+                }
+                let arrived = if *proven { ", where it arrived" } else { "" };
+                channel.as_ref().map_or(Ok(()), |channel| write!(f, ", by {channel}{arrived}"))
+            }
             Event::Stored { name } => write!(f, "the owner stored {name} anew"),
             Event::Paused => f.write_str("the owner wants no logins"),
             Event::Resumed => f.write_str("the owner wants logins again"),

@@ -37,7 +37,7 @@ impl fmt::Display for Severity {
 }
 
 /// What the messages of one kind are about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Incident {
     /// The morning has no token.
     NoToken,
@@ -45,11 +45,24 @@ pub enum Incident {
     Lacking,
     /// The calendar has no list for a year.
     Calendar,
+    /// The morning's token is there; for owners who want to hear it.
+    Ready,
+    /// The password is about to reach the age that the owner named.
+    Password,
+    /// The subscription is about to end.
+    Subscription,
 }
 
 impl Incident {
     /// All of them.
-    pub const ALL: [Incident; 3] = [Incident::NoToken, Incident::Lacking, Incident::Calendar];
+    pub const ALL: [Incident; 6] = [
+        Incident::NoToken,
+        Incident::Lacking,
+        Incident::Calendar,
+        Incident::Ready,
+        Incident::Password,
+        Incident::Subscription,
+    ];
 
     /// Its name in files and messages.
     pub fn as_str(self) -> &'static str {
@@ -57,7 +70,15 @@ impl Incident {
             Incident::NoToken => "no-token",
             Incident::Lacking => "lacking",
             Incident::Calendar => "calendar",
+            Incident::Ready => "ready",
+            Incident::Password => "password",
+            Incident::Subscription => "subscription",
         }
+    }
+
+    /// Whether it is a word on the side: nothing is wrong yet, and nothing will be over.
+    pub fn is_aside(self) -> bool {
+        !matches!(self, Incident::NoToken | Incident::Lacking)
     }
 }
 
@@ -75,4 +96,20 @@ pub struct Told {
     pub times: u8,
     /// Whether it is over, and was said to be.
     pub over: bool,
+    /// The channels that took a message about it, since it began.
+    pub heard: Vec<Heard>,
+}
+
+/// A channel that took a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heard {
+    /// Its name in the configuration.
+    pub channel: String,
+    /// When.
+    pub at: Timestamp,
+    /// How grave the message was.
+    pub severity: Severity,
+    /// Whether its provider says that it arrived.
+    pub proven: bool,
 }

@@ -2,7 +2,7 @@
 //! account, and the day's credential. The moment is always an argument; there is no clock, file or network here.
 //!
 //! Read from the bottom up: [`secret`], [`origin`], [`obstacle`], [`calendar`], [`incident`], [`failure`], [`totp`], [`token`], [`plan`], [`budget`], [`sight`], [`skeleton`],
-//! [`walk`], [`broker`], [`brokers`], [`invitation`], [`event`], [`state`], [`schedule`], [`decide`], [`notice`], [`days`].
+//! [`walk`], [`broker`], [`brokers`], [`invitation`], [`event`], [`state`], [`schedule`], [`decide`], [`notice`], [`outbox`], [`days`].
 
 mod answer;
 pub mod broker;
@@ -18,6 +18,7 @@ pub mod invitation;
 pub mod notice;
 pub mod obstacle;
 pub mod origin;
+pub mod outbox;
 pub mod plan;
 pub mod schedule;
 pub mod secret;

@@ -1,12 +1,14 @@
 //! What is true now: an account's events, folded.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::budget::Budget;
 use crate::event::Event;
 use crate::failure::Ask;
-use crate::incident::{Incident, Severity, Told};
+use crate::incident::{Heard, Incident, Severity, Told};
 use crate::token::date_in_india;
 
 /// What the history of an account amounts to. Serializable, because a snapshot stands for the events before it.
@@ -39,8 +41,10 @@ pub struct State {
     pub lacks: Vec<String>,
     /// What was said last to a person.
     pub told: Option<Told>,
-    /// When it was last said that the calendar lacks a year.
-    pub told_year_at: Option<Timestamp>,
+    /// When each word on the side was last said.
+    pub said: BTreeMap<Incident, Timestamp>,
+    /// When the last login began.
+    pub began_at: Option<Timestamp>,
 }
 
 /// Logins of one day that ended without a token.
@@ -84,7 +88,15 @@ impl State {
             Event::Wait { until } => self.wait = Some((at, *until)),
             Event::Checked { lacks } => (self.checked_at, self.lacks) = (Some(at), lacks.clone()),
             Event::Assessed { lacks } => (self.assessed_at, self.lacks) = (Some(at), lacks.clone()),
-            Event::Told { incident, severity, over } => self.tell(at, (*incident, *severity), *over),
+            Event::Told { incident, severity, over, channel, proven } => {
+                let heard = channel.as_ref().map(|channel| Heard {
+                    channel: channel.clone(),
+                    at,
+                    severity: *severity,
+                    proven: *proven,
+                });
+                self.tell(at, (*incident, *severity, *over), heard);
+            }
             Event::Paused => self.paused = true,
             Event::Resumed => self.paused = false,
             Event::Stored { .. } => self.clear(),
@@ -97,7 +109,8 @@ impl State {
                 self.budget.doubt(at);
                 self.doubted_from = Some(at);
             }
-            Event::Began { .. } | Event::Issued { .. } | Event::Dropped { .. } | Event::Died { .. } => {}
+            Event::Began { .. } => self.began_at = Some(at),
+            Event::Issued { .. } | Event::Dropped { .. } | Event::Died { .. } => {}
         }
     }
 
@@ -118,14 +131,29 @@ impl State {
         self.trouble = Some(Trouble { at, code: code.into(), ask, times: times.saturating_add(1), unclear });
     }
 
-    fn tell(&mut self, at: Timestamp, (incident, severity): (Incident, Severity), over: bool) {
-        if incident == Incident::Calendar {
-            self.told_year_at = Some(at);
+    fn tell(
+        &mut self,
+        at: Timestamp,
+        (incident, severity, over): (Incident, Severity, bool),
+        heard: Option<Heard>,
+    ) {
+        if incident.is_aside() {
+            self.said.insert(incident, at);
             return;
         }
-        let today = self.told.as_ref().filter(|told| date_in_india(told.at) == date_in_india(at));
-        let times = today.map_or(0, |told| told.times).saturating_add(1);
-        self.told = Some(Told { at, incident, severity, times, over });
+        let before = self.told.take();
+        let today = before.as_ref().filter(|told| date_in_india(told.at) == date_in_india(at));
+        let same = |told: &&Told| (told.incident, told.severity, told.over) == (incident, severity, over);
+        let again = today.filter(same).map(|told| told.at);
+        let times = today.map_or(0, |told| told.times).saturating_add(u8::from(again.is_none()));
+        // Who heard that something is wrong hears that it is over, however it grew and changed in between.
+        let goes_on = before.filter(|told| !told.over || again.is_some());
+        let mut all = goes_on.map_or_else(Vec::new, |told| told.heard);
+        if let Some(heard) = heard {
+            all.retain(|other| (&other.channel, other.severity) != (&heard.channel, heard.severity));
+            all.push(heard);
+        }
+        self.told = Some(Told { at: again.unwrap_or(at), incident, severity, times, over, heard: all });
     }
 
     /// The owner acted: what held us back is gone, but for what the broker asked.

@@ -1,8 +1,10 @@
-//! Tells a person what is due to be told, through the account's channels, until one of them took it.
+//! Tells a person what is due to be told, through the account's channels, in the owner's order, until that is enough.
 
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
-use firstbell_core::notice::{Incident, Notice, Severity};
+use firstbell_core::notice::Notice;
+use firstbell_core::outbox::{Answer, Key, Next, Outbox, Route};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::alerts::{ChannelConfig, Outside, TIME};
@@ -10,10 +12,8 @@ use crate::hands::Hands;
 use crate::keeper::Face;
 use crate::ports::{ChannelFault, Message, Receipt};
 
-/// After a round in which no channel took a message, the next one begins this much later.
+/// What was told and could not be written down is written after this; it is not told again.
 const AGAIN: SignedDuration = SignedDuration::from_secs(20);
-/// A provider may ask for more; a person must hear.
-const WAIT_MAX_S: u32 = 120;
 
 /// Hears what was told, and what could not be.
 pub trait Witness {
@@ -23,38 +23,49 @@ pub trait Witness {
     fn deaf(&self, at: Timestamp, channel: &str, why: &str);
 }
 
-/// Cries until the word comes. What was not told when the process ends is due again when it begins: what was told is an
-/// event.
-pub async fn cry(hands: Hands<'_>, face: &Face, channels: &[ChannelConfig], witness: &dyn Witness) {
-    // What a channel took and could not be written down: only the writing is tried again.
-    let mut taken: Option<Key> = None;
-    // What no channel took, and when it is tried again.
-    let mut paused: Option<(Key, Timestamp)> = None;
+/// The ways to a person, and how long a message may go unproven before the next ones are told.
+#[derive(Clone, Copy, Debug)]
+pub struct Ways<'a> {
+    /// The channels.
+    pub channels: &'a [ChannelConfig],
+    /// How long.
+    pub patience: SignedDuration,
+}
+
+/// Cries until the word comes. What was not told when the process ends is due again when it begins: what was told, and by
+/// which channel, is an event.
+pub async fn cry(hands: Hands<'_>, face: &Face, ways: Ways<'_>, witness: &dyn Witness) {
+    let routes: Vec<Route> = ways.channels.iter().map(|channel| channel.route.clone()).collect();
+    let (mut outbox, mut unwritten, mut sends) = (Outbox::default(), Vec::new(), FuturesUnordered::new());
     loop {
-        let due = face.shown().and_then(|shown| shown.notice);
+        write_down(&hands, face, &mut unwritten);
+        let notice = turn(face, &mut outbox, !unwritten.is_empty());
         let now = hands.clock.now();
-        let held = paused.filter(|(key, at)| due.as_ref().map(key_of) == Some(*key) && *at > now);
-        let at = match (due, held) {
-            (None, _) => None,
-            (Some(_), Some((_, at))) => Some(at),
-            (Some(notice), None) => {
-                let key = key_of(&notice);
-                let told = match taken == Some(key) {
-                    true => None,
-                    false => tell(&hands, &notice, channels, witness).await,
-                };
-                if told.is_none() {
-                    taken = Some(key);
+        let mut at = (!unwritten.is_empty()).then(|| now + AGAIN);
+        if let Some(notice) = &notice {
+            match outbox.next(&routes, ways.patience, now) {
+                Next::Send(names) => {
+                    for name in names {
+                        outbox.ask(&name, now);
+                        let channel = ways.channels.iter().find(|channel| channel.name == name);
+                        let channel = channel.expect("routes are made from the channels");
+                        sends.push(send(&hands, channel, notice.clone()));
+                    }
+                    continue;
                 }
-                if told.is_none() && write_down(&hands, &notice).is_ok() {
-                    taken = None;
-                    face.told();
-                }
-                let at = hands.clock.now() + told.unwrap_or(AGAIN);
-                paused = Some((key, at));
-                Some(at)
+                Next::Wait(moment) => at = Some(at.map_or(moment, |at| at.min(moment))),
+                Next::Listen | Next::Done => {}
             }
-        };
+            if !outbox.has_ears(&routes) && unwritten.is_empty() {
+                // The log has it.
+                witness.told(now, notice, None);
+                unwritten.push(told(notice, None, false));
+                write_down(&hands, face, &mut unwritten);
+                if unwritten.is_empty() {
+                    continue;
+                }
+            }
+        }
         let again = async {
             match at {
                 Some(at) => hands.clock.until(at).await,
@@ -64,33 +75,75 @@ pub async fn cry(hands: Hands<'_>, face: &Face, channels: &[ChannelConfig], witn
         tokio::select! {
             biased;
             () = hands.halt.asked() => return,
+            Some((channel, notice, outcome)) = sends.next(), if !sends.is_empty() => {
+                let answer = answer_of(&outcome);
+                outbox.hear(key_of(&notice), channel, answer, hands.clock.now());
+                match outcome {
+                    Ok(receipt) => {
+                        witness.told(hands.clock.now(), &notice, Some(channel));
+                        unwritten.push(told(&notice, Some(channel), receipt == Receipt::Delivered));
+                    }
+                    Err(fault) => {
+                        let why = format!("{}. {}", fault.why, fault.cure);
+                        witness.deaf(hands.clock.now(), channel, &why);
+                    }
+                }
+            }
             () = face.changed() => {}
             () = again => {}
         }
     }
 }
 
-/// What makes two notices the same one.
-type Key = (Incident, Severity, bool);
+/// What is to be told now: what is new, or what is still true and not proven to have been heard.
+fn turn(face: &Face, outbox: &mut Outbox, unwritten: bool) -> Option<Notice> {
+    let shown = face.shown()?;
+    // What was told and is not written down yet still looks new.
+    let notice = shown.notice.filter(|notice| !unwritten || outbox.key() == Some(key_of(notice)));
+    let notice = notice.or(shown.open);
+    match &notice {
+        Some(notice) => outbox.turn_to(key_of(notice), shown.told.as_ref()),
+        None => outbox.rest(),
+    }
+    notice
+}
 
 fn key_of(notice: &Notice) -> Key {
     (notice.incident, notice.severity, notice.over)
 }
 
-fn write_down(hands: &Hands<'_>, notice: &Notice) -> Result<(), Failure> {
-    let Notice { incident, severity, over, .. } = notice;
-    let told = Event::Told { incident: *incident, severity: *severity, over: *over };
-    hands.attest()?.note(told)
+fn answer_of(outcome: &Result<Receipt, ChannelFault>) -> Answer {
+    match outcome {
+        Ok(Receipt::Accepted) => Answer::Taken,
+        Ok(Receipt::Delivered) => Answer::Proven,
+        Err(fault) => Answer::Failed(fault.wait_s.map(|s| SignedDuration::from_secs(s.into()))),
+    }
 }
 
-/// One round: every channel that the severity is for. One that takes it is enough; where none does, says after which pause the
-/// next round begins.
-async fn tell(
-    hands: &Hands<'_>,
-    notice: &Notice,
-    channels: &[ChannelConfig],
-    witness: &dyn Witness,
-) -> Option<SignedDuration> {
+fn told(notice: &Notice, channel: Option<&str>, proven: bool) -> Event {
+    let Notice { incident, severity, over, .. } = notice;
+    let channel = channel.map(str::to_owned);
+    Event::Told { incident: *incident, severity: *severity, over: *over, channel, proven }
+}
+
+/// What cannot be written down now is written later.
+fn write_down(hands: &Hands<'_>, face: &Face, unwritten: &mut Vec<Event>) {
+    let write = |event: &Event| -> Result<(), Failure> { hands.attest()?.note(event.clone()) };
+    while let Some(event) = unwritten.first() {
+        if write(event).is_err() {
+            return;
+        }
+        unwritten.remove(0);
+        face.told();
+    }
+}
+
+/// One message through one channel, whose secrets are in memory for this message only.
+async fn send<'a>(
+    hands: &Hands<'a>,
+    channel: &'a ChannelConfig,
+    notice: Notice,
+) -> (&'a str, Notice, Result<Receipt, ChannelFault>) {
     let message = Message {
         severity: notice.severity,
         title: notice.title.clone(),
@@ -98,45 +151,12 @@ async fn tell(
         incident: format!("{}/{}", hands.account.name, notice.incident.as_str()),
         over: notice.over,
     };
-    // Who heard of trouble hears that it is over.
-    let wanted: Vec<_> =
-        channels.iter().filter(|channel| notice.over || notice.severity >= channel.severity).collect();
-    if wanted.is_empty() {
-        witness.told(hands.clock.now(), notice, None);
-    }
-    let sends = wanted.iter().map(|channel| async {
-        let outcome = hands.halt.or(send(hands, channel, &message)).await;
-        (channel.name.as_str(), outcome)
-    });
-    let (mut taken, mut wait_s) = (wanted.is_empty(), None);
-    for (name, outcome) in futures_util::future::join_all(sends).await {
-        match outcome {
-            Some(Ok(_receipt)) => {
-                taken = true;
-                witness.told(hands.clock.now(), notice, Some(name));
-            }
-            Some(Err(fault)) => {
-                witness.deaf(hands.clock.now(), name, &format!("{}. {}", fault.why, fault.cure));
-                wait_s = wait_s.max(fault.wait_s);
-            }
-            None => {}
-        }
-    }
-    let wait = SignedDuration::from_secs(wait_s.unwrap_or(0).min(WAIT_MAX_S).into());
-    (!taken).then(|| AGAIN.max(wait))
-}
-
-/// Its secrets are in memory for this one message.
-async fn send(
-    hands: &Hands<'_>,
-    channel: &ChannelConfig,
-    message: &Message,
-) -> Result<Receipt, ChannelFault> {
     let outside = Outside { http: hands.http, clock: hands.clock, time: TIME };
-    match channel.open(hands.stores.vault(), outside) {
-        Ok(open) => open.send(message).await,
+    let outcome = match channel.open(hands.stores.vault(), outside) {
+        Ok(open) => open.send(&message).await,
         Err(failure) => {
             Err(ChannelFault { why: failure.to_string(), cure: failure.cure(), wait_s: None, again: false })
         }
-    }
+    };
+    (&channel.name, notice, outcome)
 }

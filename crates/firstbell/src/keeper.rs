@@ -7,7 +7,7 @@ use firstbell_core::calendar::Calendar;
 use firstbell_core::decide::{self, Decision, Probe, Step};
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
-use firstbell_core::notice::{self, Notice};
+use firstbell_core::notice::{self, Dates, Notice, Owner, Told};
 use firstbell_core::schedule::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -44,6 +44,10 @@ pub struct Shown {
     pub served: bool,
     /// What a person must hear and was not told yet.
     pub notice: Option<Notice>,
+    /// What was said to him and still holds.
+    pub open: Option<Notice>,
+    /// What he was told last, and by which channels.
+    pub told: Option<Told>,
     /// As `firstbell status` shows it.
     pub words: Value,
 }
@@ -176,6 +180,13 @@ impl<'a> Keeper<'a> {
         now + pause
     }
 
+    fn owner(&self) -> Owner<'a> {
+        let (account, keeping) = (self.hands.account, self.house.keeping);
+        let address_changed = keeping.egress.as_ref().and_then(|egress| egress.changed);
+        let dates = Dates { address_changed, ..account.dates };
+        Owner { account: &account.name, morning_line: keeping.telling.morning_line, dates }
+    }
+
     /// What is next, and when what is shown is no longer true.
     fn look(&mut self, now: Timestamp) -> Result<(Decision, Timestamp), Failure> {
         if self.marks.is_none() {
@@ -184,11 +195,14 @@ impl<'a> Keeper<'a> {
         let standing = Standing::of(&self.hands, &self.marks)?;
         let view = standing.view(&self.schedule, self.house.calendar, self.probe);
         let decision = decide::decide(&view, now);
+        let owner = self.owner();
         let shown = Shown {
             at: now,
             decision,
             served: decide::serve(&view, now).is_ok(),
-            notice: notice::due(&view, &self.hands.account.name, now),
+            notice: notice::due(&view, &owner, now),
+            open: notice::open(&view, &owner, now),
+            told: standing.state.told.clone(),
             words: standing::words(&self.hands, &standing, &view, now),
         };
         let at = notice::look_at(&view, now).map_or(decision.at, |at| at.min(decision.at));

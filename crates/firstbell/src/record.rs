@@ -63,6 +63,11 @@ enum Stored {
         incident: StoredIncident,
         severity: StoredSeverity,
         over: bool,
+        /// Absent where there is no channel.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        proven: bool,
     },
     Stored {
         name: String,
@@ -96,6 +101,9 @@ enum StoredIncident {
     NoToken,
     Lacking,
     Calendar,
+    Ready,
+    Password,
+    Subscription,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -172,11 +180,14 @@ fn stored(event: &Event) -> Stored {
         Event::Died { generation } => Stored::Died { generation },
         Event::Checked { lacks } => Stored::Checked { lacks },
         Event::Assessed { lacks } => Stored::Assessed { lacks },
-        Event::Told { incident, severity, over } => Stored::Told {
+        Event::Told { incident, severity, over, channel, proven } => Stored::Told {
             incident: match incident {
                 Incident::NoToken => StoredIncident::NoToken,
                 Incident::Lacking => StoredIncident::Lacking,
                 Incident::Calendar => StoredIncident::Calendar,
+                Incident::Ready => StoredIncident::Ready,
+                Incident::Password => StoredIncident::Password,
+                Incident::Subscription => StoredIncident::Subscription,
             },
             severity: match severity {
                 Severity::Information => StoredSeverity::Information,
@@ -184,6 +195,8 @@ fn stored(event: &Event) -> Stored {
                 Severity::Critical => StoredSeverity::Critical,
             },
             over,
+            channel,
+            proven,
         },
         Event::Stored { name } => Stored::Stored { name },
         Event::Paused => Stored::Paused {},
@@ -222,11 +235,14 @@ fn event(stored: Stored) -> Event {
         Stored::Died { generation } => Event::Died { generation },
         Stored::Checked { lacks } => Event::Checked { lacks },
         Stored::Assessed { lacks } => Event::Assessed { lacks },
-        Stored::Told { incident, severity, over } => Event::Told {
+        Stored::Told { incident, severity, over, channel, proven } => Event::Told {
             incident: match incident {
                 StoredIncident::NoToken => Incident::NoToken,
                 StoredIncident::Lacking => Incident::Lacking,
                 StoredIncident::Calendar => Incident::Calendar,
+                StoredIncident::Ready => Incident::Ready,
+                StoredIncident::Password => Incident::Password,
+                StoredIncident::Subscription => Incident::Subscription,
             },
             severity: match severity {
                 StoredSeverity::Information => Severity::Information,
@@ -234,6 +250,8 @@ fn event(stored: Stored) -> Event {
                 StoredSeverity::Critical => Severity::Critical,
             },
             over,
+            channel,
+            proven,
         },
         Stored::Stored { name } => Event::Stored { name },
         Stored::Paused {} => Event::Paused,
@@ -314,7 +332,7 @@ mod tests {
     /// When this fails, the form of snapshots has changed: raise [`SNAPSHOT_VERSION`], then mend the text.
     #[test]
     fn a_snapshot_of_this_version_looks_like_this() {
-        let text = r#"{"budget":{"password":{"bad":1,"refused":[["0a1b",1]],"last":"0a1b"},"code":{"bad":0,"refused":[],"last":null},"last_step":59850295,"blocked":null,"restored":true},"generation":3,"proven_at":"2026-11-23T08:30:00.123Z","doubted_from":"2026-11-24T08:27:59Z","died_at":null,"died_before":null,"trouble":{"at":"2026-11-24T08:30:00Z","code":"slow","ask":"Again","times":1,"unclear":0},"wait":null,"paused":false,"checked_at":null,"assessed_at":null,"lacks":[],"told":null,"told_year_at":null}"#;
+        let text = r#"{"budget":{"password":{"bad":1,"refused":[["0a1b",1]],"last":"0a1b"},"code":{"bad":0,"refused":[],"last":null},"last_step":59850295,"blocked":null,"restored":true},"generation":3,"proven_at":"2026-11-23T08:30:00.123Z","doubted_from":"2026-11-24T08:27:59Z","died_at":null,"died_before":null,"trouble":{"at":"2026-11-24T08:30:00Z","code":"slow","ask":"Again","times":1,"unclear":0},"wait":null,"paused":false,"checked_at":null,"assessed_at":null,"lacks":[],"told":null,"said":{},"began_at":null}"#;
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let password = Cause::Password;
         let story = [

@@ -16,7 +16,7 @@ const CORE: &[&[&str]] = &[
     &["totp", "token", "plan", "budget"],
     &["sight", "broker", "event", "skeleton"],
     &["answer", "brokers", "invitation", "state", "schedule"],
-    &["walk", "decide"],
+    &["walk", "decide", "outbox"],
     &["notice"],
     &["days"],
 ];

@@ -9,7 +9,7 @@ use crate::calendar::Calendar;
 use crate::decide;
 use crate::event::Event;
 use crate::incident::{Incident, Severity};
-use crate::notice::{self, A_DAY};
+use crate::notice::{self, A_DAY, Owner};
 
 impl Life<'_> {
     /// The moment to look, where somebody listens: a notice grows graver by the clock.
@@ -25,10 +25,15 @@ impl Life<'_> {
         if !self.ears {
             return;
         }
-        let Some(notice) = notice::due(&self.view(), "main", self.now()) else { return };
+        let Some(notice) =
+            notice::due(&self.view(), &Owner { account: "main", ..Owner::default() }, self.now())
+        else {
+            return;
+        };
         self.watch.cries(self.t.div_euclid(DAY), notice.over);
         self.say(|| format!("{}: {}", notice.title, notice.body.replace('\n', " ")));
-        self.note(Event::Told { incident: notice.incident, severity: notice.severity, over: notice.over });
+        let (incident, severity, over) = (notice.incident, notice.severity, notice.over);
+        self.note(Event::Told { incident, severity, over, channel: None, proven: false });
     }
 
     /// Five minutes after the deadline: there is a good token, or a word was said, or nobody could have.

@@ -1,11 +1,13 @@
 //! What a human must hear: how grave it is, and the words, in one order: what happened, what it means for today, what firstbell
 //! will do, what you can do.
 
+mod aside;
 mod words;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use crate::incident::{Incident, Severity, Told};
+pub use self::aside::{Dates, Owner};
+pub use crate::incident::{Heard, Incident, Severity, Told};
 
 use crate::decide::{self, Reason, View};
 use crate::schedule::Slot;
@@ -13,8 +15,6 @@ use crate::token::date_in_india;
 
 /// So many messages of one account a day, whatever happens; what is critical may take as many more.
 pub const A_DAY: u8 = 6;
-/// A year that is missing in the calendar is told of so often.
-const YEAR_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// This long before the deadline a warning becomes critical.
 const LAST_CALL: SignedDuration = SignedDuration::from_mins(15);
 /// A login that fails this often in a row is no passing trouble any more; with the first pauses that is half a minute.
@@ -36,7 +36,7 @@ pub struct Notice {
 }
 
 /// What is to be said now and was not said yet; nothing where all is well, nothing new, or it is a holiday.
-pub fn due(view: &View<'_>, account: &str, now: Timestamp) -> Option<Notice> {
+pub fn due(view: &View<'_>, owner: &Owner<'_>, now: Timestamp) -> Option<Notice> {
     let told = view.state.told.as_ref().filter(|told| told.at <= now);
     let today = told.filter(|told| date_in_india(told.at) == date_in_india(now));
     let open = told.filter(|told| !told.over);
@@ -46,23 +46,24 @@ pub fn due(view: &View<'_>, account: &str, now: Timestamp) -> Option<Notice> {
             let new = open
                 .is_none_or(|told| incident != told.incident || severity > told.severity || today.is_none());
             let most = if severity == Severity::Critical { 2 * A_DAY } else { A_DAY };
-            (new && times < most).then(|| words::trouble(view, account, (incident, severity), now))
+            (new && times < most).then(|| words::trouble(view, owner, (incident, severity), now))
         }
         (None, Some(_)) => {
             let over = times < 2 * A_DAY && decide::serve(view, now).is_ok();
-            over.then(|| words::over(view, account, now))
+            over.then(|| words::over(view, owner, now))
         }
-        (None, None) => year_due(view, now)
-            .then(|| words::trouble(view, account, (Incident::Calendar, Severity::Information), now)),
+        (None, None) => (!view.state.paused).then(|| aside::due(view, owner, now)).flatten(),
     }
 }
 
-/// Whether a year that the calendar lacks is to be told of: in the daytime, and not more than once a week.
-fn year_due(view: &View<'_>, now: Timestamp) -> bool {
-    let told = view.state.told_year_at.filter(|at| *at <= now);
-    let due = told.is_none_or(|at| now.duration_since(at) >= YEAR_EVERY);
-    let awake = view.schedule.around(view.calendar, now).is_some_and(|slot| slot.date == date_in_india(now));
-    due && awake && view.calendar.notice_due(&view.schedule.exchanges, date_in_india(now)).is_some()
+/// What was said and still holds, in the words of this moment: for channels whose turn comes later, where nobody proved that
+/// it was heard.
+pub fn open(view: &View<'_>, owner: &Owner<'_>, now: Timestamp) -> Option<Notice> {
+    let told = view.state.told.as_ref().filter(|told| !told.over && told.at <= now)?;
+    let (incident, severity) = concern(view, now)?;
+    let same = told.incident == incident && told.severity == severity;
+    (same && date_in_india(told.at) == date_in_india(now))
+        .then(|| words::trouble(view, owner, (incident, severity), now))
 }
 
 /// When a notice may become due without anything happening: it grows graver by the clock.
@@ -125,6 +126,11 @@ mod tests {
     use crate::state::State;
     use crate::token::{Flush, Life};
 
+    const MAIN: Owner<'_> = Owner {
+        account: "main",
+        morning_line: false,
+        dates: Dates { password_due: None, subscription_until: None, address_changed: None },
+    };
     const FLUSH: Flush = Flush { begins_h: 5, ends_h: 8 };
 
     fn at(time: &str) -> Timestamp {
@@ -158,13 +164,14 @@ mod tests {
                 pending: false,
                 probe,
             };
-            due(&view, "main", at(time))
+            due(&view, &MAIN, at(time))
         }
 
         fn told(&mut self, time: &str) -> Notice {
             let notice = self.due(time).unwrap();
             let Notice { incident, severity, over, .. } = notice;
-            self.state.take(at(time), &Event::Told { incident, severity, over });
+            self.state
+                .take(at(time), &Event::Told { incident, severity, over, channel: None, proven: false });
             notice
         }
 
@@ -236,9 +243,9 @@ mod tests {
             pending: false,
             probe: None,
         };
-        assert_eq!(due(&view, "main", saturday), None);
+        assert_eq!(due(&view, &MAIN, saturday), None);
         let december: Timestamp = "2026-12-07T12:00:00+05:30".parse().unwrap();
-        assert_eq!(due(&view, "main", december).map(|n| n.incident), Some(Incident::Calendar));
+        assert_eq!(due(&view, &MAIN, december).map(|n| n.incident), Some(Incident::Calendar));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Time;
 
-use super::{Incident, Notice, Severity};
+use super::{Incident, Notice, Owner, Severity};
 use crate::decide::{self, Decision, Reason, Step, View};
 use crate::failure::{Ask, Failure};
 use crate::token::{date_in_india, in_india, ist};
@@ -14,10 +14,11 @@ const OPENS: Time = Time::constant(9, 15, 0, 0);
 /// Something is wrong.
 pub(super) fn trouble(
     view: &View<'_>,
-    account: &str,
+    owner: &Owner<'_>,
     (incident, severity): (Incident, Severity),
     now: Timestamp,
 ) -> Notice {
+    let account = owner.account;
     let decision = decide::prospect(view, now);
     let (title, lines) = match incident {
         Incident::NoToken => {
@@ -25,29 +26,19 @@ pub(super) fn trouble(
             let lines = [what, means(now), doing(&decision, now), format!("You can: {cure}")];
             (format!("{account}: no token yet"), lines.to_vec())
         }
-        Incident::Lacking => {
+        // Words on the side have a file of their own.
+        _ => {
             let lacks = view.state.lacks.join(", ");
             let token = match decide::serve(view, now) {
                 Ok(()) => "The token is good and is handed out.",
                 Err(_) => "The morning’s login has not begun.",
             };
-            let cure = "You can: look at firstbell status and at the log, and mend what is named.";
+            let cure = address(view, owner, now).unwrap_or_else(|| {
+                "You can: look at firstbell status and at the log, and mend what is named.".to_owned()
+            });
             (
                 format!("{account}: not all is ready"),
-                vec![format!("Missing: {lacks}."), token.to_owned(), doing(&decision, now), cure.to_owned()],
-            )
-        }
-        Incident::Calendar => {
-            let year = view.calendar.notice_due(&view.schedule.exchanges, date_in_india(now));
-            let year = year.map_or_else(String::new, |year| year.to_string());
-            (
-                format!("{account}: no calendar for {year}"),
-                vec![
-                    format!("No list of holidays covers {year} for every exchange of this account."),
-                    "Every weekday of it will be treated as a trading day.".to_owned(),
-                    "You can: update firstbell, or write a list of your own (calendar in the configuration)."
-                        .to_owned(),
-                ],
+                vec![format!("Missing: {lacks}."), token.to_owned(), doing(&decision, now), cure],
             )
         }
     };
@@ -55,7 +46,8 @@ pub(super) fn trouble(
 }
 
 /// All is well again.
-pub(super) fn over(view: &View<'_>, account: &str, now: Timestamp) -> Notice {
+pub(super) fn over(view: &View<'_>, owner: &Owner<'_>, now: Timestamp) -> Notice {
+    let account = owner.account;
     let told = view.state.told.as_ref();
     let incident = told.map_or(Incident::NoToken, |told| told.incident);
     let body = format!(
@@ -64,6 +56,20 @@ pub(super) fn over(view: &View<'_>, account: &str, now: Timestamp) -> Notice {
     );
     let title = format!("{account}: over, the token is good");
     Notice { incident, severity: Severity::Information, over: true, title, body }
+}
+
+/// Orders come from another address than the registered one: what the owner can do, and whether this week.
+fn address(view: &View<'_>, owner: &Owner<'_>, now: Timestamp) -> Option<String> {
+    view.state.lacks.iter().find(|lack| *lack == "egress address")?;
+    let cure = "You can: trade from the registered address, or register the new one on the developer console";
+    Some(match owner.dates.address_fixed_until(date_in_india(now)) {
+        Some(next) => {
+            format!(
+                "{cure}; it was changed this week already, and one change a week is allowed: from {next} on."
+            )
+        }
+        None => format!("{cure} (one change a calendar week is allowed)."),
+    })
 }
 
 /// What happened, and what the owner can do about it.
@@ -148,7 +154,7 @@ fn moment(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-fn clock(at: Timestamp) -> String {
+pub(super) fn clock(at: Timestamp) -> String {
     ist().to_datetime(at).time().strftime("%H:%M:%S").to_string()
 }
 

@@ -22,6 +22,8 @@ use std::time::Duration;
 
 use firstbell_core::failure::Failure;
 use firstbell_core::notice::Severity;
+use firstbell_core::outbox::{Quiet, Route};
+use jiff::civil::Time;
 
 pub use kind::Outside;
 use kind::{Keys, Kind, Read, Sources};
@@ -58,8 +60,8 @@ pub struct ChannelConfig {
     pub name: String,
     /// Its kind, as the configuration calls it.
     pub kind: &'static str,
-    /// The least severity that it gets.
-    pub severity: Severity,
+    /// What it gets, and when.
+    pub route: Route,
     /// Its secrets by name, and where each comes from.
     pub secrets: Vec<(String, Source)>,
     way: Box<dyn Kind>,
@@ -79,6 +81,11 @@ impl ChannelConfig {
             found.ok_or_else(|| "is not known; known: information, warning, critical".to_owned())
         });
         let names = || KINDS.map(|(name, ..)| name).join(", ");
+        let order = section.number("order", 1);
+        if order.is_some_and(|order| order > 99) {
+            section.fault("order is at most 99");
+        }
+        let quiet = section.parsed("quiet", read_quiet);
         let kind = section.parsed("kind", |kind| {
             let found = KINDS.iter().find(|(name, ..)| *name == kind);
             found.ok_or_else(|| format!("is not known; known kinds: {}", names()))
@@ -89,10 +96,15 @@ impl ChannelConfig {
         let (kind, read, keys) = kind?;
         let mut sources = Sources::default();
         let way = read(&mut section, &mut sources);
-        section.end(&[&["kind", "severity"], *keys].concat());
-        let severity = severity.unwrap_or(Severity::Information);
+        section.end(&[&["kind", "severity", "order", "quiet"], *keys].concat());
+        let route = Route {
+            name: name.clone(),
+            severity: severity.unwrap_or(Severity::Information),
+            order: order.map_or(1, |order| u8::try_from(order).unwrap_or(u8::MAX)),
+            quiet,
+        };
         let owner = format!("channel-{name}");
-        Some(ChannelConfig { name, kind, severity, secrets: sources.found, way: way?, owner })
+        Some(ChannelConfig { name, kind, route, secrets: sources.found, way: way?, owner })
     }
 
     /// One of its secrets: where the vault has it, and how it is stored.
@@ -124,6 +136,16 @@ impl ChannelConfig {
         let fetch =
             |(name, source): &(String, Source)| Ok((name.clone(), source.take(&self.wanted(name), vault)?));
         Ok(Keys(self.secrets.iter().map(fetch).collect::<Result<_, Failure>>()?))
+    }
+}
+
+/// Hours such as "22:00-07:00".
+fn read_quiet(text: &str) -> Result<Quiet, String> {
+    let time = |text: &str| (text.len() == 5).then(|| Time::strptime("%H:%M", text).ok()).flatten();
+    let hours = text.split_once('-').and_then(|(from, until)| Some((time(from)?, time(until)?)));
+    match hours.filter(|(from, until)| from != until) {
+        Some((from, until)) => Ok(Quiet { from, until }),
+        None => Err("must be hours in India such as \"22:00-07:00\"".into()),
     }
 }
 

@@ -7,6 +7,7 @@ use firstbell_core::broker::App;
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::calendar::Exchange;
 use firstbell_core::failure::{Failure, Part};
+use firstbell_core::notice::Dates;
 use firstbell_core::origin::Origin;
 use firstbell_core::secret::Secret;
 use firstbell_core::token::Token;
@@ -103,8 +104,17 @@ pub(super) async fn rehearse(rehearsal: Rehearsal<'_>, ticks: &Ticks) -> Result<
     let secrets = Name::ALL.map(|name| (name, Source::Vault)).to_vec();
     let exchanges = Exchange::USUAL.to_vec();
     let (codes, sinks) = (CodeConfig::Seed, Vec::new());
-    let account =
-        Account { name: "demo".into(), app, secrets, codes, exchanges, data: false, switch: None, sinks };
+    let account = Account {
+        name: "demo".into(),
+        app,
+        secrets,
+        codes,
+        exchanges,
+        data: false,
+        switch: None,
+        dates: Dates::default(),
+        sinks,
+    };
 
     ticks.begin("sealing throw-away credentials");
     let state = tempfile::tempdir().map_err(|e| broken(format!("no folder for the demo's store: {e}")))?;

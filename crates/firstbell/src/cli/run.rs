@@ -182,10 +182,10 @@ async fn round(
         let schedule = context::schedule_of(config, hands.account, &kite);
         Keeper::new(*hands, schedule, house, (face, log)).keep()
     });
+    let ways = crier::Ways { channels: &config.channels, patience: config.keeping.telling.patience };
     let criers = hands.iter().zip(faces.iter().zip(&logs));
-    let criers = criers.map(|(hands, (face, log))| {
-        crier::cry(Hands { clock: beside, ..*hands }, face, &config.channels, log)
-    });
+    let criers =
+        criers.map(|(hands, (face, log))| crier::cry(Hands { clock: beside, ..*hands }, face, ways, log));
     let work = together(join_all(keepers), join_all(criers));
     let door = Door::open(&config.state_dir)?;
     let staff = Staff { hands: &hands, faces: &faces, state_dir: &config.state_dir };

@@ -4,6 +4,9 @@ use std::cell::Cell;
 
 use firstbell_core::broker::App;
 use firstbell_core::calendar::Exchange;
+use firstbell_core::notice::Dates;
+use jiff::ToSpan;
+use jiff::civil::Date;
 use url::Url;
 
 use crate::codes::CodeConfig;
@@ -29,6 +32,8 @@ pub struct Account {
     pub data: bool,
     /// Who hears, outside of this machine, how each morning went.
     pub switch: Option<Switch>,
+    /// Days to come that only the owner knows of.
+    pub dates: Dates,
     /// Where a fresh token goes.
     pub sinks: Vec<SinkConfig>,
 }
@@ -54,6 +59,7 @@ pub(super) fn read(name: String, mut section: Section<'_>) -> Option<Account> {
     let exchanges = read_exchanges(&mut section);
     let data = section.flag("data").unwrap_or(false);
     let switch = section.parsed("dead_mans_switch", Switch::parse);
+    let dates = read_dates(&mut section);
     let sinks = section.list("sink").into_iter().filter_map(SinkConfig::read).collect();
     let mut known = vec![
         "broker",
@@ -63,13 +69,36 @@ pub(super) fn read(name: String, mut section: Section<'_>) -> Option<Account> {
         "exchanges",
         "data",
         "dead_mans_switch",
+        "password_set",
+        "password_days",
+        "subscription_until",
         "sink",
         "totp",
     ];
     known.extend(Name::ALL.map(Name::as_str));
     section.end(&known);
     let app = App { api_key: api_key?, user_id: user_id?, redirect: redirect? };
-    Some(Account { name, app, secrets: secrets.to_vec(), codes, exchanges, data, switch, sinks })
+    Some(Account { name, app, secrets: secrets.to_vec(), codes, exchanges, data, switch, dates, sinks })
+}
+
+/// Zerodha documents no age at which it asks for another password. Half a year, unless the owner knows better.
+const PASSWORD_DAYS: u64 = 180;
+
+fn read_dates(section: &mut Section<'_>) -> Dates {
+    let set = section.parsed("password_set", read_date);
+    let days = section.number("password_days", 1);
+    if days.is_some() && !section.asked("password_set") {
+        section.fault("password_days without password_set: from which day on?");
+    }
+    let days = i32::try_from(days.unwrap_or(PASSWORD_DAYS).min(10_000)).expect("it is at most ten thousand");
+    let password_due = set.and_then(|set| set.checked_add(days.days()).ok());
+    let subscription_until = section.parsed("subscription_until", read_date);
+    Dates { password_due, subscription_until, address_changed: None }
+}
+
+/// A day, as the owner writes it.
+pub(super) fn read_date(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| "must be a day such as \"2026-12-31\"".to_owned())
 }
 
 fn required<T>(section: &mut Section<'_>, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use firstbell_core::origin::Origin;
 use firstbell_core::schedule::Hours;
 use firstbell_core::token::Flush;
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 use jiff::{SignedDuration, Timestamp};
 
+use super::account::read_date;
 use crate::written::Section;
 
 /// How the daemon keeps accounts.
@@ -21,8 +22,27 @@ pub struct Keeping {
     pub at_once: usize,
     /// Where the broker must see us come from.
     pub egress: Option<Egress>,
+    /// How a person is told.
+    pub telling: Telling,
     /// A rehearsal's clock in the place of the machine's.
     pub leap: Option<Leap>,
+}
+
+/// How a person is told, whatever the channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// How long a message may go unproven before the channels of the next order are told.
+    pub patience: SignedDuration,
+    /// Whether good mornings are told of too.
+    pub morning_line: bool,
+    /// Whether each channel is tried once a week.
+    pub self_test: bool,
+}
+
+impl Default for Telling {
+    fn default() -> Telling {
+        Telling { patience: SignedDuration::from_mins(2), morning_line: false, self_test: true }
+    }
 }
 
 /// The address that is registered at the broker, and who tells ours.
@@ -32,6 +52,8 @@ pub struct Egress {
     pub address: IpAddr,
     /// Answers a GET with the caller's address as text.
     pub asked: String,
+    /// When it was last registered anew: that may be done once a week.
+    pub changed: Option<Date>,
 }
 
 /// Where a rehearsal's clock is, and which days it plays.
@@ -48,12 +70,21 @@ pub struct Leap {
 impl Keeping {
     /// Reads `[schedule]` and `[egress]`.
     pub(super) fn read(root: &mut Section<'_>) -> Keeping {
-        let mut keeping =
-            Keeping { hours: Hours::default(), flush: None, at_once: 2, egress: None, leap: None };
+        let mut keeping = Keeping {
+            hours: Hours::default(),
+            flush: None,
+            at_once: 2,
+            egress: None,
+            telling: Telling::default(),
+            leap: None,
+        };
         if let Some(section) = root.section("schedule") {
             read_schedule(section, &mut keeping);
         }
         keeping.egress = root.section("egress").and_then(read_egress);
+        if let Some(section) = root.section("alerts") {
+            keeping.telling = read_telling(section);
+        }
         keeping
     }
 }
@@ -115,6 +146,21 @@ fn read_schedule(mut section: Section<'_>, keeping: &mut Keeping) {
     ]);
 }
 
+fn read_telling(mut section: Section<'_>) -> Telling {
+    let usual = Telling::default();
+    let patience = section.number("unconfirmed_s", 10);
+    if patience.is_some_and(|s| s > 3_600) {
+        section.fault("unconfirmed_s is at most 3600: a morning is short");
+    }
+    let patience = patience.map_or(usual.patience, |s| {
+        SignedDuration::from_secs(i64::try_from(s.min(3_600)).expect("it is at most an hour"))
+    });
+    let morning_line = section.flag("morning_line").unwrap_or(usual.morning_line);
+    let self_test = section.flag("self_test").unwrap_or(usual.self_test);
+    section.end(&["unconfirmed_s", "morning_line", "self_test"]);
+    Telling { patience, morning_line, self_test }
+}
+
 fn read_time(text: &str) -> Result<Time, String> {
     let shaped = text.len() == 5 && text.as_bytes()[2] == b':';
     let time = shaped.then(|| Time::strptime("%H:%M", text).ok()).flatten();
@@ -136,8 +182,9 @@ fn read_egress(mut section: Section<'_>) -> Option<Egress> {
     if !section.asked("address") || !section.asked("url") {
         section.fault("needs both address and url: url answers with the address that we come from");
     }
-    section.end(&["address", "url"]);
-    Some(Egress { address: address?, asked: asked? })
+    let changed = section.parsed("changed", read_date);
+    section.end(&["address", "url", "changed"]);
+    Some(Egress { address: address?, asked: asked?, changed })
 }
 
 /// Reads `[rehearsal.leap]`.

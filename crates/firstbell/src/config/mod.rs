@@ -11,7 +11,7 @@ use firstbell_core::calendar::Calendar;
 use firstbell_core::origin::Origin;
 
 pub use self::account::Account;
-pub use self::keeping::{Egress, Keeping, Leap};
+pub use self::keeping::{Egress, Keeping, Leap, Telling};
 
 use crate::alerts::ChannelConfig;
 use crate::calendarfile;
@@ -115,6 +115,7 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     root.end(&[
         "accept",
         "account",
+        "alerts",
         "browser",
         "calendar",
         "channel",
