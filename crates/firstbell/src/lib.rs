@@ -1,7 +1,7 @@
 //! firstbell does and never decides: it performs what `firstbell-core` says, on real files, networks and browsers.
 //!
 //! Read from the bottom up: [`ports`], [`halt`], [`written`], the shelves ([`drivers`], [`secrets`], [`codes`], [`stores`],
-//! [`sinks`]), [`planfile`], [`calendarfile`], [`config`], [`ledger`], [`login`], [`returns`], [`hands`], [`standing`], [`keeper`], [`crier`], [`serve`], [`cli`].
+//! [`sinks`]), [`planfile`], [`calendarfile`], [`config`], [`ledger`], [`login`], [`returns`], [`hands`], [`standing`], [`keeper`], [`crier`], [`selftest`], [`serve`], [`cli`].
 
 pub mod album;
 pub mod alerts;
@@ -27,6 +27,7 @@ pub mod program;
 pub mod record;
 pub mod returns;
 pub mod secrets;
+pub mod selftest;
 pub mod serve;
 pub mod shape;
 pub mod sinks;

@@ -143,3 +143,97 @@ fn days(n: i32) -> String {
 fn notice(incident: Incident, severity: Severity, title: String, body: String) -> Notice {
     Notice { incident, severity, over: false, title, body }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calendar::{Calendar, Exchange};
+    use crate::event::Event;
+    use crate::schedule::{Hours, Schedule};
+    use crate::state::State;
+    use crate::token::{Flush, Life};
+
+    const FLUSH: Flush = Flush { begins_h: 5, ends_h: 8 };
+
+    fn at(moment: &str) -> Timestamp {
+        format!("{moment}+05:30").parse().unwrap()
+    }
+
+    /// What is due at a moment, and is said.
+    fn said(state: &mut State, owner: &Owner<'_>, token: Option<Life>, moment: &str) -> Option<Notice> {
+        let hours = Hours { spread: SignedDuration::ZERO, ..Hours::default() };
+        let schedule = Schedule { hours, exchanges: Exchange::USUAL.to_vec(), flush: FLUSH, seed: 1 };
+        let view = View {
+            schedule: &schedule,
+            calendar: Calendar::compiled(),
+            state,
+            admitted: Ok(()),
+            token,
+            pending: false,
+            probe: None,
+        };
+        let notice = super::super::due(&view, owner, at(moment))?;
+        let Notice { incident, severity, over, .. } = notice;
+        state.take(at(moment), &Event::Told { incident, severity, over, channel: None, proven: false });
+        Some(notice)
+    }
+
+    #[test]
+    fn a_good_morning_is_one_line_once_for_those_who_want_it() {
+        let mut state = State::default();
+        state.take(at("2026-11-25T08:30:05.1"), &Event::Began { driver: "chrome".into() });
+        state.take(at("2026-11-25T08:30:07"), &Event::Proven { generation: 1 });
+        let token = Some(Life::of(at("2026-11-25T08:30:07"), FLUSH));
+        let mut owner = Owner { account: "main", ..Owner::default() };
+        assert_eq!(said(&mut state, &owner, token, "2026-11-25T08:30:08"), None);
+        owner.morning_line = true;
+        let line = said(&mut state, &owner, token, "2026-11-25T08:30:08").unwrap();
+        assert_eq!(
+            (line.title.as_str(), line.severity),
+            ("main: ready 08:30:07, 1.9 s", Severity::Information)
+        );
+        assert_eq!(said(&mut state, &owner, token, "2026-11-25T09:30:00"), None, "once");
+        state.take(at("2026-11-26T08:20:00"), &Event::Checked { lacks: vec!["sink".into()] });
+        state.take(at("2026-11-26T08:30:07"), &Event::Proven { generation: 2 });
+        let token = Some(Life::of(at("2026-11-26T08:30:07"), FLUSH));
+        let line = said(&mut state, &owner, token, "2026-11-26T08:30:08");
+        assert_eq!(line, None, "not where something is missing");
+    }
+
+    #[test]
+    fn a_password_and_a_subscription_are_spoken_of_weekly_and_daily_at_the_end() {
+        let mut state = State::default();
+        let dates = Dates { subscription_until: Some("2026-11-30".parse().unwrap()), ..Dates::default() };
+        let owner = Owner { account: "main", dates, ..Owner::default() };
+        let days = ["13", "16", "17", "18", "19", "20", "23", "25", "26", "27", "30"];
+        let hears =
+            |day: &&&str| said(&mut state, &owner, None, &format!("2026-11-{day}T08:20:00")).is_some();
+        assert_eq!(days.iter().filter(hears).collect::<Vec<_>>(), [&"16", &"23", &"27", &"30"]);
+        assert_eq!(
+            said(&mut state, &owner, None, "2026-12-01T08:25:00").unwrap().incident,
+            Incident::Calendar
+        );
+        let notice = said(&mut state, &owner, None, "2026-12-01T08:26:00").unwrap();
+        assert_eq!(notice.severity, Severity::Warning);
+        assert!(
+            notice.body.starts_with("By what you wrote down, it ends on 2026-11-30, 1 day ago."),
+            "{}",
+            notice.body
+        );
+        let dates = Dates { password_due: Some("2026-12-20".parse().unwrap()), ..Dates::default() };
+        let owner = Owner { account: "main", dates, ..Owner::default() };
+        let notice = said(&mut state, &owner, None, "2026-12-07T08:20:00").unwrap();
+        assert_eq!((notice.severity, notice.incident), (Severity::Information, Incident::Password));
+        assert!(notice.body.contains("on 2026-12-20, in 13 days"), "{}", notice.body);
+        assert!(notice.body.contains("firstbell secrets set password main"), "{}", notice.body);
+    }
+
+    #[test]
+    fn another_address_may_be_registered_once_a_calendar_week() {
+        let date = |text: &str| text.parse::<Date>().unwrap();
+        let dates = Dates { address_changed: Some(date("2026-11-23")), ..Dates::default() };
+        assert_eq!(dates.address_fixed_until(date("2026-11-25")), Some(date("2026-11-30")));
+        assert_eq!(dates.address_fixed_until(date("2026-11-30")), None);
+        assert_eq!(Dates::default().address_fixed_until(date("2026-11-30")), None);
+    }
+}

@@ -1,12 +1,14 @@
 //! Who is told next: the owner's order of channels, what each of them answered, and the next one where that is not enough.
 
 mod route;
+mod weekly;
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::route::{Quiet, Route};
+pub use self::weekly::test_at;
 use crate::incident::{Incident, Severity, Told};
 
 /// A channel that has not answered within this is not waited for: the next ones are told beside it.

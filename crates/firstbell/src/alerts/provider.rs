@@ -1,6 +1,7 @@
 //! What a provider's answer means for a message: taken, wait, again, or look at the configuration.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use firstbell_core::secret::Secret;
 use jiff::Timestamp;
@@ -85,6 +86,41 @@ pub(super) trait Web: Debug {
 
     /// What an answer that is a success by its status says.
     fn answer(&self, reply: &Received) -> Result<Receipt, ChannelFault>;
+
+    /// Asks whether the message of this answer arrived; none where the provider cannot tell.
+    fn proof(&self, _taken: &Received, _keys: &Keys) -> Option<Call> {
+        None
+    }
+
+    /// What the answer to that says; none while it is not known.
+    fn proven(&self, _reply: &Received) -> Option<Result<Receipt, ChannelFault>> {
+        None
+    }
+}
+
+/// How often it is asked whether a message arrived …
+const PROOF_EVERY: Duration = Duration::from_millis(1_500);
+/// … and how much of its time is left for the last answer.
+const PROOF_SPARE: Duration = Duration::from_secs(4);
+
+/// Asks until the provider knows, or the message's time is nearly over. A message that was taken stays taken, whatever becomes
+/// of these questions.
+async fn follow<W: Web>(
+    channel: &W,
+    taken: &Received,
+    keys: &Keys,
+    outside: &Outside<'_>,
+) -> Result<Receipt, ChannelFault> {
+    let mut left = outside.time.saturating_sub(PROOF_SPARE);
+    while let Some(call) = channel.proof(taken, keys).filter(|_| left >= PROOF_EVERY) {
+        left -= PROOF_EVERY;
+        outside.clock.rest(u64::try_from(PROOF_EVERY.as_millis()).expect("it is short")).await;
+        let Ok(reply) = W::PROVIDER.call(outside, call).await else { continue };
+        if let Some(known) = channel.proven(&reply) {
+            return known;
+        }
+    }
+    Ok(Receipt::Accepted)
 }
 
 impl<W: Web> Kind for W {
@@ -100,7 +136,11 @@ impl<W: Web> Kind for W {
     ) -> Soon<'a, Result<Receipt, ChannelFault>> {
         Box::pin(async move {
             let call = self.request(message, keys, outside.clock.now())?;
-            self.answer(&W::PROVIDER.call(outside, call).await?)
+            let taken = W::PROVIDER.call(outside, call).await?;
+            match self.answer(&taken)? {
+                Receipt::Accepted => follow(self, &taken, keys, outside).await,
+                Receipt::Delivered => Ok(Receipt::Delivered),
+            }
         })
     }
 }

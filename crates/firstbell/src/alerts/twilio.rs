@@ -34,15 +34,9 @@ struct Twilio {
 }
 
 pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<Box<dyn Kind>> {
-    let sid = |text: &str, prefix: &str| {
-        let rest = text
-            .strip_prefix(prefix)
-            .is_some_and(|r| r.len() == 32 && r.bytes().all(|b| b.is_ascii_alphanumeric()));
-        if rest { Ok(text.to_owned()) } else { Err(format!("must be {prefix} and 32 letters and digits")) }
-    };
     sources.required(section, "auth_token");
-    let account_sid = section.parsed("account_sid", |text| sid(text, "AC"));
-    let api_key = section.parsed("api_key", |text| sid(text, "SK"));
+    let account_sid = section.parsed("account_sid", |text| read_sid(text, "AC"));
+    let api_key = section.parsed("api_key", |text| read_sid(text, "SK"));
     let (from, to) = (section.required("from"), section.parsed("to", number));
     for key in ["account_sid", "to"] {
         if !section.asked(key) {
@@ -53,6 +47,13 @@ pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<B
     let account_sid = account_sid?;
     let user = api_key.unwrap_or_else(|| account_sid.clone());
     Some(Box::new(Twilio { server, account_sid, user, from: from?, to: to? }))
+}
+
+fn read_sid(text: &str, prefix: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix(prefix)
+        .is_some_and(|r| r.len() == 32 && r.bytes().all(|b| b.is_ascii_alphanumeric()));
+    if rest { Ok(text.to_owned()) } else { Err(format!("must be {prefix} and 32 letters and digits")) }
 }
 
 /// A number in the form of E.164.
@@ -91,6 +92,28 @@ impl Web for Twilio {
             }
             Some(reply) if reply["sid"].is_string() => Ok(Receipt::Accepted),
             _ => Err(TWILIO.strange()),
+        }
+    }
+
+    /// "Fetch a Message resource": the carrier's word on it, where there is one.
+    fn proof(&self, taken: &Received, keys: &Keys) -> Option<Call> {
+        let taken = provider::json(taken)?;
+        let sid = taken["sid"]
+            .as_str()
+            .and_then(|sid| read_sid(sid, "SM").or_else(|_| read_sid(sid, "MM")).ok())?;
+        let path = format!("/2010-04-01/Accounts/{}/Messages/{sid}.json", self.account_sid);
+        let mut call = Call::get(Secret::new(self.server.join(&path)));
+        call.authorization = Some(request::basic(&self.user, keys.of("auth_token")));
+        Some(call)
+    }
+
+    fn proven(&self, reply: &Received) -> Option<Result<Receipt, ChannelFault>> {
+        match provider::json(reply)?["status"].as_str()? {
+            "delivered" | "read" => Some(Ok(Receipt::Delivered)),
+            "undelivered" | "failed" => {
+                Some(Err(TWILIO.fault("could not deliver it: the carrier refused it", TWILIO.form, true)))
+            }
+            _ => None,
         }
     }
 }

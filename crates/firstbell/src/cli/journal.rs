@@ -16,6 +16,7 @@ use crate::crier::Witness;
 use crate::keeper::Listener;
 use crate::ledger::Journal;
 use crate::login::Progress;
+use crate::selftest::Examiner;
 use crate::shape::india;
 use crate::standing;
 
@@ -80,6 +81,21 @@ impl Witness for Lines {
 
     fn deaf(&self, at: Timestamp, channel: &str, why: &str) {
         self.line(at, "fault", &format!("the channel {channel} did not take a message: {why}"));
+    }
+}
+
+impl Examiner for Lines {
+    fn lives(&self, at: Timestamp, channel: &str) {
+        self.line(at, "daemon", &format!("the weekly test message got through {channel}"));
+    }
+
+    fn dead(&self, at: Timestamp, channel: &str, why: &str) {
+        self.line(at, "fault", &format!("the weekly test message did not get through {channel}: {why}"));
+    }
+
+    fn failed(&self, at: Timestamp, failure: &Failure) {
+        let cure = failure.cure();
+        self.line(at, "fault", &format!("the channels could not be tested: {failure}. {cure}"));
     }
 }
 

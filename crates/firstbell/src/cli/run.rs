@@ -1,5 +1,6 @@
 //! `firstbell run`: keeps every account until it is told to stop. One process for a state folder; others stand by.
 
+use std::convert::Infallible;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -20,7 +21,7 @@ use super::signals::{Signals, Told};
 use super::staff::Staff;
 use crate::clock::MachineClock;
 use crate::codes::CodeConfig;
-use crate::config::{Account, Environment};
+use crate::config::{Account, Config, Environment};
 use crate::crier;
 use crate::halt::{END, FINISH, Halt};
 use crate::hands::Hands;
@@ -28,8 +29,9 @@ use crate::http::HyperHttp;
 use crate::keeper::{Face, House, Keeper};
 use crate::leap::{Follower, LeapClock};
 use crate::ports::Clock;
+use crate::selftest::Bench;
 use crate::serve::Door;
-use crate::stores::{self, Lease};
+use crate::stores::{self, Lease, Stores};
 
 /// A standby looks this often whether its turn has come.
 const STANDBY: Duration = Duration::from_millis(500);
@@ -202,7 +204,22 @@ async fn round(
         never = machine.tick() => match never {},
         never = door.serve(&staff) => match never {},
         never = service::watch(&staff) => match never {},
+        never = weekly(config, &machine, (&stores, &http), lines) => match never {},
     }
+}
+
+/// The weekly test of all channels. A rehearsal's clock has no weeks to wait for.
+async fn weekly(
+    config: &Config,
+    clock: &dyn Clock,
+    (stores, http): (&Stores, &HyperHttp),
+    lines: &Lines,
+) -> Infallible {
+    if !config.keeping.telling.self_test || config.channels.is_empty() || config.keeping.leap.is_some() {
+        return std::future::pending().await;
+    }
+    let bench = Bench { channels: &config.channels, vault: stores.vault(), http, clock };
+    bench.keep(lines).await
 }
 
 /// Criers end at the word alone, and before a keeper that has a login to end; without keepers nobody has anything to cry.

@@ -91,20 +91,7 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     let mark = root.parsed("mark", absolute_path);
     let keep_days =
         root.number("keep_days", KEEP_DAYS_MIN).map(|days| u32::try_from(days).unwrap_or(u32::MAX));
-    let accounts: Vec<_> =
-        root.named("account").into_iter().filter_map(|(n, s)| account::read(n, s)).collect();
-    if accounts.is_empty() && !root.asked("account") {
-        root.fault("there is no account: write one under [account.NAME]");
-    }
-    for (i, account) in accounts.iter().enumerate() {
-        if accounts[..i].iter().any(|other| other.app.user() == account.app.user()) {
-            // Two apps of one user share the broker's counters and time steps; one keeper for both is still to come.
-            let name = &account.name;
-            root.fault(&format!(
-                "account.{name}.user_id is another account's too; one account for each user, please"
-            ));
-        }
-    }
+    let accounts = read_accounts(&mut root);
     let channels: Vec<_> =
         root.named("channel").into_iter().filter_map(|(n, s)| ChannelConfig::read(n, s)).collect();
     if keeping.leap.is_some() && (accounts.len() > 1 || rehearsal.is_none()) {
@@ -152,6 +139,24 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         return Err(ConfigFaults(vec![inside]));
     }
     Ok(Config { state_dir, store, accounts, channels, drivers, plan, calendar, keeping, rehearsal })
+}
+
+fn read_accounts(root: &mut Section<'_>) -> Vec<Account> {
+    let accounts: Vec<_> =
+        root.named("account").into_iter().filter_map(|(n, s)| account::read(n, s)).collect();
+    if accounts.is_empty() && !root.asked("account") {
+        root.fault("there is no account: write one under [account.NAME]");
+    }
+    for (i, account) in accounts.iter().enumerate() {
+        if accounts[..i].iter().any(|other| other.app.user() == account.app.user()) {
+            // Two apps of one user share the broker's counters and time steps; one keeper for both is still to come.
+            let name = &account.name;
+            root.fault(&format!(
+                "account.{name}.user_id is another account's too; one account for each user, please"
+            ));
+        }
+    }
+    accounts
 }
 
 fn absolute_path(text: &str) -> Result<PathBuf, String> {

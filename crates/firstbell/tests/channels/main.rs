@@ -218,3 +218,24 @@ fn what_is_wrong_with_a_channel_is_said() {
         }
     }
 }
+
+/// Twilio knows whether the carrier delivered a message: it is asked, with the same credential, and never for long.
+#[test]
+fn twilio_is_asked_whether_a_message_arrived() {
+    for (status, receipt, asks) in
+        [("delivered", Receipt::Delivered, 1..=1), ("sent", Receipt::Accepted, 2..=6)]
+    {
+        let sid = format!("SM{}", "0a".repeat(16));
+        let body = format!(r#"{{"sid":"{sid}","status":"{status}"}}"#);
+        let provider = Provider::start(Act::Say(200, String::new(), body));
+        let case = cases(&provider.url).into_iter().find(|case| case.kind == "twilio").unwrap();
+        assert_eq!(case.send(&plain(), Duration::from_secs(8)), Ok(receipt));
+        let asked = provider.asked();
+        let (posts, gets): (Vec<_>, Vec<_>) = asked.iter().partition(|asked| asked.method == "POST");
+        assert!(posts.len() == 1 && asks.contains(&gets.len()), "{asked:?}");
+        for get in gets {
+            assert!(get.path.ends_with(&format!("/Messages/{sid}.json")), "{get:?}");
+            assert_eq!(get.header("authorization"), posts[0].header("authorization"));
+        }
+    }
+}
