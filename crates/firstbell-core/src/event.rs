@@ -8,6 +8,9 @@ use crate::budget::{Cause, Fingerprint, Verdict};
 use crate::failure::Ask;
 use crate::incident::{Incident, Severity};
 
+/// What stands in a driver's place where a person logs in.
+pub const ASSISTED: &str = "assisted";
+
 /// One thing that happened to an account. Nothing in it is secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {

@@ -36,6 +36,18 @@ impl Default for Hours {
     }
 }
 
+/// When a person is asked to log in in our place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Assisted {
+    /// Never.
+    #[default]
+    Never,
+    /// Where firstbell itself gets no further.
+    Last,
+    /// Every morning: firstbell has no password, and needs none.
+    Only,
+}
+
 /// One account's mornings.
 #[derive(Clone, Debug)]
 pub struct Schedule {
@@ -45,6 +57,8 @@ pub struct Schedule {
     pub exchanges: Vec<Exchange>,
     /// When the broker ends tokens.
     pub flush: Flush,
+    /// Whether a person is asked.
+    pub assisted: Assisted,
     /// What this account's share of the spread is made from.
     pub seed: u64,
 }
@@ -167,7 +181,13 @@ mod tests {
 
     fn schedule() -> Schedule {
         let flush = Flush { begins_h: 5, ends_h: 8 };
-        Schedule { hours: Hours::default(), exchanges: vec![Exchange::Nse, Exchange::Bse], flush, seed: 7 }
+        Schedule {
+            hours: Hours::default(),
+            exchanges: vec![Exchange::Nse, Exchange::Bse],
+            flush,
+            assisted: Assisted::Never,
+            seed: 7,
+        }
     }
 
     fn at(text: &str) -> Timestamp {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::budget::Budget;
-use crate::event::Event;
-use crate::failure::Ask;
+use crate::event::{ASSISTED, Event};
+use crate::failure::{Ask, NOBODY_CAME};
 use crate::incident::{Heard, Incident, Severity, Told};
 use crate::token::date_in_india;
 
@@ -45,6 +45,8 @@ pub struct State {
     pub said: BTreeMap<Incident, Timestamp>,
     /// When the last login began.
     pub began_at: Option<Timestamp>,
+    /// When a person was last asked to log in, and how often on that day.
+    pub invited: Option<(Timestamp, u8)>,
 }
 
 /// Logins of one day that ended without a token.
@@ -109,7 +111,7 @@ impl State {
                 self.budget.doubt(at);
                 self.doubted_from = Some(at);
             }
-            Event::Began { .. } => self.began_at = Some(at),
+            Event::Began { driver } => self.begin(at, driver),
             Event::Issued { .. } | Event::Dropped { .. } | Event::Died { .. } => {}
         }
     }
@@ -123,7 +125,21 @@ impl State {
         (self.trouble, self.wait) = (None, None);
     }
 
+    fn begin(&mut self, at: Timestamp, driver: &str) {
+        self.began_at = Some(at);
+        if driver == ASSISTED {
+            let same_day = |(before, _): &(Timestamp, u8)| date_in_india(*before) == date_in_india(at);
+            let times = self.invited.filter(same_day).map_or(0, |(_, times)| times);
+            self.invited = Some((at, times.saturating_add(1)));
+        }
+    }
+
     fn fail(&mut self, at: Timestamp, code: &str, ask: Ask) {
+        // That nobody followed a link says nothing of our own logins; and what only the owner may let go on stays until he does.
+        let stopped = self.trouble.as_ref().is_some_and(|trouble| trouble.ask == Ask::Stop);
+        if code == NOBODY_CAME || (stopped && ask != Ask::Stop) {
+            return;
+        }
         let same_day = |t: &Trouble| date_in_india(t.at) == date_in_india(at);
         let before = self.trouble.take().filter(same_day);
         let (times, unclear) = before.map_or((0, 0), |t| (if t.ask == ask { t.times } else { 0 }, t.unclear));

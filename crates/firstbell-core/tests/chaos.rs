@@ -11,7 +11,7 @@ use firstbell_core::event::Event;
 use firstbell_core::failure::Ask;
 use firstbell_core::notice::{self, A_DAY, Notice, Owner, Severity};
 use firstbell_core::outbox::{Answer, Key, Next, Outbox, Route};
-use firstbell_core::schedule::{Hours, Schedule};
+use firstbell_core::schedule::{Assisted, Hours, Schedule};
 use firstbell_core::state::State;
 use firstbell_core::token::{Flush, Life};
 use jiff::{SignedDuration, Timestamp};
@@ -143,7 +143,13 @@ impl Morning {
 
     fn notices(&self, t: i64) -> (Option<Notice>, Option<Notice>) {
         let hours = Hours { spread: SignedDuration::ZERO, ..Hours::default() };
-        let schedule = Schedule { hours, exchanges: Exchange::USUAL.to_vec(), flush: FLUSH, seed: 1 };
+        let schedule = Schedule {
+            hours,
+            exchanges: Exchange::USUAL.to_vec(),
+            flush: FLUSH,
+            assisted: Assisted::Never,
+            seed: 1,
+        };
         let view = View {
             schedule: &schedule,
             calendar: Calendar::compiled(),

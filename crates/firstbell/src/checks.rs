@@ -2,6 +2,7 @@
 
 use firstbell_core::broker::{App, Broker};
 use firstbell_core::failure::Failure;
+use firstbell_core::schedule::Assisted;
 use firstbell_core::secret::Secret;
 use firstbell_core::token::Token;
 use jiff::Timestamp;
@@ -18,10 +19,10 @@ const OFF_MAX_S: i64 = 10;
 /// the secrets, the sinks. The store is proven by the event that is written of this.
 pub async fn beforehand(hands: &Hands<'_>) -> Vec<String> {
     let mut lacks = ground(hands).await;
-    if !starts(hands).await {
+    if hands.account.assisted != Assisted::Only && !starts(hands).await {
         lacks.push("browser".into());
     }
-    if hands.keys().is_err() {
+    if hands.lacks_secret().is_some() {
         lacks.push("secrets".into());
     }
     if hands.sinks().iter().any(|sink| sink.check().is_err()) {

@@ -138,7 +138,7 @@ fn write_down(hands: &Hands<'_>, face: &Face, unwritten: &mut Vec<Event>) {
     }
 }
 
-/// One message through one channel, whose secrets are in memory for this message only.
+/// One message through one channel.
 async fn send<'a>(
     hands: &Hands<'a>,
     channel: &'a ChannelConfig,
@@ -152,11 +152,6 @@ async fn send<'a>(
         over: notice.over,
     };
     let outside = Outside { http: hands.http, clock: hands.clock, time: TIME };
-    let outcome = match channel.open(hands.stores.vault(), outside) {
-        Ok(open) => open.send(&message).await,
-        Err(failure) => {
-            Err(ChannelFault { why: failure.to_string(), cure: failure.cure(), wait_s: None, again: false })
-        }
-    };
+    let outcome = channel.deliver(hands.stores.vault(), outside, &message).await;
     (&channel.name, notice, outcome)
 }

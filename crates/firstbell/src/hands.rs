@@ -5,7 +5,9 @@ use std::path::Path;
 
 use firstbell_core::broker::{App, Broker};
 use firstbell_core::brokers::kite::Kite;
+use firstbell_core::event::{ASSISTED, Event};
 use firstbell_core::failure::{Failure, Part};
+use firstbell_core::schedule::Assisted;
 use firstbell_core::secret::Secret;
 use firstbell_core::token::Token;
 use firstbell_core::totp::Seed;
@@ -17,8 +19,8 @@ use crate::config::Account;
 use crate::drivers::DriverConfig;
 use crate::halt::Halt;
 use crate::ledger::{Journal, Ledger};
-use crate::login::{Keys, Login, Progress};
-use crate::ports::{Album, Clock, CodeSource, Delivery, Http, Person, Sink};
+use crate::login::{Keys, Login, Progress, Turn};
+use crate::ports::{Album, Clock, CodeSource, Delivery, Http, Person, Sink, Soon};
 use crate::secrets::{Name, Owner};
 use crate::stores::{self, LoginLock, Stores};
 
@@ -124,9 +126,33 @@ impl<'a> Hands<'a> {
         if let Some(token) = others(&ledger, came)? {
             return Ok(token);
         }
+        ledger.note(Event::Began { driver: ASSISTED.into() })?;
+        self.ask(&Held(*self), person, life).await
+    }
+
+    /// The same by whoever does not hold the account's lock, and has written down that it begins: the lock is taken when
+    /// somebody came, and not while he is waited for.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn invite(
+        &self,
+        state_dir: &Path,
+        person: &mut dyn Person,
+        life: SignedDuration,
+    ) -> Result<Delivered, Failure> {
+        self.ask(&Taken(*self, state_dir), person, life).await
+    }
+
+    async fn ask<T: Turn<'a>>(
+        &self,
+        turn: &T,
+        person: &mut dyn Person,
+        life: SignedDuration,
+    ) -> Result<Delivered, Failure> {
         let api_secret = self.secret(Name::ApiSecret)?;
         let sinks = self.checked_sinks()?;
-        let token = self.login(None).assisted(&mut ledger, &api_secret, person, life).await?;
+        let token = self.login(None).assisted(turn, &api_secret, person, life).await?;
         Ok(self.finish(&sinks, token))
     }
 
@@ -197,6 +223,14 @@ impl<'a> Hands<'a> {
         })
     }
 
+    /// Why a login of this account could not have its secrets; an account that a person logs in for needs one only.
+    pub fn lacks_secret(&self) -> Option<Failure> {
+        match self.account.assisted {
+            Assisted::Only => self.secret(Name::ApiSecret).err(),
+            Assisted::Never | Assisted::Last => self.keys().err(),
+        }
+    }
+
     fn secret(&self, name: Name) -> Result<Secret, Failure> {
         let user = self.account.app.user();
         let owner = Owner { id: &user, name: &self.account.name };
@@ -220,6 +254,31 @@ impl<'a> Hands<'a> {
             progress: self.progress,
             halt: self.halt,
         }
+    }
+}
+
+/// The turn of whoever holds the account's lock already.
+struct Held<'a>(Hands<'a>);
+
+impl<'a> Turn<'a> for Held<'a> {
+    type Lock = ();
+
+    fn take(&self) -> Soon<'_, Result<(Ledger<'a>, ()), Failure>> {
+        Box::pin(async { Ok((self.0.attest()?, ())) })
+    }
+}
+
+/// The turn of whoever waits for it.
+struct Taken<'a, 'd>(Hands<'a>, &'d Path);
+
+impl<'a> Turn<'a> for Taken<'a, '_> {
+    type Lock = LoginLock;
+
+    fn take(&self) -> Soon<'_, Result<(Ledger<'a>, LoginLock), Failure>> {
+        Box::pin(async {
+            let lock = self.0.turn(self.1).await?;
+            Ok((self.0.attest()?, lock))
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use firstbell_core::calendar::Calendar;
 use firstbell_core::decide::{self, Decision, Probe, Step};
-use firstbell_core::event::Event;
+use firstbell_core::event::{ASSISTED, Event};
 use firstbell_core::failure::Failure;
 use firstbell_core::notice::{self, Dates, Notice, Owner, Told};
 use firstbell_core::schedule::Schedule;
@@ -15,11 +15,12 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::album::FolderAlbum;
 use crate::alerts::ChannelConfig;
+use crate::caller::{Call, Exchange, Operator};
 use crate::checks;
 use crate::config::Keeping;
 use crate::deadman::Beat;
 use crate::halt::Halt;
-use crate::hands::Hands;
+use crate::hands::{Delivered, Hands};
 use crate::standing::{self, Marks, Standing};
 
 /// A store that cannot be used is tried again after this, then after twice as long, up to four minutes.
@@ -114,8 +115,14 @@ pub struct Keeper<'a> {
     pub face: &'a Face,
     /// Who hears it.
     pub listener: &'a dyn Listener,
+    /// Who hears of what is asked of a person.
+    pub operator: &'a dyn Operator,
     marks: Marks,
     probe: Option<Probe>,
+    /// A person who was asked to log in.
+    call: Option<Call<'a>>,
+    /// Whether he was still needed at the last look.
+    awaited: bool,
     /// How often in a row something of this machine was in the way.
     broken: u32,
 }
@@ -126,18 +133,39 @@ impl<'a> Keeper<'a> {
         hands: Hands<'a>,
         schedule: Schedule,
         house: House<'a>,
-        (face, listener): (&'a Face, &'a dyn Listener),
+        (face, listener, operator): (&'a Face, &'a dyn Listener, &'a dyn Operator),
     ) -> Keeper<'a> {
-        Keeper { hands, schedule, house, face, listener, marks: None, probe: None, broken: 0 }
+        Keeper {
+            hands,
+            schedule,
+            house,
+            face,
+            listener,
+            operator,
+            marks: None,
+            probe: None,
+            call: None,
+            awaited: false,
+            broken: 0,
+        }
     }
 
     /// Keeps the account until the word comes. Whoever calls it holds the account's lease.
     pub async fn keep(mut self) {
+        self.go_on().await;
+        // Whoever came in this moment is not sent away.
+        if let Some(call) = self.call.take() {
+            let _ended = call.end().await;
+        }
+    }
+
+    async fn go_on(&mut self) {
         let mut last = None;
         while !self.hands.halt.is_asked() && !self.house.leave.is_asked() {
             let now = self.hands.clock.now();
             let at = match self.look(now) {
                 Ok((decision, at)) => {
+                    self.call_off().await;
                     let news = (decision.step, decision.because);
                     if last.replace(news) != Some(news) {
                         self.listener.decided(now, &decision);
@@ -166,6 +194,7 @@ impl<'a> Keeper<'a> {
                 () = self.hands.halt.asked() => return,
                 () = self.house.leave.asked() => return,
                 () = self.face.nudged.notified() => self.marks = None,
+                outcome = ended(&mut self.call) => self.came(outcome),
                 () = self.hands.clock.until(at) => {}
             }
         }
@@ -195,6 +224,7 @@ impl<'a> Keeper<'a> {
         let standing = Standing::of(&self.hands, &self.marks)?;
         let view = standing.view(&self.schedule, self.house.calendar, self.probe);
         let decision = decide::decide(&view, now);
+        self.awaited = decide::awaits_person(&view, now);
         let owner = self.owner();
         let shown = Shown {
             at: now,
@@ -228,6 +258,7 @@ impl<'a> Keeper<'a> {
             }
             Step::Probe => self.ask().await.map(drop),
             Step::Login => self.log_in().await,
+            Step::Invite => self.invite().await,
             Step::Assess => self.assess().await,
         }
     }
@@ -279,6 +310,43 @@ impl<'a> Keeper<'a> {
             ledger.note(Event::Failed { code: failure.code().into(), ask: failure.ask() })?;
         }
         Ok(())
+    }
+
+    /// Asks a person to log in. He is waited for beside everything else.
+    async fn invite(&mut self) -> Result<(), Failure> {
+        if let Some(before) = self.call.take() {
+            let outcome = before.end().await;
+            if outcome.is_ok() {
+                self.came(outcome);
+                return Ok(());
+            }
+        }
+        self.hands.attest()?.note(Event::Began { driver: ASSISTED.into() })?;
+        let (channels, state_dir) = (self.house.channels, self.house.state_dir);
+        let exchange = Exchange { channels, state_dir, operator: self.operator };
+        self.call = Some(Call::begin(self.hands, exchange));
+        Ok(())
+    }
+
+    /// Nobody waits for a person who is not needed any more.
+    async fn call_off(&mut self) {
+        if let Some(call) = self.call.take_if(|_| !self.awaited) {
+            let outcome = call.end().await;
+            self.came(outcome);
+        }
+    }
+
+    /// What came of it.
+    fn came(&mut self, outcome: Result<Delivered, Failure>) {
+        (self.call, self.probe, self.marks) = (None, None, None);
+        let fault = match outcome {
+            Ok(delivered) => delivered.fault,
+            Err(Failure::Interrupted) => None,
+            Err(failure) => Some(failure),
+        };
+        if let Some(failure) = fault {
+            self.listener.failed(self.hands.clock.now(), &failure);
+        }
     }
 
     /// Waits for a turn. Whoever only waits is in the middle of nothing, and may go.
@@ -334,5 +402,13 @@ impl<'a> Keeper<'a> {
             lacks.push("egress address".into());
         }
         lacks
+    }
+}
+
+/// What becomes of the person who is waited for; never, where nobody is.
+async fn ended(call: &mut Option<Call<'_>>) -> Result<Delivered, Failure> {
+    match call {
+        Some(call) => call.ended().await,
+        None => std::future::pending().await,
     }
 }

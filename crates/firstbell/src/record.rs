@@ -332,7 +332,7 @@ mod tests {
     /// When this fails, the form of snapshots has changed: raise [`SNAPSHOT_VERSION`], then mend the text.
     #[test]
     fn a_snapshot_of_this_version_looks_like_this() {
-        let text = r#"{"budget":{"password":{"bad":1,"refused":[["0a1b",1]],"last":"0a1b"},"code":{"bad":0,"refused":[],"last":null},"last_step":59850295,"blocked":null,"restored":true},"generation":3,"proven_at":"2026-11-23T08:30:00.123Z","doubted_from":"2026-11-24T08:27:59Z","died_at":null,"died_before":null,"trouble":{"at":"2026-11-24T08:30:00Z","code":"slow","ask":"Again","times":1,"unclear":0},"wait":null,"paused":false,"checked_at":null,"assessed_at":null,"lacks":[],"told":null,"said":{},"began_at":null}"#;
+        let text = r#"{"budget":{"password":{"bad":1,"refused":[["0a1b",1]],"last":"0a1b"},"code":{"bad":0,"refused":[],"last":null},"last_step":59850295,"blocked":null,"restored":true},"generation":3,"proven_at":"2026-11-23T08:30:00.123Z","doubted_from":"2026-11-24T08:27:59Z","died_at":null,"died_before":null,"trouble":{"at":"2026-11-24T08:30:00Z","code":"slow","ask":"Again","times":1,"unclear":0},"wait":null,"paused":false,"checked_at":null,"assessed_at":null,"lacks":[],"told":null,"said":{},"began_at":null,"invited":null}"#;
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let password = Cause::Password;
         let story = [

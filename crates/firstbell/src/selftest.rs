@@ -9,17 +9,12 @@ use firstbell_core::secret::Secret;
 use jiff::Timestamp;
 
 use crate::alerts::{ChannelConfig, Outside, TIME};
-use crate::ports::{ChannelFault, Clock, Http, Message, Receipt, Vault};
+use crate::ports::{ChannelFault, Clock, Http, Message, Vault};
 use crate::shape::india;
 
 /// Where the vault keeps when the last test was: no account is called so, and no channel.
 const OWNER: &str = "self-test";
 const NAME: &str = "last";
-/// A channel that fails is tried this often before it counts as dead …
-const TRIES: usize = 3;
-/// … with this pause in between, and whatever it asks for itself, up to ten minutes.
-const PAUSE_S: u32 = 20;
-const PAUSE_MAX_S: u32 = 600;
 
 /// What a test works with.
 #[derive(Clone, Copy)]
@@ -73,6 +68,10 @@ impl Bench<'_> {
         Ok(test_at(last, now))
     }
 
+    fn outside(&self) -> Outside<'_> {
+        Outside { http: self.http, clock: self.clock, time: TIME }
+    }
+
     fn tested(&self, at: Timestamp) -> Result<(), Failure> {
         self.vault.keep(OWNER, NAME, &Secret::new(at.to_string()))
     }
@@ -85,7 +84,7 @@ impl Bench<'_> {
         }
         let tests = self.channels.iter().map(|channel| async move {
             let message = probe(&channel.name, self.clock.now());
-            (channel, self.patiently(channel, &message).await)
+            (channel, channel.deliver_patiently(self.vault, self.outside(), &message).await)
         });
         let (mut lives, mut dead) = (Vec::new(), Vec::new());
         for (channel, outcome) in futures_util::future::join_all(tests).await {
@@ -102,32 +101,9 @@ impl Bench<'_> {
         }
         for (channel, fault) in dead {
             let message = obituary(&channel.name, &fault);
-            let sends = lives.iter().map(|other| self.patiently(other, &message));
+            let sends =
+                lives.iter().map(|other| other.deliver_patiently(self.vault, self.outside(), &message));
             futures_util::future::join_all(sends).await;
-        }
-    }
-
-    async fn patiently(&self, channel: &ChannelConfig, message: &Message) -> Result<Receipt, ChannelFault> {
-        let mut tries = 1;
-        loop {
-            let outside = Outside { http: self.http, clock: self.clock, time: TIME };
-            let outcome = match channel.open(self.vault, outside) {
-                Ok(open) => open.send(message).await,
-                Err(failure) => Err(ChannelFault {
-                    why: failure.to_string(),
-                    cure: failure.cure(),
-                    wait_s: None,
-                    again: false,
-                }),
-            };
-            match outcome {
-                Err(fault) if fault.again && tries < TRIES => {
-                    let pause_s = fault.wait_s.unwrap_or(0).clamp(PAUSE_S, PAUSE_MAX_S);
-                    self.clock.rest(u64::from(pause_s) * 1_000).await;
-                    tries += 1;
-                }
-                outcome => return outcome,
-            }
         }
     }
 }

@@ -106,7 +106,7 @@ pub fn words(hands: &Hands<'_>, standing: &Standing, view: &View<'_>, now: Times
 
 /// A secret that is not there, and the command that stores it.
 fn missing(hands: &Hands<'_>, standing: &Standing) -> Option<String> {
-    let failure = standing.left.is_none().then(|| hands.keys().err()).flatten()?;
+    let failure = standing.left.is_none().then(|| hands.lacks_secret()).flatten()?;
     Some(format!("{failure}. {}", failure.cure()))
 }
 
@@ -126,6 +126,7 @@ pub fn step(step: Step) -> &'static str {
         Step::Check => "check",
         Step::Probe => "prove the token",
         Step::Login => "log in",
+        Step::Invite => "ask a person to log in",
         Step::Assess => "verdict",
     }
 }

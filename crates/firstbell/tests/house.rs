@@ -38,7 +38,7 @@ const FIRSTBELL: &[&[&str]] = &[
     &["alerts"],
     &["config"],
     &["hands"],
-    &["checks", "selftest", "standing"],
+    &["caller", "checks", "selftest", "standing"],
     &["keeper"],
     &["crier", "serve"],
     &["cli"],

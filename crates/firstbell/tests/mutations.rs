@@ -18,7 +18,7 @@ use support::{Ended, Home, Sim};
 /// Faces that are tried.
 const FACES: u64 = 210;
 /// Logins at a time: most of a login is waiting.
-const AT_ONCE: usize = 5;
+const AT_ONCE: usize = 3;
 
 /// Logs in through one face with an engine, in a home of its own.
 fn login(engine: Engine, sim: &Sim, mutation: &Mutation) -> (Ended, Heard) {

@@ -7,7 +7,7 @@ use super::life::{Held, Life, SEED};
 use super::weather::{DAY, Fault, HOUR, Happening, MINUTE, SECOND};
 use crate::budget::{Cause, Verdict};
 use crate::decide::{self, Probe};
-use crate::event::Event;
+use crate::event::{ASSISTED, Event};
 use crate::failure::Ask;
 use crate::token::{Life as TokenLife, Standing};
 
@@ -65,6 +65,35 @@ impl Life<'_> {
                 }
                 self.note(Event::Failed { code: code.into(), ask });
             }
+        }
+    }
+
+    /// A link goes to the owner, who follows it or does not.
+    pub(super) fn invite(&mut self) {
+        let midnight = (self.t - MIDNIGHT).div_euclid(DAY) * DAY + MIDNIGHT;
+        self.watch.invites(midnight);
+        self.note(Event::Began { driver: ASSISTED.into() });
+        if self.chance.happens(600) {
+            let when = self.t + self.chance.from(20 * SECOND..9 * MINUTE);
+            self.day.add(when, Happening::Helper);
+        }
+    }
+
+    /// He logs in by it. No credential of ours is sent.
+    pub(super) fn help(&mut self) {
+        if self.broker.blocked || self.out() || !decide::awaits_person(&self.view(), self.now()) {
+            return;
+        }
+        (self.broker.wrong_passwords, self.broker.wrong_codes) = (0, 0);
+        let end = match self.resume() {
+            Ok(true) => Ok(()),
+            Ok(false) => self.exchange(),
+            Err(end) => Err(end),
+        };
+        match end {
+            Ok(()) => {}
+            Err(End::Crashed) => self.crash(MINUTE),
+            Err(End::Failed(code, ask)) => self.note(Event::Failed { code: code.into(), ask }),
         }
     }
 

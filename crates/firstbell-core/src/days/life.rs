@@ -11,7 +11,7 @@ use crate::budget::{Cause, Fingerprint};
 use crate::calendar::Calendar;
 use crate::decide::{self, Decision, Probe, Step, View};
 use crate::event::Event;
-use crate::schedule::{Hours, Schedule};
+use crate::schedule::{Assisted, Hours, Schedule};
 use crate::state::State;
 use crate::token::{Flush, Life as TokenLife};
 
@@ -74,7 +74,13 @@ impl<'h> Life<'h> {
         let minutes = chance.from(if often { 1..10 } else { 60..300 });
         hours.probe_every = jiff::SignedDuration::from_mins(minutes);
         let flush = Flush { begins_h: 5, ends_h: 8 };
-        let schedule = Schedule { hours, exchanges: crate::calendar::Exchange::USUAL.into(), flush, seed };
+        let assisted = match seed % 8 {
+            0 => Assisted::Only,
+            1..=3 => Assisted::Last,
+            _ => Assisted::Never,
+        };
+        let schedule =
+            Schedule { hours, exchanges: crate::calendar::Exchange::USUAL.into(), flush, assisted, seed };
         Life {
             chance,
             t: BEGIN,
@@ -198,6 +204,7 @@ impl<'h> Life<'h> {
             }
             Step::Probe => self.ask(),
             Step::Login => self.log_in(),
+            Step::Invite => self.invite(),
             Step::Assess => {
                 let before = self.state.died_at;
                 self.ask();
@@ -219,6 +226,7 @@ impl<'h> Life<'h> {
             Happening::Suspend { ms } => self.sleep(ms),
             Happening::Jump { off } => self.jump(off, self.t + 6 * HOUR),
             Happening::Right => self.jump(0, self.t),
+            Happening::Helper => self.help(),
             Happening::Stranger => {
                 let _theirs = self.broker.mint();
                 self.strangers = [self.strangers[1], self.t];

@@ -10,6 +10,7 @@ use crate::decide;
 use crate::event::Event;
 use crate::incident::{Incident, Severity};
 use crate::notice::{self, A_DAY, Owner};
+use crate::schedule::Assisted;
 
 impl Life<'_> {
     /// The moment to look, where somebody listens: a notice grows graver by the clock.
@@ -78,6 +79,7 @@ impl Life<'_> {
             (self.strangers[0] > deadline - HOUR, Miss::Fought),
             (self.marred.is_some(), self.marred.unwrap_or(Miss::Owner)),
             (self.freed.0 > late, self.freed.1),
+            (self.schedule.assisted == Assisted::Only, Miss::Owner),
         ];
         if let Err(stop) = self.view().admitted {
             self.watch.stopped(stop);

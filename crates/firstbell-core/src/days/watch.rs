@@ -9,12 +9,16 @@ use crate::failure::Stop;
 const TRIES: u8 = 2;
 /// As many as were promised, and as many again for a clock that is set over midnight and back.
 const MESSAGES_A_DAY: u8 = 24;
+/// The same of links.
+const LINKS_A_DAY: u8 = 12;
 
 /// What was seen so far, as far as a check needs it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Watch {
     /// The password that was refused and not mended since.
     refused: Option<u32>,
+    /// Codes of one seed that were refused with none taken in between: a person's login does not make the seed good.
+    codes_refused: u8,
     /// Submissions since the last complete success, or the owner's word, that were refused or unclear.
     bad: [u8; 2],
     /// The process died before it wrote down that the broker had taken something: it is more careful now than it must be.
@@ -29,6 +33,8 @@ pub(super) struct Watch {
     rest_until: i64,
     /// The last two deaths of a token that we know of.
     deaths: [i64; 2],
+    /// Links of a day.
+    invited: (i64, u8),
     /// Messages of a day, and whether the last one said that it is over.
     cried: (i64, u8),
     over: bool,
@@ -83,11 +89,17 @@ impl Watch {
 
     pub(super) fn answered(&mut self, cause: Cause, password: u32, answer: Answer) {
         match answer {
-            Answer::Taken => self.bad[cause as usize] -= 1,
+            Answer::Taken => {
+                self.bad[cause as usize] -= 1;
+                if cause == Cause::Code {
+                    self.codes_refused = 0;
+                }
+            }
             Answer::Refused { left } => {
                 self.left[cause as usize] = Some(left);
-                if cause == Cause::Password {
-                    self.refused = Some(password);
+                match cause {
+                    Cause::Password => self.refused = Some(password),
+                    Cause::Code => self.codes_refused += 1,
                 }
             }
             Answer::Blocked => self.blocked = true,
@@ -98,7 +110,7 @@ impl Watch {
     pub(super) fn stopped(&mut self, stop: Stop) {
         let spent = self.bad.iter().any(|bad| *bad >= TRIES);
         let told = self.left.iter().flatten().any(|left| *left <= 3);
-        let refused = self.refused.is_some() || self.blocked;
+        let refused = self.refused.is_some() || self.blocked || self.codes_refused >= TRIES;
         let holds = spent || told || self.unheard || refused || stop == Stop::Restored;
         self.expect(holds, "the budget stopped, and nothing that was spent says why");
     }
@@ -116,7 +128,7 @@ impl Watch {
 
     /// The owner stored another password, or said that all is well.
     pub(super) fn mended(&mut self) {
-        self.refused = None;
+        (self.refused, self.codes_refused) = (None, 0);
         (self.rest_until, self.deaths) = (0, [0; 2]);
         self.succeeded();
     }
@@ -152,6 +164,14 @@ impl Watch {
 
     pub(super) fn replaced(&mut self, proven: bool) {
         self.expect(proven, "a token took the place of another and was not proven");
+    }
+
+    /// A link goes to a person.
+    pub(super) fn invites(&mut self, day: i64) {
+        self.expect(!self.paused, "a person was asked to log in while the owner wanted no logins");
+        let (of, times) = self.invited;
+        self.invited = (day, if of == day { times + 1 } else { 1 });
+        self.expect(self.invited.1 <= LINKS_A_DAY, "a person was sent too many links on one day");
     }
 
     /// A message goes to a person.

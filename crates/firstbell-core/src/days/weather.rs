@@ -26,6 +26,8 @@ pub(super) enum Happening {
     },
     /// The clock is right again.
     Right,
+    /// A person follows the link that he was sent.
+    Helper,
     /// The owner, or another program of his, logs in by hand.
     Stranger,
     /// The owner mistypes the password this often.

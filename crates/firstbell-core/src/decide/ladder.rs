@@ -20,6 +20,9 @@ const ONCE_S: i64 = 5;
 /// Pages and engines that only a person understands may be others a little later; looking at them spends nothing.
 const HUMAN_S: [i64; 2] = [120, 600];
 
+/// Pauses between two links to a person; each link lives for ten minutes ([`crate::invitation::LIFE_MAX`]).
+const INVITE_S: [i64; 5] = [900, 900, 1_800, 3_600, 3_600];
+
 /// When the next login of this morning may be; none where only a person can say.
 pub(super) fn again_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Option<Timestamp> {
     let waited = waited(view, now);
@@ -46,6 +49,16 @@ pub(super) fn again_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Option<T
         Ask::Stop => return None,
     };
     Some(at.max(waited))
+}
+
+/// When a person is asked to log in; none where that was often enough.
+pub(super) fn invite_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Option<Timestamp> {
+    let of_morning = |(at, _): &(Timestamp, u8)| slot.check_at <= *at && *at <= now;
+    let Some((last, times)) = view.state.invited.filter(of_morning) else {
+        return Some(slot.login_at.max(now));
+    };
+    let pause_s = INVITE_S.get(usize::from(times.max(1) - 1))?;
+    Some(last + SignedDuration::from_secs(*pause_s))
 }
 
 /// The moment that the broker named, as far as it can be believed; one that was named under a wrong clock cannot.

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::calendar::Calendar;
 use crate::failure::Stop;
-use crate::schedule::{Schedule, Slot};
+use crate::schedule::{Assisted, Schedule, Slot};
 use crate::state::State;
 use crate::token::{Life, Standing, date_in_india, in_india};
 
@@ -59,6 +59,8 @@ pub enum Step {
     Probe,
     /// To log in.
     Login,
+    /// To ask a person to log in, and to do the rest.
+    Invite,
     /// To give the verdict of the deadline.
     Assess,
 }
@@ -134,6 +136,15 @@ pub fn prospect(view: &View<'_>, now: Timestamp) -> Decision {
     }
 }
 
+/// Whether a person who was asked to log in is still needed.
+pub fn awaits_person(view: &View<'_>, now: Timestamp) -> bool {
+    let because = match view.schedule.assisted {
+        Assisted::Never => return false,
+        Assisted::Last | Assisted::Only => prospect(view, now).because,
+    };
+    because == Reason::Person || (because.calls_for_a_human() && because != Reason::Fought)
+}
+
 fn rest(view: &View<'_>, now: Timestamp, because: Reason) -> Decision {
     let next = view.schedule.next(view.calendar, now).map(|slot| slot.check_at);
     let at = next.unwrap_or_else(|| now + SignedDuration::from_hours(24));
@@ -144,7 +155,10 @@ fn before(view: &View<'_>, slot: &Slot) -> Decision {
     if !view.state.checked_at.is_some_and(|at| (slot.check_at..slot.ends_at).contains(&at)) {
         return Decision { step: Step::Check, at: slot.check_at, because: Reason::Beforehand };
     }
-    Decision { step: Step::Login, at: slot.login_at, because: Reason::Due }
+    match view.schedule.assisted {
+        Assisted::Only => Decision { step: Step::Invite, at: slot.login_at, because: Reason::Person },
+        _ => Decision { step: Step::Login, at: slot.login_at, because: Reason::Due },
+    }
 }
 
 fn within(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
@@ -191,14 +205,21 @@ fn login_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
     if fought(view, slot) {
         return rest(view, now, Reason::Fought);
     }
-    if let (Err(stop), false) = (view.admitted, view.pending) {
-        return rest(view, now, Reason::Stopped(stop));
+    let only = view.schedule.assisted == Assisted::Only;
+    if let (Err(stop), false, false) = (view.admitted, view.pending, only) {
+        return person(view, slot, now, Reason::Stopped(stop));
     }
     if view.state.died_at.is_some_and(|died| died >= slot.login_at) && view.schedule.flushing(now) {
         let at = view.schedule.flushed_at(now);
-        return Decision { step: Step::Login, at, because: Reason::Weather };
+        let step = if only { Step::Invite } else { Step::Login };
+        return Decision { step, at, because: Reason::Weather };
     }
-    let Some(at) = ladder::again_at(view, slot, now) else { return rest(view, now, Reason::Human) };
+    if only {
+        return person(view, slot, now, Reason::Person);
+    }
+    let Some(at) = ladder::again_at(view, slot, now) else {
+        return person(view, slot, now, Reason::Human);
+    };
     let because = match (&view.state.trouble, view.state.died_at) {
         (Some(trouble), _) if trouble.at >= slot.login_at => Reason::Retry(trouble.ask),
         (_, Some(died)) if died >= slot.login_at => Reason::Replaced,
@@ -206,6 +227,15 @@ fn login_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
         _ => Reason::Due,
     };
     Decision { step: Step::Login, at, because }
+}
+
+/// A person gets on from here: one who wants to be asked is asked, while a token is of use and not too often.
+fn person(view: &View<'_>, slot: &Slot, now: Timestamp, because: Reason) -> Decision {
+    let at = ladder::invite_at(view, slot, now).filter(|at| *at < slot.closes_at);
+    match at.filter(|_| view.schedule.assisted != Assisted::Never && date_in_india(now) == slot.date) {
+        Some(at) => Decision { step: Step::Invite, at, because },
+        None => rest(view, now, because),
+    }
 }
 
 /// Two tokens of this morning died within half an hour: logging in again would only end the other program's token. What

@@ -35,6 +35,8 @@ pub enum Reason {
     Stopped(Stop),
     /// Only a person gets on from here.
     Human,
+    /// It is a person who logs in for this account.
+    Person,
     /// Two tokens died within half an hour.
     Fought,
 }
@@ -65,6 +67,7 @@ impl fmt::Display for Reason {
             Reason::Paused => "logins are paused; firstbell resume ends that",
             Reason::Stopped(stop) => return write!(f, "no login: {stop}"),
             Reason::Human => "the last login needs a person: firstbell status says what for",
+            Reason::Person => "a person logs in for this account, by the link that firstbell sends",
             Reason::Fought => {
                 "the token was replaced twice within half an hour: another program logs in with the same API key. \
                  End it, then run firstbell unlock"

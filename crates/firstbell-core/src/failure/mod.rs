@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::obstacle::{Factor, Obstacle, TlsFault};
 
+/// The short name of [`Failure::NobodyCame`].
+pub const NOBODY_CAME: &str = "nobody-came";
+
 /// Part of the machine on which firstbell runs that a login needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -192,7 +195,7 @@ impl Failure {
             ClockWrong { .. } => "clock-wrong",
             SecretRefused => "secret-refused",
             GrantRefused => "grant-refused",
-            NobodyCame { .. } => "nobody-came",
+            NobodyCame { .. } => NOBODY_CAME,
             ForeignToken => "foreign-token",
             DeadOnArrival => "dead-on-arrival",
             NoToken { .. } => "no-token",

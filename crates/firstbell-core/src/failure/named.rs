@@ -1,6 +1,6 @@
 //! A failure of which only the name is left: what its sentence and its cure can be made of again.
 
-use super::{Failure, Part, Stage, Stop};
+use super::{Failure, NOBODY_CAME, Part, Stage, Stop};
 use crate::obstacle::TlsFault;
 
 impl Failure {
@@ -24,7 +24,7 @@ impl Failure {
             "unknown-page" => Failure::UnknownPage { stage, seen: why() },
             "secret-refused" => Failure::SecretRefused,
             "grant-refused" => Failure::GrantRefused,
-            "nobody-came" => Failure::NobodyCame { why: why() },
+            NOBODY_CAME => Failure::NobodyCame { why: why() },
             "foreign-token" => Failure::ForeignToken,
             "dead-on-arrival" => Failure::DeadOnArrival,
             "broken" => Failure::Broken {

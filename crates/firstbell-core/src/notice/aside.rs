@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use crate::calendar::{Calendar, Exchange};
     use crate::event::Event;
-    use crate::schedule::{Hours, Schedule};
+    use crate::schedule::{Assisted, Hours, Schedule};
     use crate::state::State;
     use crate::token::{Flush, Life};
 
@@ -162,7 +162,13 @@ mod tests {
     /// What is due at a moment, and is said.
     fn said(state: &mut State, owner: &Owner<'_>, token: Option<Life>, moment: &str) -> Option<Notice> {
         let hours = Hours { spread: SignedDuration::ZERO, ..Hours::default() };
-        let schedule = Schedule { hours, exchanges: Exchange::USUAL.to_vec(), flush: FLUSH, seed: 1 };
+        let schedule = Schedule {
+            hours,
+            exchanges: Exchange::USUAL.to_vec(),
+            flush: FLUSH,
+            assisted: Assisted::Never,
+            seed: 1,
+        };
         let view = View {
             schedule: &schedule,
             calendar: Calendar::compiled(),

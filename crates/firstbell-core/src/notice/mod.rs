@@ -122,7 +122,7 @@ mod tests {
     use crate::decide::Probe;
     use crate::event::Event;
     use crate::failure::{Ask, Stop};
-    use crate::schedule::{Hours, Schedule};
+    use crate::schedule::{Assisted, Hours, Schedule};
     use crate::state::State;
     use crate::token::{Flush, Life};
 
@@ -139,7 +139,13 @@ mod tests {
 
     fn schedule() -> Schedule {
         let hours = Hours { spread: SignedDuration::ZERO, ..Hours::default() };
-        Schedule { hours, exchanges: Exchange::USUAL.to_vec(), flush: FLUSH, seed: 1 }
+        Schedule {
+            hours,
+            exchanges: Exchange::USUAL.to_vec(),
+            flush: FLUSH,
+            assisted: Assisted::Never,
+            seed: 1,
+        }
     }
 
     struct Morning {

@@ -87,6 +87,10 @@ fn happened(view: &View<'_>, decision: &Decision) -> (String, String) {
             format!("At {} Zerodha refused today’s token: another login may have replaced it.", clock(died));
         return (what, "see whether another program logs in with this API key.".into());
     }
+    if decision.because == Reason::Person {
+        let what = "Nobody has logged in by the link that firstbell sent.";
+        return (what.into(), "open the newest link, or run firstbell login --assisted.".into());
+    }
     let Some(trouble) = &view.state.trouble else {
         return ("No login has ended yet.".into(), "look at firstbell status.".into());
     };
@@ -140,6 +144,10 @@ fn means(now: Timestamp) -> String {
 fn doing(decision: &Decision, now: Timestamp) -> String {
     match decision.step {
         Step::Login if decision.at <= now => "firstbell is logging in now.".into(),
+        Step::Invite if decision.at <= now => "firstbell sends you a link to log in by.".into(),
+        Step::Invite => {
+            format!("firstbell sends you a link to log in by; the next one at {}.", moment(decision.at, now))
+        }
         Step::Login => format!("firstbell logs in at {}.", moment(decision.at, now)),
         _ if decision.because.calls_for_a_human() => "firstbell does not try again by itself.".into(),
         _ => format!("firstbell goes on at {}.", moment(decision.at.max(now), now)),

@@ -35,6 +35,11 @@ use crate::written::Section;
 /// How long one message may take on a channel; the port promises 15 s.
 pub const TIME: Duration = Duration::from_secs(12);
 
+/// A message that is tried again is sent this often, with this pause.
+const TRIES: usize = 3;
+const PAUSE_S: u32 = 20;
+const PAUSE_MAX_S: u32 = 600;
+
 /// How long a look whether somebody is there may take.
 const LOOK: Duration = Duration::from_secs(6);
 
@@ -130,6 +135,51 @@ impl ChannelConfig {
         outside: Outside<'a>,
     ) -> Result<Box<dyn Channel + 'a>, Failure> {
         Ok(Box::new(Opened { config: self, keys: self.keys(vault)?, outside }))
+    }
+
+    /// Sends one message; its secrets are in memory for it only.
+    ///
+    /// # Errors
+    /// Why the channel did not take it; a secret that is missing is such a fault too.
+    pub async fn deliver(
+        &self,
+        vault: &dyn Vault,
+        outside: Outside<'_>,
+        message: &Message,
+    ) -> Result<Receipt, ChannelFault> {
+        match self.open(vault, outside) {
+            Ok(open) => open.send(message).await,
+            Err(failure) => Err(ChannelFault {
+                why: failure.to_string(),
+                cure: failure.cure(),
+                wait_s: None,
+                again: false,
+            }),
+        }
+    }
+
+    /// The same, tried a few times where the channel says that it may be; what it asks for itself is waited for, up to ten
+    /// minutes.
+    ///
+    /// # Errors
+    /// The last fault.
+    pub async fn deliver_patiently(
+        &self,
+        vault: &dyn Vault,
+        outside: Outside<'_>,
+        message: &Message,
+    ) -> Result<Receipt, ChannelFault> {
+        let mut tries = 1;
+        loop {
+            match self.deliver(vault, outside, message).await {
+                Err(fault) if fault.again && tries < TRIES => {
+                    let pause_s = fault.wait_s.unwrap_or(0).clamp(PAUSE_S, PAUSE_MAX_S);
+                    outside.clock.rest(u64::from(pause_s) * 1_000).await;
+                    tries += 1;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     fn keys(&self, vault: &dyn Vault) -> Result<Keys, Failure> {

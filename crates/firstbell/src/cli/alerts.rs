@@ -9,7 +9,7 @@ use super::say;
 use crate::alerts::{ChannelConfig, Outside, TIME};
 use crate::clock::MachineClock;
 use crate::http::HyperHttp;
-use crate::ports::{ChannelFault, Clock, Message, Receipt};
+use crate::ports::{Clock, Message, Receipt};
 use crate::shape::india;
 use crate::stores::Stores;
 
@@ -59,15 +59,7 @@ async fn one(channel: &ChannelConfig, stores: &Stores) -> Value {
         over: false,
     };
     let outside = Outside { http: &http, clock: &clock, time: TIME };
-    let outcome = match channel.open(stores.vault(), outside) {
-        Ok(open) => open.send(&message).await,
-        Err(failure) => Err(ChannelFault {
-            why: failure.to_string(),
-            cure: failure.cure().to_string(),
-            wait_s: None,
-            again: false,
-        }),
-    };
+    let outcome = channel.deliver(stores.vault(), outside, &message).await;
     let row = json!({ "channel": channel.name, "kind": channel.kind, "ms": clock.run_ms() });
     let more = match outcome {
         Ok(Receipt::Accepted) => json!({ "ok": true, "receipt": "accepted" }),

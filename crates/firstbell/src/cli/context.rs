@@ -126,6 +126,7 @@ pub(super) fn schedule_of(config: &Config, account: &Account, kite: &Kite) -> Sc
         hours: config.keeping.hours.clone(),
         exchanges: account.exchanges.clone(),
         flush: kite.ground().flush,
+        assisted: account.assisted,
         seed,
     }
 }

@@ -9,6 +9,7 @@ use firstbell_core::calendar::Exchange;
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::notice::Dates;
 use firstbell_core::origin::Origin;
+use firstbell_core::schedule::Assisted;
 use firstbell_core::secret::Secret;
 use firstbell_core::token::Token;
 use serde::Deserialize;
@@ -112,6 +113,7 @@ pub(super) async fn rehearse(rehearsal: Rehearsal<'_>, ticks: &Ticks) -> Result<
         exchanges,
         data: false,
         switch: None,
+        assisted: Assisted::Never,
         dates: Dates::default(),
         sinks,
     };

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::say;
+use crate::caller::Operator;
 use crate::crier::Witness;
 use crate::keeper::Listener;
 use crate::ledger::Journal;
@@ -81,6 +82,20 @@ impl Witness for Lines {
 
     fn deaf(&self, at: Timestamp, channel: &str, why: &str) {
         self.line(at, "fault", &format!("the channel {channel} did not take a message: {why}"));
+    }
+}
+
+impl Operator for Lines {
+    fn asked(&self, at: Timestamp, channel: &str) {
+        self.line(at, "notice", &format!("a link to log in by went through {channel}"));
+    }
+
+    fn unasked(&self, at: Timestamp, why: &str) {
+        self.line(at, "fault", &format!("a link to log in by did not get through: {why}"));
+    }
+
+    fn dropped(&self, at: Timestamp, why: &str) {
+        self.line(at, "fault", &format!("what came back from a login was dropped: {why}"));
     }
 }
 

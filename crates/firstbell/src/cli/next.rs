@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::calendar::{Calendar, Exchange, Morning};
-use firstbell_core::schedule::{Hours, Schedule, Slot};
+use firstbell_core::schedule::{Assisted, Hours, Schedule, Slot};
 use firstbell_core::token::{date_in_india, in_india, ist};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -98,7 +98,7 @@ fn usual() -> Outlook<'static> {
     let (hours, exchanges, flush) = (Hours::default(), Exchange::USUAL.to_vec(), Kite::live().ground().flush);
     Outlook {
         name: "any account",
-        schedule: Schedule { hours, exchanges, flush, seed: 0 },
+        schedule: Schedule { hours, exchanges, flush, assisted: Assisted::Never, seed: 0 },
         calendar: Calendar::compiled(),
     }
 }

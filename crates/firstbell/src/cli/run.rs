@@ -182,7 +182,7 @@ async fn round(
         .collect();
     let keepers = hands.iter().zip(faces.iter().zip(&logs)).map(|(hands, (face, log))| {
         let schedule = context::schedule_of(config, hands.account, &kite);
-        Keeper::new(*hands, schedule, house, (face, log)).keep()
+        Keeper::new(*hands, schedule, house, (face, log, log)).keep()
     });
     let ways = crier::Ways { channels: &config.channels, patience: config.keeping.telling.patience };
     let criers = hands.iter().zip(faces.iter().zip(&logs));

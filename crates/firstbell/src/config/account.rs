@@ -5,6 +5,7 @@ use std::cell::Cell;
 use firstbell_core::broker::App;
 use firstbell_core::calendar::Exchange;
 use firstbell_core::notice::Dates;
+use firstbell_core::schedule::Assisted;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use url::Url;
@@ -32,6 +33,8 @@ pub struct Account {
     pub data: bool,
     /// Who hears, outside of this machine, how each morning went.
     pub switch: Option<Switch>,
+    /// When a person is asked to log in.
+    pub assisted: Assisted,
     /// Days to come that only the owner knows of.
     pub dates: Dates,
     /// Where a fresh token goes.
@@ -59,6 +62,14 @@ pub(super) fn read(name: String, mut section: Section<'_>) -> Option<Account> {
     let exchanges = read_exchanges(&mut section);
     let data = section.flag("data").unwrap_or(false);
     let switch = section.parsed("dead_mans_switch", Switch::parse);
+    let assisted = section.parsed("assisted", |text| match text {
+        "last" => Ok(Assisted::Last),
+        "only" => Ok(Assisted::Only),
+        "never" => Ok(Assisted::Never),
+        _ => Err("must be \"never\", \"last\" (where firstbell gets no further) or \"only\" (every morning)"
+            .to_owned()),
+    });
+    let assisted = assisted.unwrap_or_default();
     let dates = read_dates(&mut section);
     let sinks = section.list("sink").into_iter().filter_map(SinkConfig::read).collect();
     let mut known = vec![
@@ -69,6 +80,7 @@ pub(super) fn read(name: String, mut section: Section<'_>) -> Option<Account> {
         "exchanges",
         "data",
         "dead_mans_switch",
+        "assisted",
         "password_set",
         "password_days",
         "subscription_until",
@@ -78,7 +90,18 @@ pub(super) fn read(name: String, mut section: Section<'_>) -> Option<Account> {
     known.extend(Name::ALL.map(Name::as_str));
     section.end(&known);
     let app = App { api_key: api_key?, user_id: user_id?, redirect: redirect? };
-    Some(Account { name, app, secrets: secrets.to_vec(), codes, exchanges, data, switch, dates, sinks })
+    Some(Account {
+        name,
+        app,
+        secrets: secrets.to_vec(),
+        codes,
+        exchanges,
+        data,
+        switch,
+        assisted,
+        dates,
+        sinks,
+    })
 }
 
 /// Zerodha documents no age at which it asks for another password. Half a year, unless the owner knows better.

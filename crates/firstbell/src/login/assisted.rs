@@ -3,49 +3,70 @@
 
 use std::pin::pin;
 
-use firstbell_core::event::Event;
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::invitation::{Invitation, Refusal};
 use firstbell_core::secret::Secret;
 use firstbell_core::token::{Grant, Token};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Login;
 use crate::ledger::Ledger;
-use crate::ports::{Person, Returned};
+use crate::ports::{Person, Returned, Soon};
 
 /// A person may take the wrong account once or twice; each such login costs an exchange.
 const LINKS_MAX: usize = 3;
 
+/// Opens the history of the account for writing, and keeps other logins of it away for as long as the second value lives.
+pub trait Turn<'s> {
+    /// What keeps others away.
+    type Lock;
+
+    /// Waits for its turn.
+    ///
+    /// # Errors
+    /// Where the history or the lock cannot be opened.
+    fn take(&self) -> Soon<'_, Result<(Ledger<'s>, Self::Lock), Failure>>;
+}
+
 impl Login<'_> {
     /// Lets a person log in, and returns the new token, proven and stored. No credential of ours is sent, and none counted.
-    /// Whatever comes back and does not belong to this attempt is dropped and told, and the waiting goes on.
+    /// Whatever comes back and does not belong to this attempt is dropped and told, and the waiting goes on. While nobody
+    /// does anything but wait, it is nobody's turn. Where somebody else logged in meanwhile, his token is given.
     ///
     /// # Errors
     /// [`Failure::NobodyCame`] at the end of the attempt's life; else what went wrong with the one token that belonged to
     /// it. The current token is untouched then.
-    pub async fn assisted(
+    pub async fn assisted<'s, T: Turn<'s>>(
         self,
-        ledger: &mut Ledger<'_>,
+        turn: &T,
         api_secret: &Secret,
         person: &mut dyn Person,
         life: SignedDuration,
     ) -> Result<Token, Failure> {
-        if let Some(token) = self.earlier(ledger).await? {
-            return Ok(token);
+        let began = {
+            let (mut ledger, _lock) = turn.take().await?;
+            if let Some(token) = self.earlier(&mut ledger).await? {
+                return Ok(token);
+            }
+            self.clock.now()
+        };
+        let outcome = self.ask_person(turn, (api_secret, began), person, life).await;
+        match outcome {
+            Err(failure) => {
+                let (mut ledger, _lock) = turn.take().await?;
+                self.noted(&mut ledger, Err(failure))
+            }
+            outcome => outcome,
         }
-        let outcome = self.ask_person(ledger, api_secret, person, life).await;
-        self.noted(ledger, outcome)
     }
 
-    async fn ask_person(
+    async fn ask_person<'s, T: Turn<'s>>(
         self,
-        ledger: &mut Ledger<'_>,
-        api_secret: &Secret,
+        turn: &T,
+        (api_secret, began): (&Secret, Timestamp),
         person: &mut dyn Person,
         life: SignedDuration,
     ) -> Result<Token, Failure> {
-        ledger.note(Event::Began { driver: "assisted".into() })?;
         let mut pending = Invitation::new(chance()?, self.clock.now(), life);
         let mut links = 1;
         loop {
@@ -53,8 +74,17 @@ impl Login<'_> {
             person.invite(&pending.link(self.broker, self.app), pending.until());
             let (grant, answer) =
                 self.halt.or(self.wait(&mut pending, person)).await.unwrap_or(Err(Failure::Interrupted))?;
-            let outcome =
-                self.redeem_while(&mut pending, person, self.redeem(ledger, api_secret, &grant)).await;
+            let (mut ledger, _lock) = turn.take().await?;
+            let others = ledger.state().proven_at.is_some_and(|at| began <= at);
+            if let Some(token) = if others { ledger.current()? } else { None } {
+                // One more exchange would end what programs have begun to use.
+                if let Some(answer) = answer {
+                    let _ = answer.send(true);
+                }
+                return Ok(token);
+            }
+            let exchange = self.redeem(&mut ledger, api_secret, &grant);
+            let outcome = self.redeem_while(&mut pending, person, exchange).await;
             if let Some(answer) = answer {
                 // Whoever waited may have gone.
                 let _ = answer.send(outcome.is_ok());

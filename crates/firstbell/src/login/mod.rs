@@ -3,6 +3,8 @@
 mod assisted;
 mod redeem;
 
+pub use self::assisted::Turn;
+
 use firstbell_core::broker::{App, Broker, Ground};
 use firstbell_core::budget::{Cause, Fingerprint, Verdict};
 use firstbell_core::event::Event;

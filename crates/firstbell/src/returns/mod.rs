@@ -41,6 +41,16 @@ impl Ways {
         (Ways { returned, callback, paste: Some(sends), _echo: echo }, closed)
     }
 
+    /// The listener alone, for whoever has no terminal; says why there is none.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    pub async fn listen(registered: &Url) -> Result<Ways, Closed> {
+        let (sends, returned) = channel(WAITING_MAX);
+        let callback = Callback::open(registered, sends).await?;
+        Ok(Ways { returned, callback: Some(callback), paste: None, _echo: None })
+    }
+
     /// The next address that comes back; nobody is asked to paste one before the first is wanted. None where every way has
     /// ended.
     pub async fn next(&mut self) -> Option<Returned> {

@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this one")]
 
 use firstbell_core::calendar::{Calendar, Exchange};
-use firstbell_core::schedule::{Hours, Schedule};
+use firstbell_core::schedule::{Assisted, Hours, Schedule};
 use firstbell_core::token::Flush;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -33,7 +33,13 @@ impl Chance {
 /// From the first of 2026 on, as the compiled calendar has them.
 pub fn trading_days() -> impl Iterator<Item = Date> {
     let flush = Flush { begins_h: 5, ends_h: 8 };
-    let schedule = Schedule { hours: Hours::default(), exchanges: Exchange::USUAL.to_vec(), flush, seed: 0 };
+    let schedule = Schedule {
+        hours: Hours::default(),
+        exchanges: Exchange::USUAL.to_vec(),
+        flush,
+        assisted: Assisted::Never,
+        seed: 0,
+    };
     let mut now: Timestamp = "2026-01-01T07:00:00+05:30".parse().unwrap();
     std::iter::from_fn(move || {
         let slot = schedule.next(Calendar::compiled(), now)?;
