@@ -1,5 +1,6 @@
 //! How a person is told: the shelf of channels.
 
+mod bot;
 mod command;
 mod desktop;
 mod discord;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use firstbell_core::failure::Failure;
 use firstbell_core::notice::Severity;
 
+pub use bot::{Bot, Deaf, Heard, Spoken};
 pub use kind::Outside;
 use kind::{Keys, Kind, Read, Sources};
 
@@ -118,6 +120,20 @@ impl ChannelConfig {
         outside: Outside<'a>,
     ) -> Result<Box<dyn Channel + 'a>, Failure> {
         Ok(Box::new(Opened { config: self, keys: self.keys(vault)?, outside }))
+    }
+
+    /// Whether what a paired person writes to it is read.
+    pub fn takes_commands(&self) -> bool {
+        self.way.listens().is_some()
+    }
+
+    /// Its bot with the token in memory, where it takes commands.
+    ///
+    /// # Errors
+    /// Where the token cannot be had.
+    pub fn bot<'a>(&self, vault: &dyn Vault, outside: Outside<'a>) -> Result<Option<Bot<'a>>, Failure> {
+        let Some(server) = self.way.listens() else { return Ok(None) };
+        Ok(Some(Bot::new(server.clone(), self.keys(vault)?.of("token").clone(), outside)))
     }
 
     fn keys(&self, vault: &dyn Vault) -> Result<Keys, Failure> {

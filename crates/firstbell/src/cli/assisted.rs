@@ -4,12 +4,17 @@ use std::process::Stdio;
 
 use firstbell_core::failure::Failure;
 use firstbell_core::invitation::Refusal;
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::process::Command;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::LoginArgs;
+use super::chat;
+use super::context::Context;
 use super::say;
-use crate::halt;
+use crate::chat::{Attempt, Awaited, Chat, Hold, beside};
+use crate::halt::{self, Halt};
 use crate::hands::{Delivered, Hands};
 use crate::ports::{Person, Returned, Soon};
 use crate::returns::Ways;
@@ -36,6 +41,7 @@ const VARIABLES: [&str; 12] = [
 
 /// Lets a person log in.
 pub(super) async fn log_in(
+    context: &Context,
     hands: &Hands<'_>,
     came: Option<Timestamp>,
     args: &LoginArgs,
@@ -47,16 +53,47 @@ pub(super) async fn log_in(
              here; that the page itself does not load is no fault."
         ));
     }
-    let mut owner = Owner { ways, opens: args.open, dropped: 0 };
+    let (awaited, leave) = (Awaited::default(), Halt::new());
+    let chats = chat::free(context, hands, &awaited);
+    let attempt = (!chats.is_empty()).then(|| awaited.wait(&hands.account.name));
+    let (links, asked) = unbounded_channel();
+    let mut owner = Owner { ways, ended: false, attempt, links, opens: args.open, dropped: 0 };
     let life = SignedDuration::from_secs(i64::from(args.wait_s));
-    let outcome = hands.assisted(came, &mut owner, life).await;
+    let work = async {
+        let outcome = hands.assisted(came, &mut owner, life).await;
+        // Nobody waits any more; what the chat was just told of is still answered there.
+        owner.attempt = None;
+        outcome
+    };
+    let outcome = beside(work, in_chats(chats, asked, &leave), &leave).await;
     // A page that is not read in time is no reason to be slow when somebody wants us to end.
     let _ = hands.halt.grace(halt::END, owner.ways.close()).await;
     outcome
 }
 
+/// Reads the paired chats, and writes the link to them.
+async fn in_chats(chats: Vec<(Chat<'_>, Hold)>, mut links: UnboundedReceiver<String>, leave: &Halt) {
+    let open: Vec<Chat<'_>> = chats.iter().map(|(chat, _)| *chat).collect();
+    let write = async {
+        while let Some(Some(words)) = leave.or(links.recv()).await {
+            for chat in &open {
+                if chat.write(&words).await {
+                    say::error(&format!("The link is in the paired chat {} too.", chat.channel.name));
+                }
+            }
+        }
+    };
+    let read = chats.into_iter().map(|(chat, hold)| async move { chat.keep(Some(hold), leave).await });
+    tokio::join!(write, join_all(read));
+}
+
 struct Owner {
     ways: Ways,
+    /// Whether those ways have ended.
+    ended: bool,
+    /// The way through a paired chat.
+    attempt: Option<Attempt>,
+    links: UnboundedSender<String>,
     opens: bool,
     dropped: usize,
 }
@@ -65,6 +102,12 @@ impl Person for Owner {
     fn invite(&mut self, link: &str, until: Timestamp) {
         say::error(&format!(
             "\nLog in here, on any device, before {}. The link is for you only: pass it to nobody.\n\n  {link}\n",
+            india(until)
+        ));
+        // Nobody hears it where no chat is paired.
+        let _ = self.links.send(format!(
+            "Log in here before {}, with one tap, and pass the link to nobody:\n{link}\n\nThen copy the whole address from the \
+             browser's address bar and send it here; that the page there does not load is no fault.",
             india(until)
         ));
         if self.opens && !open(link) {
@@ -88,7 +131,19 @@ impl Person for Owner {
     }
 
     fn next(&mut self) -> Soon<'_, Option<Returned>> {
-        Box::pin(self.ways.next())
+        Box::pin(async {
+            let Some(attempt) = &mut self.attempt else { return self.ways.next().await };
+            if !self.ended {
+                tokio::select! {
+                    returned = self.ways.next() => match returned {
+                        Some(returned) => return Some(returned),
+                        None => self.ended = true,
+                    },
+                    returned = attempt.next() => return returned,
+                }
+            }
+            attempt.next().await
+        })
     }
 }
 

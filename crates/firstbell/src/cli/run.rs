@@ -12,12 +12,14 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::RunArgs;
+use super::chat::Counter;
 use super::context::{self, Context};
 use super::exit::Exit;
 use super::journal::Lines;
 use super::service;
 use super::signals::{Signals, Told};
 use super::staff::Staff;
+use crate::chat::Awaited;
 use crate::clock::MachineClock;
 use crate::codes::CodeConfig;
 use crate::config::{Account, Environment};
@@ -189,6 +191,7 @@ async fn round(
     let work = together(join_all(keepers), join_all(criers));
     let door = Door::open(&config.state_dir)?;
     let staff = Staff { hands: &hands, faces: &faces, state_dir: &config.state_dir };
+    let (awaited, counter) = (Awaited::default(), Counter { context, staff: &staff, clock: beside, lines });
     say(lines, &format!("keeping {} of {}", config.accounts.len(), config.state_dir.display()));
     service::tell("READY=1");
     tokio::select! {
@@ -201,6 +204,7 @@ async fn round(
         }
         never = machine.tick() => match never {},
         never = door.serve(&staff) => match never {},
+        never = counter.serve(&stores, &awaited) => match never {},
         never = service::watch(&staff) => match never {},
     }
 }

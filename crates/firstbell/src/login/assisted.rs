@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 
 use super::Login;
 use crate::ledger::Ledger;
-use crate::ports::{Person, Returned};
+use crate::ports::{Outcome, Person, Returned};
 
 /// A person may take the wrong account once or twice; each such login costs an exchange.
 const LINKS_MAX: usize = 3;
@@ -57,7 +57,7 @@ impl Login<'_> {
                 self.redeem_while(&mut pending, person, self.redeem(ledger, api_secret, &grant)).await;
             if let Some(answer) = answer {
                 // Whoever waited may have gone.
-                let _ = answer.send(outcome.is_ok());
+                let _ = answer.send(outcome.as_ref().map(drop).map_err(ToString::to_string));
             }
             match outcome {
                 Err(Failure::ForeignToken) if links < LINKS_MAX && !pending.is_over(self.clock.now()) => {
@@ -120,12 +120,14 @@ impl Login<'_> {
 }
 
 /// The one request token of an attempt, and who waits to hear what became of it.
-type Belongs = (Grant, Option<tokio::sync::oneshot::Sender<bool>>);
+type Belongs = (Grant, Option<tokio::sync::oneshot::Sender<Outcome>>);
 
 fn drop_it(person: &mut dyn Person, returned: Returned, refusal: &Refusal) {
-    person.dropped(returned.carries_token, refusal);
+    if !returned.offered {
+        person.dropped(returned.carries_token, refusal);
+    }
     if let Some(answer) = returned.answer {
-        let _ = answer.send(false);
+        let _ = answer.send(Err(refusal.to_string()));
     }
 }
 
