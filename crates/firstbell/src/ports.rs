@@ -158,14 +158,11 @@ pub struct Returned {
     pub url: Secret,
     /// Whether it has a request token at all: one that is refused is somebody's.
     pub carries_token: bool,
-    /// Where it is to be said what became of it, if anybody waits for that.
-    pub answer: Option<Sender<Outcome>>,
+    /// Where it is to be said that it was accepted, or why not, if anybody waits for that.
+    pub answer: Option<Sender<Result<(), String>>>,
     /// Whether other logins are asked as well whose it is: who does not take it then says so to nobody but the one who asks.
     pub offered: bool,
 }
-
-/// What became of an address that came back: accepted, or why not. Nothing of the address is in it.
-pub type Outcome = Result<(), String>;
 
 /// A person who logs in for us, on whichever device, and the ways in which that comes back.
 pub trait Person {

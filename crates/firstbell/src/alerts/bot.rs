@@ -148,11 +148,12 @@ fn says_webhook(said: &Value) -> bool {
 /// None where it has no number: then nobody can confirm it, and it is none of Telegram's.
 fn update(mut update: Value) -> Option<Heard> {
     let number = update["update_id"].as_i64()?;
-    Some(Heard { update: number, spoken: spoken(update["message"].take()) })
+    let message = update.get_mut("message").map(Value::take);
+    Some(Heard { update: number, spoken: message.and_then(spoken) })
 }
 
 fn spoken(mut message: Value) -> Option<Spoken> {
-    let Value::String(text) = message["text"].take() else { return None };
+    let Value::String(text) = message.get_mut("text")?.take() else { return None };
     let text = Secret::new(text);
     let (chat, from) = (&message["chat"], &message["from"]);
     let foreign = ["forward_origin", "forward_date", "edit_date", "sender_chat", "via_bot"];
@@ -197,6 +198,9 @@ mod tests {
             strange["message"][key] = value;
             let heard = update(strange).unwrap();
             assert!(heard.update == 7 && heard.spoken.is_none(), "{key}");
+        }
+        for none in [json!([]), json!("x"), json!(null), json!({}), json!([good()])] {
+            assert!(update(json!({ "update_id": 7, "message": none })).unwrap().spoken.is_none());
         }
         let edited = json!({ "update_id": 8, "edited_message": good()["message"] });
         assert!(update(edited).unwrap().spoken.is_none());

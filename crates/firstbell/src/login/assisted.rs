@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 
 use super::Login;
 use crate::ledger::Ledger;
-use crate::ports::{Outcome, Person, Returned};
+use crate::ports::{Person, Returned};
 
 /// A person may take the wrong account once or twice; each such login costs an exchange.
 const LINKS_MAX: usize = 3;
@@ -120,7 +120,7 @@ impl Login<'_> {
 }
 
 /// The one request token of an attempt, and who waits to hear what became of it.
-type Belongs = (Grant, Option<tokio::sync::oneshot::Sender<Outcome>>);
+type Belongs = (Grant, Option<tokio::sync::oneshot::Sender<Result<(), String>>>);
 
 fn drop_it(person: &mut dyn Person, returned: Returned, refusal: &Refusal) {
     if !returned.offered {
