@@ -5,6 +5,7 @@ mod awaited;
 mod clerk;
 mod line;
 mod pairing;
+mod phone;
 mod words;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use firstbell_core::failure::Failure;
 pub use self::awaited::{Attempt, Awaited, Handed};
 pub use self::line::Hold;
 pub use self::pairing::{Ended, LIFE, Paired, Pairing, TRIES};
+pub use self::phone::{Links, Phone};
 pub use self::words::Command;
 use crate::alerts::{Bot, ChannelConfig, Outside, TIME};
 use crate::halt::Halt;
@@ -70,18 +72,6 @@ impl<'a> Chat<'a> {
         line::Line::new(*self, hold).keep(leave).await;
     }
 
-    /// Writes to the paired person; false where there is none, or it could not be sent.
-    pub async fn write(&self, words: &str) -> bool {
-        let (Ok(Some(paired)), Ok(bot)) = (self.paired(), self.bot()) else { return false };
-        match bot.say(paired.chat, words).await {
-            Ok(()) => true,
-            Err(fault) => {
-                self.office.fault(&self.channel.name, &format!("{}. {}", fault.why, fault.cure));
-                false
-            }
-        }
-    }
-
     /// The chat that is obeyed.
     ///
     /// # Errors
@@ -98,6 +88,30 @@ impl<'a> Chat<'a> {
     fn outside(&self) -> Outside<'a> {
         Outside { http: self.http, clock: self.clock, time: TIME }
     }
+}
+
+/// Writes to the paired person of each of these channels; says by name who took it, and why not.
+pub async fn write<'c>(
+    channels: impl IntoIterator<Item = &'c ChannelConfig>,
+    stores: &Stores,
+    outside: Outside<'_>,
+    words: &str,
+) -> Vec<(&'c str, Result<(), String>)> {
+    let mut told = Vec::new();
+    for channel in channels.into_iter().filter(|channel| channel.takes_commands()) {
+        let paired = Paired::of(channel, stores.vault());
+        let open = paired.and_then(|paired| Ok(paired.zip(channel.bot(stores.vault(), outside)?)));
+        let outcome = match open {
+            Ok(None) => continue,
+            Ok(Some((paired, bot))) => {
+                let said = bot.say(paired.chat, words).await;
+                said.map_err(|fault| format!("{}. {}", fault.why, fault.cure))
+            }
+            Err(failure) => Err(format!("{failure}. {}", failure.cure())),
+        };
+        told.push((channel.name.as_str(), outcome));
+    }
+    told
 }
 
 /// Does work with chats beside it, and leaves them a moment for their last answer.

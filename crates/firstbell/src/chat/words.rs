@@ -1,6 +1,10 @@
 //! What a paired person may say to a bot, and what he is told. There is no other command: whoever holds the phone can look and
 //! stop, and nothing else.
 
+use jiff::Timestamp;
+
+use crate::shape::india;
+
 /// The longest text that is looked at for a command.
 const BYTES_MAX: usize = 200;
 
@@ -23,6 +27,15 @@ pub(super) enum Meaning<'t> {
     /// An address that a login may have ended at.
     Address(&'t str),
     Unknown,
+}
+
+/// The link of a login, for the one person who reads the chat.
+pub(super) fn link(link: &str, until: Timestamp) -> String {
+    format!(
+        "Log in here before {}, with one tap, and pass the link to nobody:\n{link}\n\nThen copy the whole address from the \
+         browser's address bar and send it here; that the page there does not load is no fault.",
+        india(until)
+    )
 }
 
 pub(super) const HELP: &str = "/status: how the accounts stand\n/next: the coming mornings\n/pause ACCOUNT: no logins of this \

@@ -7,13 +7,13 @@ use firstbell_core::invitation::Refusal;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::process::Command;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::LoginArgs;
 use super::chat;
 use super::context::Context;
 use super::say;
-use crate::chat::{Attempt, Awaited, Chat, Hold, beside};
+use crate::alerts::{ChannelConfig, Outside, TIME};
+use crate::chat::{Awaited, Chat, Hold, Links, Phone, beside, write};
 use crate::halt::{self, Halt};
 use crate::hands::{Delivered, Hands};
 use crate::ports::{Person, Returned, Soon};
@@ -55,31 +55,33 @@ pub(super) async fn log_in(
     }
     let (awaited, leave) = (Awaited::default(), Halt::new());
     let chats = chat::free(context, hands, &awaited);
-    let attempt = (!chats.is_empty()).then(|| awaited.wait(&hands.account.name));
-    let (links, asked) = unbounded_channel();
-    let mut owner = Owner { ways, ended: false, attempt, links, opens: args.open, dropped: 0 };
+    let (phone, links) = Phone::of(&awaited, &hands.account.name);
+    let phone = (!chats.is_empty()).then_some(phone);
+    let mut owner = Owner { ways, ended: false, phone, opens: args.open, dropped: 0 };
     let life = SignedDuration::from_secs(i64::from(args.wait_s));
     let work = async {
         let outcome = hands.assisted(came, &mut owner, life).await;
         // Nobody waits any more; what the chat was just told of is still answered there.
-        owner.attempt = None;
+        owner.phone = None;
         outcome
     };
-    let outcome = beside(work, in_chats(chats, asked, &leave), &leave).await;
+    let outcome = beside(work, in_chats(hands, chats, links, &leave), &leave).await;
     // A page that is not read in time is no reason to be slow when somebody wants us to end.
     let _ = hands.halt.grace(halt::END, owner.ways.close()).await;
     outcome
 }
 
 /// Reads the paired chats, and writes the link to them.
-async fn in_chats(chats: Vec<(Chat<'_>, Hold)>, mut links: UnboundedReceiver<String>, leave: &Halt) {
-    let open: Vec<Chat<'_>> = chats.iter().map(|(chat, _)| *chat).collect();
+async fn in_chats(hands: &Hands<'_>, chats: Vec<(Chat<'_>, Hold)>, mut links: Links, leave: &Halt) {
+    let channels: Vec<&ChannelConfig> = chats.iter().map(|(chat, _)| chat.channel).collect();
+    let outside = Outside { http: hands.http, clock: hands.clock, time: TIME };
     let write = async {
-        while let Some(Some(words)) = leave.or(links.recv()).await {
-            for chat in &open {
-                if chat.write(&words).await {
-                    say::error(&format!("The link is in the paired chat {} too.", chat.channel.name));
-                }
+        while let Some(Some(words)) = leave.or(links.next()).await {
+            for (name, outcome) in write(channels.iter().copied(), hands.stores, outside, &words).await {
+                say::error(&match outcome {
+                    Ok(()) => format!("The link is in the paired chat {name} too."),
+                    Err(why) => format!("note: the link is not in the chat {name}: {why}"),
+                });
             }
         }
     };
@@ -92,8 +94,7 @@ struct Owner {
     /// Whether those ways have ended.
     ended: bool,
     /// The way through a paired chat.
-    attempt: Option<Attempt>,
-    links: UnboundedSender<String>,
+    phone: Option<Phone>,
     opens: bool,
     dropped: usize,
 }
@@ -104,12 +105,9 @@ impl Person for Owner {
             "\nLog in here, on any device, before {}. The link is for you only: pass it to nobody.\n\n  {link}\n",
             india(until)
         ));
-        // Nobody hears it where no chat is paired.
-        let _ = self.links.send(format!(
-            "Log in here before {}, with one tap, and pass the link to nobody:\n{link}\n\nThen copy the whole address from the \
-             browser's address bar and send it here; that the page there does not load is no fault.",
-            india(until)
-        ));
+        if let Some(phone) = &mut self.phone {
+            phone.invite(link, until);
+        }
         if self.opens && !open(link) {
             say::error("note: there is no xdg-open here that could be started; open the link by hand.");
         }
@@ -132,17 +130,17 @@ impl Person for Owner {
 
     fn next(&mut self) -> Soon<'_, Option<Returned>> {
         Box::pin(async {
-            let Some(attempt) = &mut self.attempt else { return self.ways.next().await };
+            let Some(phone) = &mut self.phone else { return self.ways.next().await };
             if !self.ended {
                 tokio::select! {
                     returned = self.ways.next() => match returned {
                         Some(returned) => return Some(returned),
                         None => self.ended = true,
                     },
-                    returned = attempt.next() => return returned,
+                    returned = phone.next() => return returned,
                 }
             }
-            attempt.next().await
+            phone.next().await
         })
     }
 }

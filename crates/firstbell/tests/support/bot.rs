@@ -251,7 +251,7 @@ fn serve(mut stream: TcpStream, shared: &Shared, token: &str) -> Option<()> {
     let (status, reply) = match known {
         Some("/getUpdates") => match updates(shared, &body) {
             Ok(answer) => answer,
-            Err(Bad::Hang) => return drop(reader.read_to_end(&mut Vec::new())).into(),
+            Err(Bad::Hang) => return reader.read_to_end(&mut Vec::new()).ok().map(drop),
             Err(_) => return stream.write_all(b"\x16\x03\x01 garbage\r\n\r\n").ok(),
         },
         Some("/sendMessage") => sent(shared, &body),
