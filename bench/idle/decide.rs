@@ -10,7 +10,7 @@ use firstbell_core::calendar::{Calendar, Exchange};
 use firstbell_core::decide::{View, decide};
 use firstbell_core::event::Event;
 use firstbell_core::failure::Ask;
-use firstbell_core::schedule::{Hours, Schedule};
+use firstbell_core::schedule::{Assisted, Hours, Schedule};
 use firstbell_core::state::State;
 use firstbell_core::token::{Flush, Life};
 use jiff::{SignedDuration, Timestamp};
@@ -24,7 +24,13 @@ fn main() {
     let kept: Vec<(Schedule, State, Option<Life>)> = (0..ACCOUNTS)
         .map(|n| {
             let hours = Hours::default();
-            let schedule = Schedule { hours, exchanges: Exchange::USUAL.to_vec(), flush, seed: n };
+            let schedule = Schedule {
+                hours,
+                exchanges: Exchange::USUAL.to_vec(),
+                flush,
+                assisted: Assisted::Never,
+                seed: n,
+            };
             let mut state = State::default();
             let at = morning - SignedDuration::from_hours(24);
             state.take(at, &Event::Proven { generation: 1 });

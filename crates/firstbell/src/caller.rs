@@ -9,10 +9,11 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 
 use crate::alerts::{ChannelConfig, Outside, TIME};
+use crate::chat::{Attempt, Awaited, Paired, link_words, write};
 use crate::halt::{self, Halt};
 use crate::hands::{Delivered, Hands};
 use crate::ports::{Message, Person, Returned, Soon};
-use crate::returns::{Closed, Ways};
+use crate::returns::Ways;
 use crate::shape::india;
 
 /// Somebody who sends many foreign tokens must not fill a telephone; the log has them all.
@@ -33,6 +34,8 @@ pub trait Operator {
 pub struct Exchange<'a> {
     /// The ways to him.
     pub channels: &'a [ChannelConfig],
+    /// The chats through which he may come back.
+    pub awaited: &'a Awaited,
     /// Where the account's lock is.
     pub state_dir: &'a std::path::Path,
     /// Who hears of it.
@@ -67,35 +70,45 @@ impl<'a> Call<'a> {
 }
 
 async fn wait(hands: Hands<'_>, exchange: Exchange<'_>) -> Result<Delivered, Failure> {
-    let registered = &hands.account.app.redirect;
-    let ways = match Ways::listen(registered).await {
-        Ok(ways) => ways,
-        Err(closed) => return nobody(&hands, exchange.operator, &closed),
+    let vault = hands.stores.vault();
+    let paired = |channel: &&ChannelConfig| {
+        channel.takes_commands() && Paired::of(channel, vault).is_ok_and(|paired| paired.is_some())
     };
-    let mut person = Distant { hands, exchange, ways, sends: FuturesUnordered::new(), told: 0 };
+    let chats: Vec<&ChannelConfig> = exchange.channels.iter().filter(paired).collect();
+    let ways = match Ways::listen(&hands.account.app.redirect).await {
+        Ok(ways) => Some(ways),
+        // A link that leads to no end is not sent.
+        Err(closed) if chats.is_empty() => {
+            exchange.operator.unasked(hands.clock.now(), &closed.to_string());
+            return Err(Failure::NobodyCame { why: closed.to_string() });
+        }
+        Err(_) => None,
+    };
+    let attempt = exchange.awaited.wait(&hands.account.name);
+    let mut person =
+        Distant { hands, exchange, chats, ways, attempt, sends: FuturesUnordered::new(), told: 0 };
     let outcome = hands.invite(exchange.state_dir, &mut person, LIFE_MAX).await;
-    let _ = hands.halt.grace(halt::END, person.ways.close()).await;
+    if let Some(ways) = person.ways {
+        let _ = hands.halt.grace(halt::END, ways.close()).await;
+    }
     outcome
-}
-
-/// A link that leads to no end is not sent.
-fn nobody(hands: &Hands<'_>, operator: &dyn Operator, closed: &Closed) -> Result<Delivered, Failure> {
-    operator.unasked(hands.clock.now(), &closed.to_string());
-    Err(Failure::NobodyCame { why: closed.to_string() })
 }
 
 /// The owner, wherever he is.
 struct Distant<'a> {
     hands: Hands<'a>,
     exchange: Exchange<'a>,
-    ways: Ways,
+    /// Those of the channels whose paired person may send the address back there.
+    chats: Vec<&'a ChannelConfig>,
+    ways: Option<Ways>,
+    attempt: Attempt,
     sends: FuturesUnordered<Soon<'a, ()>>,
     told: usize,
 }
 
 impl<'a> Distant<'a> {
-    fn send(&self, message: &Message) {
-        for channel in self.exchange.channels {
+    fn send(&self, message: &Message, wanted: impl Fn(&ChannelConfig) -> bool) {
+        for channel in self.exchange.channels.iter().filter(|channel| wanted(channel)) {
             let (hands, operator, message) = (self.hands, self.exchange.operator, message.clone());
             self.sends.push(Box::pin(async move {
                 let outside = Outside { http: hands.http, clock: hands.clock, time: TIME };
@@ -125,7 +138,19 @@ impl Person for Distant<'_> {
             incident: format!("{account}/log-in"),
             over: false,
         };
-        self.send(&message);
+        // The paired person gets the link in his chat, with what to do there.
+        self.send(&message, |channel| self.chats.iter().all(|chat| chat.name != channel.name));
+        let (hands, operator) = (self.hands, self.exchange.operator);
+        let (chats, words) = (self.chats.clone(), link_words(link, until));
+        self.sends.push(Box::pin(async move {
+            let outside = Outside { http: hands.http, clock: hands.clock, time: TIME };
+            for (channel, outcome) in write(chats, hands.stores, outside, &words).await {
+                match outcome {
+                    Ok(()) => operator.asked(hands.clock.now(), channel),
+                    Err(why) => operator.unasked(hands.clock.now(), &format!("channel {channel}: {why}")),
+                }
+            }
+        }));
     }
 
     fn dropped(&mut self, carries_token: bool, why: &Refusal) {
@@ -145,7 +170,7 @@ impl Person for Distant<'_> {
             incident: format!("{account}/foreign-token"),
             over: false,
         };
-        self.send(&message);
+        self.send(&message, |_| true);
     }
 
     fn next(&mut self) -> Soon<'_, Option<Returned>> {
@@ -153,10 +178,19 @@ impl Person for Distant<'_> {
             loop {
                 tokio::select! {
                     biased;
-                    returned = self.ways.next() => return returned,
+                    Some(returned) = listened(&mut self.ways) => return Some(returned),
+                    returned = self.attempt.next() => return returned,
                     Some(()) = self.sends.next(), if !self.sends.is_empty() => {}
                 }
             }
         })
+    }
+}
+
+/// What comes to the listener; never anything, where there is none.
+async fn listened(ways: &mut Option<Ways>) -> Option<Returned> {
+    match ways {
+        Some(ways) => ways.next().await,
+        None => std::future::pending().await,
     }
 }

@@ -158,8 +158,10 @@ pub struct Returned {
     pub url: Secret,
     /// Whether it has a request token at all: one that is refused is somebody's.
     pub carries_token: bool,
-    /// Where it is to be said whether it was accepted, if anybody waits for that.
-    pub answer: Option<Sender<bool>>,
+    /// Where it is to be said that it was accepted, or why not, if anybody waits for that.
+    pub answer: Option<Sender<Result<(), String>>>,
+    /// Whether other logins are asked as well whose it is: who does not take it then says so to nobody but the one who asks.
+    pub offered: bool,
 }
 
 /// A person who logs in for us, on whichever device, and the ways in which that comes back.

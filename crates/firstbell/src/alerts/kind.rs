@@ -41,6 +41,11 @@ pub(super) trait Kind: Debug {
 
     /// Where the other side is; an address that is none leads nowhere.
     fn far(&self, keys: &Keys) -> Far;
+
+    /// Where its bot is asked for what people write to it, if it takes commands.
+    fn listens(&self) -> Option<&Origin> {
+        None
+    }
 }
 
 /// The other side of a channel, as far as a look from here may know: whether somebody is there, and nothing is said to him.

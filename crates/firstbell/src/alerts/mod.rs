@@ -1,5 +1,6 @@
 //! How a person is told: the shelf of channels.
 
+mod bot;
 mod command;
 mod desktop;
 mod discord;
@@ -25,6 +26,7 @@ use firstbell_core::notice::Severity;
 use firstbell_core::outbox::{Quiet, Route};
 use jiff::civil::Time;
 
+pub use bot::{Bot, Deaf, Heard, Spoken};
 pub use kind::Outside;
 use kind::{Keys, Kind, Read, Sources};
 
@@ -180,6 +182,20 @@ impl ChannelConfig {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// Whether what a paired person writes to it is read.
+    pub fn takes_commands(&self) -> bool {
+        self.way.listens().is_some()
+    }
+
+    /// Its bot with the token in memory, where it takes commands.
+    ///
+    /// # Errors
+    /// Where the token cannot be had.
+    pub fn bot<'a>(&self, vault: &dyn Vault, outside: Outside<'a>) -> Result<Option<Bot<'a>>, Failure> {
+        let Some(server) = self.way.listens() else { return Ok(None) };
+        Ok(Some(Bot::new(server.clone(), self.keys(vault)?.of("token").clone(), outside)))
     }
 
     fn keys(&self, vault: &dyn Vault) -> Result<Keys, Failure> {

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use firstbell_core::origin::Origin;
 use firstbell_core::secret::Secret;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -30,20 +31,27 @@ impl Provider {
     /// Sends one request; an answer that is no success is a fault. The answer's words are not used: they are a stranger's, and
     /// may repeat the address.
     async fn call(&self, outside: &Outside<'_>, call: Call) -> Result<Received, ChannelFault> {
-        let reply = outside.http.send(call).await.map_err(|fault| {
+        let reply = self.ask(outside, call).await?;
+        match reply.status {
+            200..=299 => Ok(reply),
+            _ => Err(self.refused(&reply)),
+        }
+    }
+
+    /// Sends one request, and gives whatever is answered.
+    pub(super) async fn ask(&self, outside: &Outside<'_>, call: Call) -> Result<Received, ChannelFault> {
+        outside.http.send(call).await.map_err(|fault| {
             let cure = match fault.tls {
                 Some(_) => "Something on this network opens encrypted connections, or the clock is wrong.",
                 None => "See whether the network and the provider are well.",
             };
             self.fault(&format!("did not answer: {}", fault.why), cure, true)
-        })?;
-        match reply.status {
-            200..=299 => Ok(reply),
-            status => Err(self.refused(status, wait_s(&reply))),
-        }
+        })
     }
 
-    fn refused(&self, status: u16, wait_s: Option<u32>) -> ChannelFault {
+    /// What an answer that is no success means.
+    pub(super) fn refused(&self, reply: &Received) -> ChannelFault {
+        let (status, wait_s) = (reply.status, wait_s(reply));
         let fault = |what: &str, cure: &str, again: bool| {
             let mut fault = self.fault(&format!("{what} (HTTP {status})"), cure, again);
             fault.wait_s = wait_s;
@@ -79,6 +87,11 @@ pub(super) trait Web: Debug {
     /// Where the other side is: at the address that the channel's secret is.
     fn far(&self, keys: &Keys) -> Far {
         Far::of(keys.of("address"))
+    }
+
+    /// Where its bot is asked for what people write to it, if it takes commands.
+    fn listens(&self) -> Option<&Origin> {
+        None
     }
 
     /// The request that carries a message.
@@ -126,6 +139,10 @@ async fn follow<W: Web>(
 impl<W: Web> Kind for W {
     fn far(&self, keys: &Keys) -> Far {
         Web::far(self, keys)
+    }
+
+    fn listens(&self) -> Option<&Origin> {
+        Web::listens(self)
     }
 
     fn send<'a>(

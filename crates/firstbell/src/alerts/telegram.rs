@@ -12,12 +12,12 @@ use super::text;
 use crate::ports::{Call, ChannelFault, Message, Receipt, Received};
 use crate::written::Section;
 
-pub(super) const KEYS: &[&str] = &["token", "chat_id", "server"];
+pub(super) const KEYS: &[&str] = &["token", "chat_id", "server", "commands"];
 
 /// "1-4096 characters after entities parsing"; counted in UTF-16 units, as Telegram counts entities.
-const LETTERS_MAX: usize = 4096;
+pub(super) const LETTERS_MAX: usize = 4096;
 
-const TELEGRAM: Provider = Provider {
+pub(super) const TELEGRAM: Provider = Provider {
     name: "Telegram",
     credential: "Store the bot's token from @BotFather anew; or the person must open the chat and press Start, or unblock the bot.",
     // A token of a wrong form is answered with 404.
@@ -29,6 +29,8 @@ const TELEGRAM: Provider = Provider {
 struct Telegram {
     server: Origin,
     chat_id: String,
+    /// Whether what a paired person writes to the bot is read.
+    commands: bool,
 }
 
 pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<Box<dyn Kind>> {
@@ -46,7 +48,8 @@ pub(super) fn read(section: &mut Section<'_>, sources: &mut Sources) -> Option<B
     }
     // The Bot API server is open source, and some run their own.
     let server = request::server(section, "https://api.telegram.org");
-    Some(Box::new(Telegram { server, chat_id: chat_id? }))
+    let commands = section.flag("commands").unwrap_or(false);
+    Some(Box::new(Telegram { server, chat_id: chat_id?, commands }))
 }
 
 impl Web for Telegram {
@@ -54,6 +57,10 @@ impl Web for Telegram {
 
     fn far(&self, _keys: &Keys) -> Far {
         Far::Web(self.server.clone())
+    }
+
+    fn listens(&self) -> Option<&Origin> {
+        self.commands.then_some(&self.server)
     }
 
     fn request(&self, message: &Message, keys: &Keys, _now: Timestamp) -> Result<Call, ChannelFault> {

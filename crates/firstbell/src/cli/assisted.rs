@@ -4,12 +4,17 @@ use std::process::Stdio;
 
 use firstbell_core::failure::Failure;
 use firstbell_core::invitation::Refusal;
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::process::Command;
 
 use super::LoginArgs;
+use super::chat;
+use super::context::Context;
 use super::say;
-use crate::halt;
+use crate::alerts::{ChannelConfig, Outside, TIME};
+use crate::chat::{Awaited, Chat, Hold, Links, Phone, beside, write};
+use crate::halt::{self, Halt};
 use crate::hands::{Delivered, Hands};
 use crate::ports::{Person, Returned, Soon};
 use crate::returns::Ways;
@@ -36,6 +41,7 @@ const VARIABLES: [&str; 12] = [
 
 /// Lets a person log in.
 pub(super) async fn log_in(
+    context: &Context,
     hands: &Hands<'_>,
     came: Option<Timestamp>,
     args: &LoginArgs,
@@ -47,16 +53,48 @@ pub(super) async fn log_in(
              here; that the page itself does not load is no fault."
         ));
     }
-    let mut owner = Owner { ways, opens: args.open, dropped: 0 };
+    let (awaited, leave) = (Awaited::default(), Halt::new());
+    let chats = chat::free(context, hands, &awaited);
+    let (phone, links) = Phone::of(&awaited, &hands.account.name);
+    let phone = (!chats.is_empty()).then_some(phone);
+    let mut owner = Owner { ways, ended: false, phone, opens: args.open, dropped: 0 };
     let life = SignedDuration::from_secs(i64::from(args.wait_s));
-    let outcome = hands.assisted(came, &mut owner, life).await;
+    let work = async {
+        let outcome = hands.assisted(came, &mut owner, life).await;
+        // Nobody waits any more; what the chat was just told of is still answered there.
+        owner.phone = None;
+        outcome
+    };
+    let outcome = beside(work, in_chats(hands, chats, links, &leave), &leave).await;
     // A page that is not read in time is no reason to be slow when somebody wants us to end.
     let _ = hands.halt.grace(halt::END, owner.ways.close()).await;
     outcome
 }
 
+/// Reads the paired chats, and writes the link to them.
+async fn in_chats(hands: &Hands<'_>, chats: Vec<(Chat<'_>, Hold)>, mut links: Links, leave: &Halt) {
+    let channels: Vec<&ChannelConfig> = chats.iter().map(|(chat, _)| chat.channel).collect();
+    let outside = Outside { http: hands.http, clock: hands.clock, time: TIME };
+    let write = async {
+        while let Some(Some(words)) = leave.or(links.next()).await {
+            for (name, outcome) in write(channels.iter().copied(), hands.stores, outside, &words).await {
+                say::error(&match outcome {
+                    Ok(()) => format!("The link is in the paired chat {name} too."),
+                    Err(why) => format!("note: the link is not in the chat {name}: {why}"),
+                });
+            }
+        }
+    };
+    let read = chats.into_iter().map(|(chat, hold)| async move { chat.keep(Some(hold), leave).await });
+    tokio::join!(write, join_all(read));
+}
+
 struct Owner {
     ways: Ways,
+    /// Whether those ways have ended.
+    ended: bool,
+    /// The way through a paired chat.
+    phone: Option<Phone>,
     opens: bool,
     dropped: usize,
 }
@@ -67,6 +105,9 @@ impl Person for Owner {
             "\nLog in here, on any device, before {}. The link is for you only: pass it to nobody.\n\n  {link}\n",
             india(until)
         ));
+        if let Some(phone) = &mut self.phone {
+            phone.invite(link, until);
+        }
         if self.opens && !open(link) {
             say::error("note: there is no xdg-open here that could be started; open the link by hand.");
         }
@@ -88,7 +129,19 @@ impl Person for Owner {
     }
 
     fn next(&mut self) -> Soon<'_, Option<Returned>> {
-        Box::pin(self.ways.next())
+        Box::pin(async {
+            let Some(phone) = &mut self.phone else { return self.ways.next().await };
+            if !self.ended {
+                tokio::select! {
+                    returned = self.ways.next() => match returned {
+                        Some(returned) => return Some(returned),
+                        None => self.ended = true,
+                    },
+                    returned = phone.next() => return returned,
+                }
+            }
+            phone.next().await
+        })
     }
 }
 

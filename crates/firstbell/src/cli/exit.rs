@@ -82,6 +82,14 @@ impl Exit {
         Exit::bad(5, "untold", &what)
     }
 
+    /// A bot that has no chat to take commands from.
+    pub(super) fn unpaired(why: &str) -> Exit {
+        say::error(&format!(
+            "firstbell: no chat was paired: {why}.\n  What to do: run firstbell alerts pair again."
+        ));
+        Exit::bad(5, "unpaired", why)
+    }
+
     pub(super) fn internal(what: &str) -> Exit {
         say::error(&format!("firstbell: {what}"));
         Exit::bad(7, "broken", what)

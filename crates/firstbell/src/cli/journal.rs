@@ -2,7 +2,7 @@
 //!
 //! Text: `MOMENT KIND ACCOUNT: SENTENCE`, the moment in India with its offset, the account `-` where it is about none. JSON: one
 //! object with `at`, `kind`, `account` and `text`. Kinds: `event` (durable), `next` (what is decided), `notice` (what a person is
-//! told), `fault` (something could not be done), `daemon` (about the process).
+//! told), `chat` (what a paired person asked for), `fault` (something could not be done), `daemon` (about the process).
 
 use firstbell_core::decide::{Decision, Step};
 use firstbell_core::event::Event;

@@ -50,7 +50,7 @@ async fn morning(
     let album = FolderAlbum::of(&context.config.state_dir, &account.name, came);
     let came = lock.waited.then_some(came);
     let delivered = if args.assisted {
-        assisted::log_in(&hands, came, args).await?
+        assisted::log_in(context, &hands, came, args).await?
     } else {
         hands.log_in(came, Some(&album)).await?
     };

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod assisted;
+mod chat;
 mod context;
 mod demo;
 mod exec;
@@ -11,6 +12,7 @@ mod journal;
 mod login;
 mod next;
 mod order;
+mod pair;
 mod plan;
 mod run;
 mod say;
@@ -204,6 +206,14 @@ enum AlertsCommand {
         /// This channel only.
         channel: Option<String>,
     },
+    /// Say which private chat a Telegram bot takes commands from: shows a code, and waits until it was sent to the bot.
+    Pair {
+        /// The channel, of kind telegram, with commands = true.
+        channel: String,
+        /// Take commands from nobody any more.
+        #[arg(long)]
+        forget: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -318,6 +328,9 @@ async fn run(cli: Cli, env: Environment) -> Exit {
         Command::Secrets(command) => secrets::run(&context, command, cli.json).await,
         Command::Alerts(AlertsCommand::Test { channel }) => {
             alerts::test(&context, channel.as_deref(), cli.json).await
+        }
+        Command::Alerts(AlertsCommand::Pair { channel, forget }) => {
+            pair::run(&context, &channel, forget).await
         }
         Command::Unlock(args) => order::run(&context, args, Order::Unlock).await,
         Command::Pause(args) => order::run(&context, args, Order::Pause).await,

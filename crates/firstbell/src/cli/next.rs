@@ -93,6 +93,17 @@ fn outlook<'a>(account: &'a Account, context: &'a Context, kite: &Kite) -> Outlo
     Outlook { name: &account.name, schedule, calendar: &context.config.calendar }
 }
 
+/// The next few mornings of an account, in the same words.
+pub(super) fn brief(
+    context: &Context,
+    (account, kite): (&Account, &Kite),
+    at: Timestamp,
+    number: u16,
+) -> String {
+    let outlook = outlook(account, context, kite);
+    text(&outlook, &rows(&outlook, at, number))
+}
+
 /// What an account that says nothing of its own has.
 fn usual() -> Outlook<'static> {
     let (hours, exchanges, flush) = (Hours::default(), Exchange::USUAL.to_vec(), Kite::live().ground().flush);

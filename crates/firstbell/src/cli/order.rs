@@ -76,7 +76,8 @@ pub(super) fn carry_out<'l>(
     attest()?.note(event)
 }
 
-fn sentence(order: Order) -> &'static str {
+/// What an order comes to.
+pub(super) fn sentence(order: Order) -> &'static str {
     match order {
         Order::Pause => "no logins until firstbell resume; a token that is good stays in use",
         Order::Resume => "logins go on",

@@ -13,12 +13,14 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::RunArgs;
+use super::chat::Counter;
 use super::context::{self, Context};
 use super::exit::Exit;
 use super::journal::Lines;
 use super::service;
 use super::signals::{Signals, Told};
 use super::staff::Staff;
+use crate::chat::Awaited;
 use crate::clock::MachineClock;
 use crate::codes::CodeConfig;
 use crate::config::{Account, Config, Environment};
@@ -154,11 +156,13 @@ async fn round(
     let clock: &dyn Clock = leap.as_ref().map_or(&machine, |leap| leap);
     let beside: &dyn Clock = follower.as_ref().map_or(&machine, |follower| follower);
     let (halt, leave, gate) = (Halt::new(), Halt::new(), Semaphore::new(config.keeping.at_once));
+    let awaited = Awaited::default();
     let house = House {
         calendar: &config.calendar,
         keeping: &config.keeping,
         state_dir: &config.state_dir,
         channels: &config.channels,
+        awaited: &awaited,
         gate: &gate,
         leave: &leave,
     };
@@ -191,6 +195,7 @@ async fn round(
     let work = together(join_all(keepers), join_all(criers));
     let door = Door::open(&config.state_dir)?;
     let staff = Staff { hands: &hands, faces: &faces, state_dir: &config.state_dir };
+    let counter = Counter { context, staff: &staff, clock: beside, lines };
     say(lines, &format!("keeping {} of {}", config.accounts.len(), config.state_dir.display()));
     service::tell("READY=1");
     tokio::select! {
@@ -203,6 +208,7 @@ async fn round(
         }
         never = machine.tick() => match never {},
         never = door.serve(&staff) => match never {},
+        never = counter.serve(&stores, &awaited) => match never {},
         never = service::watch(&staff) => match never {},
         never = weekly(config, &machine, (&stores, &http), lines) => match never {},
     }

@@ -57,7 +57,13 @@ async fn look(context: &Context, accounts: &[&Account]) -> Result<(Vec<Value>, b
 
 fn lines(status: &Value) -> String {
     let text = |key: &str| status[key].as_str().unwrap_or_default().to_owned();
-    let mut lines = vec![format!("{} ({})", text("account"), text("user_id"))];
+    [vec![format!("{} ({})", text("account"), text("user_id"))], rows(status)].concat().join("\n")
+}
+
+/// The same without the line that names the account.
+pub(super) fn rows(status: &Value) -> Vec<String> {
+    let text = |key: &str| status[key].as_str().unwrap_or_default().to_owned();
+    let mut lines = Vec::new();
     match status["generation"].as_u64() {
         None => lines.push("  token      none yet".into()),
         Some(generation) => lines.push(format!(
@@ -100,5 +106,5 @@ fn lines(status: &Value) -> String {
         step => format!("{step} at {}", next("at")),
     };
     lines.push(format!("  next       {what}, because {}", next("because")));
-    lines.join("\n")
+    lines
 }

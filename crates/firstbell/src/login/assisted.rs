@@ -79,7 +79,7 @@ impl Login<'_> {
             if let Some(token) = if others { ledger.current()? } else { None } {
                 // One more exchange would end what programs have begun to use.
                 if let Some(answer) = answer {
-                    let _ = answer.send(true);
+                    let _ = answer.send(Ok(()));
                 }
                 return Ok(token);
             }
@@ -87,7 +87,7 @@ impl Login<'_> {
             let outcome = self.redeem_while(&mut pending, person, exchange).await;
             if let Some(answer) = answer {
                 // Whoever waited may have gone.
-                let _ = answer.send(outcome.is_ok());
+                let _ = answer.send(outcome.as_ref().map(drop).map_err(ToString::to_string));
             }
             match outcome {
                 Err(Failure::ForeignToken) if links < LINKS_MAX && !pending.is_over(self.clock.now()) => {
@@ -150,12 +150,14 @@ impl Login<'_> {
 }
 
 /// The one request token of an attempt, and who waits to hear what became of it.
-type Belongs = (Grant, Option<tokio::sync::oneshot::Sender<bool>>);
+type Belongs = (Grant, Option<tokio::sync::oneshot::Sender<Result<(), String>>>);
 
 fn drop_it(person: &mut dyn Person, returned: Returned, refusal: &Refusal) {
-    person.dropped(returned.carries_token, refusal);
+    if !returned.offered {
+        person.dropped(returned.carries_token, refusal);
+    }
     if let Some(answer) = returned.answer {
-        let _ = answer.send(false);
+        let _ = answer.send(Err(refusal.to_string()));
     }
 }
 

@@ -187,8 +187,9 @@ impl Site {
         let origin = if here { origin.as_str() } else { "http://another-name.invalid" };
         let (answer, hears) = oneshot::channel();
         let url = Secret::new(format!("{origin}{target}"));
-        let returned = Returned { url, carries_token, answer: Some(answer) };
-        let accepted = hand_on(&self.sends, returned).await && hears.await.unwrap_or(false);
+        let returned = Returned { url, carries_token, answer: Some(answer), offered: false };
+        let accepted =
+            hand_on(&self.sends, returned).await && hears.await.is_ok_and(|outcome| outcome.is_ok());
         // Where it would come back to us, the browser goes on to an address without the token.
         if here { self.send_on(accepted) } else { page::outcome(accepted) }
     }

@@ -72,7 +72,7 @@ impl Ways {
 }
 
 /// Whether a text has what the way back of a login has. Whether it may be taken is for others to say.
-fn carries_token(text: &str) -> bool {
+pub fn carries_token(text: &str) -> bool {
     text.contains("request_token=")
 }
 

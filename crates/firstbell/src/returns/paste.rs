@@ -22,7 +22,8 @@ pub(super) fn read(sends: Sender<Returned>) {
                 continue;
             }
             let carries_token = carries_token(text);
-            let returned = Returned { url: Secret::new(text.to_owned()), carries_token, answer: None };
+            let returned =
+                Returned { url: Secret::new(text.to_owned()), carries_token, answer: None, offered: false };
             if sends.blocking_send(returned).is_err() {
                 break;
             }

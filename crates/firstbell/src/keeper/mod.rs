@@ -1,21 +1,23 @@
 //! One account, kept: look, decide, do the one next thing, write it down, and look again at every wake.
 
-use std::cell::RefCell;
+mod face;
+
 use std::path::Path;
 
 use firstbell_core::calendar::Calendar;
 use firstbell_core::decide::{self, Decision, Probe, Step};
 use firstbell_core::event::{ASSISTED, Event};
 use firstbell_core::failure::Failure;
-use firstbell_core::notice::{self, Dates, Notice, Owner, Told};
+use firstbell_core::notice::{self, Dates, Owner};
 use firstbell_core::schedule::Schedule;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
+pub use self::face::{Face, Shown};
 use crate::album::FolderAlbum;
 use crate::alerts::ChannelConfig;
 use crate::caller::{Call, Exchange, Operator};
+use crate::chat::Awaited;
 use crate::checks;
 use crate::config::Keeping;
 use crate::deadman::Beat;
@@ -25,58 +27,6 @@ use crate::standing::{self, Marks, Standing};
 
 /// A store that cannot be used is tried again after this, then after twice as long, up to four minutes.
 const BROKEN_PAUSE: SignedDuration = SignedDuration::from_secs(15);
-
-/// What others see of a keeper, and how they wake it.
-#[derive(Debug, Default)]
-pub struct Face {
-    nudged: Notify,
-    looked: Notify,
-    shown: RefCell<Option<Shown>>,
-}
-
-/// How an account stood at the last look.
-#[derive(Clone, Debug)]
-pub struct Shown {
-    /// When that was.
-    pub at: Timestamp,
-    /// What is next.
-    pub decision: Decision,
-    /// Whether the token was handed out then.
-    pub served: bool,
-    /// What a person must hear and was not told yet.
-    pub notice: Option<Notice>,
-    /// What was said to him and still holds.
-    pub open: Option<Notice>,
-    /// What he was told last, and by which channels.
-    pub told: Option<Told>,
-    /// As `firstbell status` shows it.
-    pub words: Value,
-}
-
-impl Face {
-    /// Has the keeper look at once.
-    pub fn nudge(&self) {
-        self.nudged.notify_one();
-    }
-
-    /// What was due to be told was told.
-    pub fn told(&self) {
-        if let Some(shown) = self.shown.borrow_mut().as_mut() {
-            shown.notice = None;
-        }
-        self.nudge();
-    }
-
-    /// Ends at the next look.
-    pub async fn changed(&self) {
-        self.looked.notified().await;
-    }
-
-    /// The last look.
-    pub fn shown(&self) -> Option<Shown> {
-        self.shown.borrow().clone()
-    }
-}
 
 /// Hears what a keeper decides.
 pub trait Listener {
@@ -97,6 +47,8 @@ pub struct House<'a> {
     pub state_dir: &'a Path,
     /// The ways to a person.
     pub channels: &'a [ChannelConfig],
+    /// The logins that wait for an address through a chat.
+    pub awaited: &'a Awaited,
     /// How many log in at one time.
     pub gate: &'a Semaphore,
     /// Asks keepers to end between two steps: what is under way comes to its own end first.
@@ -322,8 +274,8 @@ impl<'a> Keeper<'a> {
             }
         }
         self.hands.attest()?.note(Event::Began { driver: ASSISTED.into() })?;
-        let (channels, state_dir) = (self.house.channels, self.house.state_dir);
-        let exchange = Exchange { channels, state_dir, operator: self.operator };
+        let House { channels, state_dir, awaited, .. } = self.house;
+        let exchange = Exchange { channels, awaited, state_dir, operator: self.operator };
         self.call = Some(Call::begin(self.hands, exchange));
         Ok(())
     }

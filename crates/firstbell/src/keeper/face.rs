@@ -1,0 +1,61 @@
+//! What others see of a keeper, and how they wake it.
+
+use std::cell::RefCell;
+
+use firstbell_core::decide::Decision;
+use firstbell_core::notice::{Notice, Told};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::Notify;
+
+/// What others see of a keeper, and how they wake it.
+#[derive(Debug, Default)]
+pub struct Face {
+    pub(super) nudged: Notify,
+    pub(super) looked: Notify,
+    pub(super) shown: RefCell<Option<Shown>>,
+}
+
+/// How an account stood at the last look.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// When that was.
+    pub at: Timestamp,
+    /// What is next.
+    pub decision: Decision,
+    /// Whether the token was handed out then.
+    pub served: bool,
+    /// What a person must hear and was not told yet.
+    pub notice: Option<Notice>,
+    /// What was said to him and still holds.
+    pub open: Option<Notice>,
+    /// What he was told last, and by which channels.
+    pub told: Option<Told>,
+    /// As `firstbell status` shows it.
+    pub words: Value,
+}
+
+impl Face {
+    /// Has the keeper look at once.
+    pub fn nudge(&self) {
+        self.nudged.notify_one();
+    }
+
+    /// What was due to be told was told.
+    pub fn told(&self) {
+        if let Some(shown) = self.shown.borrow_mut().as_mut() {
+            shown.notice = None;
+        }
+        self.nudge();
+    }
+
+    /// Ends at the next look.
+    pub async fn changed(&self) {
+        self.looked.notified().await;
+    }
+
+    /// The last look.
+    pub fn shown(&self) -> Option<Shown> {
+        self.shown.borrow().clone()
+    }
+}
