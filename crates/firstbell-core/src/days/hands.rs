@@ -73,6 +73,9 @@ impl Life<'_> {
         let midnight = (self.t - MIDNIGHT).div_euclid(DAY) * DAY + MIDNIGHT;
         self.watch.invites(midnight);
         self.note(Event::Began { driver: ASSISTED.into() });
+        if self.off.abs() >= STEP {
+            return self.note(Event::Failed { code: "clock-wrong".into(), ask: Ask::Human });
+        }
         if self.chance.happens(600) {
             let when = self.t + self.chance.from(20 * SECOND..9 * MINUTE);
             self.day.add(when, Happening::Helper);
@@ -83,6 +86,9 @@ impl Life<'_> {
     pub(super) fn help(&mut self) {
         if self.broker.blocked || self.out() || !decide::awaits_person(&self.view(), self.now()) {
             return;
+        }
+        if self.off.abs() >= STEP {
+            return self.note(Event::Failed { code: "clock-wrong".into(), ask: Ask::Human });
         }
         (self.broker.wrong_passwords, self.broker.wrong_codes) = (0, 0);
         let end = match self.resume() {

@@ -44,7 +44,9 @@ impl Face {
     /// What was due to be told was told.
     pub fn told(&self) {
         if let Some(shown) = self.shown.borrow_mut().as_mut() {
-            shown.notice = None;
+            // Until the next look it still holds: who was not told yet hears of it.
+            let told = shown.notice.take().filter(|notice| !notice.over && !notice.incident.is_aside());
+            shown.open = told.or_else(|| shown.open.take());
         }
         self.nudge();
     }

@@ -11,8 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Login;
 use crate::ledger::Ledger;
-use crate::ports::{Person, Returned, Soon};
+use crate::ports::{Call, Person, Returned, Soon};
 
+/// A clock that is off by more is wrong; a code would not be taken either.
+const OFF_MAX_S: i64 = 30;
 /// A person may take the wrong account once or twice; each such login costs an exchange.
 const LINKS_MAX: usize = 3;
 
@@ -47,6 +49,9 @@ impl Login<'_> {
             let (mut ledger, _lock) = turn.take().await?;
             if let Some(token) = self.earlier(&mut ledger).await? {
                 return Ok(token);
+            }
+            if let Err(failure) = self.halt.or(self.clocked()).await.unwrap_or(Err(Failure::Interrupted)) {
+                return self.noted(&mut ledger, Err(failure));
             }
             self.clock.now()
         };
@@ -83,7 +88,10 @@ impl Login<'_> {
                 }
                 return Ok(token);
             }
-            let exchange = self.redeem(&mut ledger, api_secret, &grant);
+            let exchange = async {
+                self.clocked().await?;
+                self.redeem(&mut ledger, api_secret, &grant).await
+            };
             let outcome = self.redeem_while(&mut pending, person, exchange).await;
             if let Some(answer) = answer {
                 // Whoever waited may have gone.
@@ -97,6 +105,17 @@ impl Login<'_> {
                 }
                 outcome => return outcome,
             }
+        }
+    }
+
+    /// A token that is made under a wrong clock would be believed in at the wrong hours, and no code of ours shows the clock.
+    async fn clocked(self) -> Result<(), Failure> {
+        let reply = self.http.send(Call::get(Secret::new(self.ground.api.join("/")))).await;
+        // Where nobody tells the time the exchange will hardly succeed.
+        let date = reply.ok().and_then(|reply| reply.date);
+        match date.map(|date| date.duration_since(self.clock.now()).as_secs()) {
+            Some(off_s) if off_s.abs() > OFF_MAX_S => Err(Failure::ClockWrong { off_s }),
+            _ => Ok(()),
         }
     }
 

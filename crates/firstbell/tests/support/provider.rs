@@ -10,6 +10,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 pub enum Act {
     /// Answers: status, further header lines, body.
     Say(u16, String, String),
+    /// Answers with this status, and all that it was sent.
+    Echo(u16),
     /// Answers with these bytes.
     Raw(&'static [u8]),
     /// Reads, and never answers.
@@ -98,6 +100,7 @@ fn serve(stream: TcpStream, act: &Act, tell: &Sender<Asked>) -> Option<()> {
     let mut body = vec![0; length.map_or(0, |(_, n)| n.parse().unwrap())];
     reader.read_exact(&mut body).ok()?;
     let body = String::from_utf8(body).unwrap();
+    let echo = format!("{lines:?}{body}");
     let _ = tell.send(Asked { method, path, headers, body });
     let mut stream = stream;
     match act {
@@ -108,6 +111,10 @@ fn serve(stream: TcpStream, act: &Act, tell: &Sender<Asked>) -> Option<()> {
                 "HTTP/1.1 {status} X\r\n{head}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
             )
             .ok()?;
+        }
+        Act::Echo(status) => {
+            let length = echo.len();
+            write!(stream, "HTTP/1.1 {status} X\r\nx-echo: {}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{echo}", lines[0]).ok()?;
         }
         Act::Raw(bytes) => stream.write_all(bytes).ok()?,
         // Until the other side has had enough.
