@@ -75,7 +75,7 @@ async fn wait(hands: Hands<'_>, exchange: Exchange<'_>) -> Result<Delivered, Fai
         channel.takes_commands() && Paired::of(channel, vault).is_ok_and(|paired| paired.is_some())
     };
     let chats: Vec<&ChannelConfig> = exchange.channels.iter().filter(paired).collect();
-    let ways = match Ways::listen(&hands.account.app.redirect).await {
+    let ways = match Ways::listen(&hands.account.app.redirect, hands.account.callback.as_ref()).await {
         Ok(ways) => Some(ways),
         // A link that leads to no end is not sent.
         Err(closed) if chats.is_empty() => {

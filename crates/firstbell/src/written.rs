@@ -84,6 +84,21 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// A yes or no, or a text, that `read` understands; yes and no are `true` and `false` to it.
+    pub fn switch<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let value = self.take(key)?;
+        let span = value.span();
+        let text = match value.into_inner() {
+            DeValue::Boolean(flag) => flag.to_string(),
+            DeValue::String(text) => text.into_owned(),
+            _ => return self.refuse(&span, key, "must be true, false or a text in quotes"),
+        };
+        match read(&text) {
+            Ok(value) => Some(value),
+            Err(why) => self.refuse(&span, key, &why),
+        }
+    }
+
     /// A whole number, `least` or more, that may be left out.
     pub fn number(&mut self, key: &str, least: u64) -> Option<u64> {
         let value = self.take(key)?;

@@ -83,7 +83,7 @@ fn loopback() -> (Sim, Home, Telephone) {
 
 /// An account that trades until late, so that a token is of use at nearly every hour of a test.
 fn late(assisted: &str) -> String {
-    format!("assisted = \"{assisted}\"\nexchanges = [\"nse\", \"mcx\"]")
+    format!("assisted = {assisted}\nexchanges = [\"nse\", \"mcx\"]")
 }
 
 fn store(home: &Home, name: &str, value: &str) {
@@ -101,7 +101,7 @@ fn where_the_password_is_refused_a_person_s_tap_gives_the_token() {
     store(&home, "password", "not the password");
     store(&home, "totp_seed", &sim.account.totp_seed);
     store(&home, "api_secret", &sim.account.api_secret);
-    configure_due(&home, &sim, &late("last"), &phone.channel(&home));
+    configure_due(&home, &sim, &late("true"), &phone.channel(&home));
     let daemon = Daemon::start(&home);
     let link = phone.link(&daemon);
     let trouble = phone.reads(&daemon, "no token yet");
@@ -137,7 +137,7 @@ fn where_the_password_is_refused_a_person_s_tap_gives_the_token() {
 fn an_account_without_password_is_logged_in_by_a_person_every_morning() {
     let (sim, home, phone) = loopback();
     store(&home, "api_secret", &sim.account.api_secret);
-    configure_due(&home, &sim, &late("only"), &phone.channel(&home));
+    configure_due(&home, &sim, &late("\"only\""), &phone.channel(&home));
     let daemon = Daemon::start(&home);
     let link = phone.link(&daemon);
     assert_eq!((sim.passwords(), sim.codes()), (0, 0));
@@ -157,7 +157,7 @@ fn who_waits_for_a_person_waits_for_nobody_else() {
     store(&home, "password", "not the password");
     store(&home, "totp_seed", &sim.account.totp_seed);
     store(&home, "api_secret", &sim.account.api_secret);
-    configure_due(&home, &sim, &late("last"), &phone.channel(&home));
+    configure_due(&home, &sim, &late("true"), &phone.channel(&home));
     let daemon = Daemon::start(&home);
     phone.link(&daemon);
     store(&home, "password", &sim.account.password);
@@ -171,7 +171,7 @@ fn who_waits_for_a_person_waits_for_nobody_else() {
 
     let (sim, home, phone) = loopback();
     store(&home, "api_secret", &sim.account.api_secret);
-    configure_due(&home, &sim, &late("only"), &phone.channel(&home));
+    configure_due(&home, &sim, &late("\"only\""), &phone.channel(&home));
     let daemon = Daemon::start(&home);
     phone.link(&daemon);
     let (code, took) = daemon.end();
@@ -183,7 +183,7 @@ fn a_link_without_a_way_back_is_not_sent() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let (sim, home, phone) = stage(&format!("http://{}/back", other.local_addr().unwrap()));
     store(&home, "api_secret", &sim.account.api_secret);
-    configure_due(&home, &sim, &late("only"), &phone.channel(&home));
+    configure_due(&home, &sim, &late("\"only\""), &phone.channel(&home));
     let daemon = Daemon::start(&home);
     daemon.wait_log("a link to log in by did not get through: another program listens at");
     daemon.until_account("main", "the next link", |account| {

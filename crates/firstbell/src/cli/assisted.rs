@@ -46,7 +46,7 @@ pub(super) async fn log_in(
     came: Option<Timestamp>,
     args: &LoginArgs,
 ) -> Result<Delivered, Failure> {
-    let (ways, closed) = Ways::open(&hands.account.app.redirect).await;
+    let (ways, closed) = Ways::open(&hands.account.app.redirect, hands.account.callback.as_ref()).await;
     if let Some(closed) = &closed {
         say::error(&format!(
             "note: {closed}. When the login has ended, copy the whole address from the browser's address bar and paste it \

@@ -114,6 +114,7 @@ pub(super) async fn rehearse(rehearsal: Rehearsal<'_>, ticks: &Ticks) -> Result<
         data: false,
         switch: None,
         assisted: Assisted::Never,
+        callback: None,
         dates: Dates::default(),
         sinks,
     };

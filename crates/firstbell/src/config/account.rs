@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::codes::CodeConfig;
 use crate::deadman::Switch;
+use crate::returns::Certificate;
 use crate::secrets::{Name, Source};
 use crate::sinks::SinkConfig;
 use crate::written::Section;
@@ -35,6 +36,8 @@ pub struct Account {
     pub switch: Option<Switch>,
     /// When a person is asked to log in.
     pub assisted: Assisted,
+    /// With which certificate a listener answers at an https redirect address.
+    pub callback: Option<Certificate>,
     /// Days to come that only the owner knows of.
     pub dates: Dates,
     /// Where a fresh token goes.
@@ -62,14 +65,7 @@ pub(super) fn read(name: String, mut section: Section<'_>) -> Option<Account> {
     let exchanges = read_exchanges(&mut section);
     let data = section.flag("data").unwrap_or(false);
     let switch = section.parsed("dead_mans_switch", Switch::parse);
-    let assisted = section.parsed("assisted", |text| match text {
-        "last" => Ok(Assisted::Last),
-        "only" => Ok(Assisted::Only),
-        "never" => Ok(Assisted::Never),
-        _ => Err("must be \"never\", \"last\" (where firstbell gets no further) or \"only\" (every morning)"
-            .to_owned()),
-    });
-    let assisted = assisted.unwrap_or_default();
+    let (assisted, callback) = read_assisted(&mut section, redirect.as_ref());
     let dates = read_dates(&mut section);
     let sinks = section.list("sink").into_iter().filter_map(SinkConfig::read).collect();
     let mut known = vec![
@@ -81,6 +77,7 @@ pub(super) fn read(name: String, mut section: Section<'_>) -> Option<Account> {
         "data",
         "dead_mans_switch",
         "assisted",
+        "callback",
         "password_set",
         "password_days",
         "subscription_until",
@@ -99,9 +96,27 @@ pub(super) fn read(name: String, mut section: Section<'_>) -> Option<Account> {
         data,
         switch,
         assisted,
+        callback,
         dates,
         sinks,
     })
+}
+
+/// Whether a person is asked to log in, and with which certificate he is listened for.
+fn read_assisted(section: &mut Section<'_>, redirect: Option<&Url>) -> (Assisted, Option<Certificate>) {
+    let assisted =
+        section.switch("assisted", |text| match text {
+            "false" => Ok(Assisted::Never),
+            "true" => Ok(Assisted::Last),
+            "only" => Ok(Assisted::Only),
+            _ => Err("must be false, true (where firstbell gets no further) or \"only\" (every morning)"
+                .to_owned()),
+        });
+    let callback = section.section("callback").and_then(Certificate::read);
+    if section.asked("callback") && redirect.is_some_and(|url| url.scheme() != "https") {
+        section.fault("callback is for a redirect_url that begins with https");
+    }
+    (assisted.unwrap_or_default(), callback)
 }
 
 /// Zerodha documents no age at which it asks for another password. Half a year, unless the owner knows better.

@@ -17,12 +17,15 @@ use hyper::header::HOST;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 use url::{Host, Url};
 
+use super::secure::{Certificate, Unusable};
 use super::{carries_token, hand_on, page};
 use crate::ports::Returned;
 
@@ -31,7 +34,7 @@ const HEAD: Duration = Duration::from_secs(5);
 /// The whole of it, with the exchange and the proof that its answer waits for.
 const WHOLE: Duration = Duration::from_secs(60);
 /// A browser opens a few; more are somebody else's.
-const CONNECTIONS_MAX: usize = 16;
+const CONNECTIONS_MAX: usize = 64;
 /// A browser sends the cookies of every program that ever served at this host.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Whoever does not go where he is sent is forgotten at some time.
@@ -42,6 +45,8 @@ const TOLD_MAX: usize = 16;
 pub enum Closed {
     /// The registered address is not plain http at this machine itself.
     Elsewhere,
+    /// The owner's certificate.
+    Unusable(Unusable),
     /// Another program listens there.
     Taken(SocketAddr),
     /// The system does not let us.
@@ -57,11 +62,22 @@ pub(super) struct Callback {
 
 impl Callback {
     /// Listens at the registered address.
-    pub(super) async fn open(registered: &Url, sends: Sender<Returned>) -> Result<Callback, Closed> {
-        let listeners = bind(&addresses(registered).ok_or(Closed::Elsewhere)?).await?;
+    pub(super) async fn open(
+        registered: &Url,
+        certificate: Option<&Certificate>,
+        sends: Sender<Returned>,
+    ) -> Result<Callback, Closed> {
+        let secure = certificate.map(Certificate::acceptor).transpose().map_err(Closed::Unusable)?;
+        let port = registered.port_or_known_default().filter(|port| *port != 0);
+        let addresses = match (certificate, port) {
+            (Some(certificate), Some(port)) => vec![certificate.address(port)],
+            _ => addresses(registered).ok_or(Closed::Elsewhere)?,
+        };
+        let listeners = bind(&addresses).await?;
         let (over, ends) = oneshot::channel();
         let site = Site {
             registered: registered.clone(),
+            secure,
             sends,
             busy: AtomicUsize::default(),
             told: Mutex::default(),
@@ -113,6 +129,7 @@ async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Closed> {
 
 struct Site {
     registered: Url,
+    secure: Option<TlsAcceptor>,
     sends: Sender<Returned>,
     /// Connections whose request is being answered.
     busy: AtomicUsize,
@@ -143,6 +160,13 @@ impl Site {
     }
 
     async fn talk(&self, stream: TcpStream) {
+        let Some(secure) = &self.secure else { return self.converse(stream).await };
+        if let Ok(Ok(stream)) = tokio::time::timeout(HEAD, secure.accept(stream)).await {
+            self.converse(stream).await;
+        }
+    }
+
+    async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
         let asked = AtomicBool::new(false);
         let service = service_fn(|request| {
             if !asked.swap(true, Ordering::Relaxed) {
@@ -239,8 +263,9 @@ impl fmt::Display for Closed {
         match self {
             Closed::Elsewhere => f.write_str(
                 "the registered redirect address is not plain http at 127.0.0.1, localhost or [::1], so firstbell does not \
-                 listen there (a listener with a certificate of yours is not built yet)",
+                 listen there (with a certificate of yours it can: [account.NAME.callback])",
             ),
+            Closed::Unusable(why) => write!(f, "firstbell cannot listen with your certificate: {why}"),
             Closed::Taken(address) => {
                 write!(f, "another program listens at {address}, so the login cannot come back by itself")
             }

@@ -3,6 +3,7 @@
 mod callback;
 mod page;
 mod paste;
+mod secure;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use url::Url;
 
 use self::callback::Callback;
 pub use self::callback::Closed;
+pub use self::secure::{Certificate, Unusable};
 use crate::ports::Returned;
 use crate::terminal::Standing;
 
@@ -30,9 +32,9 @@ pub struct Ways {
 
 impl Ways {
     /// Opens those that there are; says why the listener is not among them, where it is not.
-    pub async fn open(registered: &Url) -> (Ways, Option<Closed>) {
+    pub async fn open(registered: &Url, certificate: Option<&Certificate>) -> (Ways, Option<Closed>) {
         let (sends, returned) = channel(WAITING_MAX);
-        let (callback, closed) = match Callback::open(registered, sends.clone()).await {
+        let (callback, closed) = match Callback::open(registered, certificate, sends.clone()).await {
             Ok(callback) => (Some(callback), None),
             Err(closed) => (None, Some(closed)),
         };
@@ -45,9 +47,9 @@ impl Ways {
     ///
     /// # Errors
     /// [`Closed`].
-    pub async fn listen(registered: &Url) -> Result<Ways, Closed> {
+    pub async fn listen(registered: &Url, certificate: Option<&Certificate>) -> Result<Ways, Closed> {
         let (sends, returned) = channel(WAITING_MAX);
-        let callback = Callback::open(registered, sends).await?;
+        let callback = Callback::open(registered, certificate, sends).await?;
         Ok(Ways { returned, callback: Some(callback), paste: None, _echo: None })
     }
 
