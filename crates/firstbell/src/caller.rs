@@ -14,7 +14,7 @@ use crate::halt::{self, Halt};
 use crate::hands::{Delivered, Hands};
 use crate::ports::{Message, Person, Returned, Soon};
 use crate::returns::Ways;
-use crate::shape::india;
+use crate::shape::clock;
 
 /// Somebody who sends many foreign tokens must not fill a telephone; the log has them all.
 const TOLD_MAX: usize = 2;
@@ -131,9 +131,9 @@ impl Person for Distant<'_> {
             severity: Severity::Critical,
             title: format!("{account}: please log in"),
             body: format!(
-                "Open this link before {}, on any device, and log in as you always do; firstbell does the rest. It is for you \
+                "Open this link before {} (India), on any device, and log in as you always do; firstbell does the rest. It is for you \
                  only: pass it to nobody.\n\n{link}",
-                india(until)
+                clock(until)
             ),
             incident: format!("{account}/log-in"),
             over: false,
@@ -164,7 +164,7 @@ impl Person for Distant<'_> {
             severity: Severity::Warning,
             title: format!("{account}: a foreign login token was rejected"),
             body: format!(
-                "Somebody sent firstbell a login that does not belong to the link you were sent. It was dropped. ({why}.)\nIf it \
+                "Somebody sent firstbell a login that does not belong to the link you were sent. It was dropped: {why}.\nIf it \
                  was you, open the newest link. If not, somebody may be trying to have you trade in an account of theirs."
             ),
             incident: format!("{account}/foreign-token"),

@@ -74,6 +74,11 @@ pub fn shape(format: Format, delivery: &Delivery<'_>) -> Secret {
     })
 }
 
+/// The minute of a moment, as clocks in India show it.
+pub fn clock(at: jiff::Timestamp) -> String {
+    firstbell_core::token::ist().to_datetime(at).time().strftime("%H:%M").to_string()
+}
+
 /// A moment as people in India's markets read it, to the second.
 pub fn india(at: jiff::Timestamp) -> String {
     let second = jiff::Timestamp::from_second(at.as_second()).unwrap_or(at);

@@ -137,7 +137,8 @@ fn means(now: Timestamp) -> String {
     match minutes {
         1.. => format!("No token; the market opens in {minutes} minutes."),
         0 => "No token; the market opens now.".into(),
-        _ => format!("No token, and the market opened {} minutes ago.", -minutes),
+        -119.. => format!("No token, and the market opened {} minutes ago.", -minutes),
+        _ => format!("No token, and the market opened {} hours ago.", -minutes / 60),
     }
 }
 
