@@ -302,15 +302,12 @@ fn updates((talk, changed): &(Mutex<Talk>, Condvar), body: &Value) -> Result<(u1
                 "terminated by other getUpdates request; make sure that only one bot instance is running";
             return Ok(conflict(&mut talk, why));
         }
-        match talk.bad.pop_front() {
-            Some(bad) => {
-                talk.bad_at = Some(now());
-                return match bad {
-                    Bad::Say(status, body) => Ok((status, body)),
-                    bad => Err(bad),
-                };
-            }
-            None => {}
+        if let Some(bad) = talk.bad.pop_front() {
+            talk.bad_at = Some(now());
+            return match bad {
+                Bad::Say(status, body) => Ok((status, body)),
+                bad => Err(bad),
+            };
         }
         let left = ends.saturating_duration_since(now());
         if !talk.updates.is_empty() || left.is_zero() {
