@@ -12,12 +12,11 @@ mod scanner;
 mod support;
 
 use std::fs;
-use std::time::Duration;
 
 use bot::{Bad, Bot};
 use daemon::{Daemon, configure_due, until};
 use pairing::{Asking, OWNER, STRANGER, add_bot, canaries, nothing_shows, pair};
-use serde_json::{Value, json};
+use serde_json::json;
 use support::{Home, Sim};
 
 /// A simulator at which a login is due, a home with a bot, and the bot.
