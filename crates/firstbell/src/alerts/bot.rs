@@ -209,6 +209,49 @@ mod tests {
         }
     }
 
+    /// Whatever stands anywhere in an update, reading it ends in a message or in none.
+    #[test]
+    fn no_value_anywhere_stops_the_reading() {
+        let long = "x".repeat(100_000);
+        let values = [
+            json!(null),
+            json!(true),
+            json!([]),
+            json!([[]]),
+            json!({}),
+            json!(""),
+            json!(long),
+            json!(-1),
+            json!(u64::MAX),
+            json!(i64::MIN),
+            json!(1e300),
+            json!({ "id": { "id": 1 } }),
+            json!("\u{0}\u{202e}"),
+        ];
+        let places = [
+            "/update_id",
+            "/message",
+            "/message/message_id",
+            "/message/date",
+            "/message/text",
+            "/message/chat",
+            "/message/chat/id",
+            "/message/chat/type",
+            "/message/from",
+            "/message/from/id",
+            "/message/from/is_bot",
+        ];
+        let mut read = 0;
+        for (place, value) in places.iter().flat_map(|place| values.iter().map(move |value| (place, value))) {
+            let mut strange = good();
+            *strange.pointer_mut(place).unwrap() = value.clone();
+            let heard = update(strange);
+            read += usize::from(heard.is_some_and(|heard| heard.spoken.is_some_and(|s| s.own && s.private)));
+        }
+        // A text may be any text, and numbers any number.
+        assert!((3..30).contains(&read), "{read}");
+    }
+
     #[test]
     fn what_another_one_wrote_is_not_this_person_s_own() {
         for (key, value) in [

@@ -39,6 +39,7 @@ struct Talk {
     bad: VecDeque<Bad>,
     /// What goes wrong with the next call that confirms something.
     bad_confirming: Option<Bad>,
+    bad_at: Option<Instant>,
     last: Value,
     polls: Vec<(Instant, Value)>,
     conflicts: usize,
@@ -124,6 +125,11 @@ impl Bot {
     pub fn goes_wrong(&self, bad: &[Bad]) {
         self.talk().bad.extend(bad.iter().cloned());
         self.shared.1.notify_all();
+    }
+
+    /// When a call last went wrong.
+    pub fn bad_at(&self) -> Instant {
+        self.talk().bad_at.unwrap()
     }
 
     /// What goes wrong with the next call that confirms something; it is confirmed all the same.
@@ -296,10 +302,12 @@ fn updates((talk, changed): &(Mutex<Talk>, Condvar), body: &Value) -> Result<(u1
                 "terminated by other getUpdates request; make sure that only one bot instance is running";
             return Ok(conflict(&mut talk, why));
         }
-        match talk.bad.pop_front() {
-            Some(Bad::Say(status, body)) => return Ok((status, body)),
-            Some(bad) => return Err(bad),
-            None => {}
+        if let Some(bad) = talk.bad.pop_front() {
+            talk.bad_at = Some(now());
+            return match bad {
+                Bad::Say(status, body) => Ok((status, body)),
+                bad => Err(bad),
+            };
         }
         let left = ends.saturating_duration_since(now());
         if !talk.updates.is_empty() || left.is_zero() {

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, ChildStderr, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::bot::Bot;
 use crate::scanner::{Find, Scanner};
@@ -63,24 +65,17 @@ impl Asking {
         }
     }
 
+    pub fn interrupt(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    }
+
     pub fn end(mut self) -> Ended {
         self.stderr.read_to_string(&mut self.said).unwrap();
         let said = std::mem::take(&mut self.said);
-        let output = self.child.wait_with_output_of();
-        Ended { stderr: said, ..output }
-    }
-}
-
-trait Waited {
-    fn wait_with_output_of(&mut self) -> Ended;
-}
-
-impl Waited for Child {
-    fn wait_with_output_of(&mut self) -> Ended {
         let mut stdout = Vec::new();
-        self.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
-        let status = self.wait().unwrap();
-        ended(std::process::Output { status, stdout, stderr: Vec::new() })
+        self.child.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
+        let status = self.child.wait().unwrap();
+        ended(Output { status, stdout, stderr: said.into_bytes() })
     }
 }
 
