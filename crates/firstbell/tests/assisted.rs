@@ -97,14 +97,29 @@ fn a_port_that_another_program_has_leaves_the_paste() {
 fn a_person_in_a_real_browser_reads_done() {
     let (sim, home) = loopback();
     let (waiting, window) = (Waiting::begin(&home, &[]), Window::open());
-    window.go(&waiting.link);
-    window.type_into("input[type=text]", &sim.account.user_id);
-    window.type_into("input[type=password]", &sim.account.password);
-    window.click("button[type=submit]");
-    window.type_into("input[maxlength='6']", &person::code(&sim.account));
+    window.log_in(&waiting.link, &sim.account);
     // The page of kitesim goes on by itself, and the listener's has no button: its title is the one that says it.
     assert!(window.text("h1 + p").contains("You can close this window"), "{}", waiting.said);
     assert!(window.address().starts_with(&format!("{}?told=", sim.redirect)), "{}", window.address());
+    let ended = waiting.end();
+    assert!(ended.code == 0 && generation(&home) == 1, "{ended:?}");
+}
+
+/// The same where nothing of ours can listen: the address bar is copied into the terminal.
+#[test]
+fn a_person_in_a_real_browser_copies_the_address_bar() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (sim, home) = stage(&format!("http://{}/back", other.local_addr().unwrap()));
+    std::thread::spawn(move || {
+        for mut stream in other.incoming().map_while(Result::ok) {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 404 X\r\ncontent-length: 4\r\nconnection: close\r\n\r\nnone");
+        }
+    });
+    let (mut waiting, window) = (Waiting::begin(&home, &[]), Window::open());
+    window.log_in(&waiting.link, &sim.account);
+    let back = window.arrives_at(&sim.redirect);
+    waiting.paste(&back);
     let ended = waiting.end();
     assert!(ended.code == 0 && generation(&home) == 1, "{ended:?}");
 }

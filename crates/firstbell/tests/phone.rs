@@ -17,12 +17,13 @@ mod support;
 #[path = "support/waiting.rs"]
 mod waiting;
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
 use bot::Bot;
-use daemon::{now, until};
+use daemon::{Daemon, now};
 use pairing::{OWNER, STRANGER, add_bot, canaries, nothing_shows, pair};
 use person::{Person, Window};
 use rustix::process::Signal;
@@ -93,15 +94,8 @@ fn a_person_in_a_real_browser_copies_the_address_bar() {
         }
     });
     let (waiting, window) = (begin(&home, &bot), Window::open());
-    window.go(&waiting.link);
-    window.type_into("input[type=text]", &sim.account.user_id);
-    window.type_into("input[type=password]", &sim.account.password);
-    window.click("button[type=submit]");
-    window.type_into("input[maxlength='6']", &person::code(&sim.account));
-    let address = until("the way back", || {
-        let address = window.address();
-        if address.starts_with(&sim.redirect) { Ok(address) } else { Err(address) }
-    });
+    window.log_in(&waiting.link, &sim.account);
+    let address = window.arrives_at(&sim.redirect);
     assert_eq!(bot.asks(OWNER, &address), "Accepted: main has a proven token.");
     let ended = waiting.end();
     assert!(ended.code == 0 && generation(&home) == 1, "{ended:?}");
@@ -184,6 +178,28 @@ fn while_the_daemon_has_the_chat_a_login_by_hand_says_so() {
     assert_eq!(waiting.end().code, 0);
     daemon.wait_log("an address was pasted. No login is waiting.");
     assert!(!daemon.log().contains("request_token"), "{}", daemon.log());
+}
+
+/// The daemon asks by itself, where it gets no further or never logs in: the link comes into the chat, the address goes back there.
+#[test]
+fn the_daemon_s_own_link_comes_to_the_phone_and_the_address_goes_back_there() {
+    let (sim, home, bot) = phone(ELSEWHERE);
+    let text = fs::read_to_string(home.config()).unwrap();
+    let asks = "assisted = \"only\"\nexchanges = [\"nse\", \"mcx\"]\nuser_id";
+    fs::write(home.config(), text.replacen("user_id", asks, 1)).unwrap();
+    daemon::due(&home);
+    let daemon = Daemon::start(&home);
+    let message = bot.wait_told(OWNER, 0, "/connect/login?");
+    let link = message.split_whitespace().find(|word| word.contains("/connect/login?")).unwrap();
+    let foreign =
+        format!("{ELSEWHERE}?status=success&action=login&type=login&request_token={}", "x".repeat(32));
+    assert!(bot.asks(OWNER, &foreign).starts_with("Rejected"), "{}", daemon.log());
+    assert_eq!(exchanges(&sim), 0);
+    let back = Person::signed_in(&sim).back(&sim, link);
+    assert_eq!(bot.asks(OWNER, &back), "Accepted: main has a proven token.");
+    daemon.until_account("main", "it is served", |account| account["served"] == "yes");
+    assert_eq!((exchanges(&sim), generation(&home)), (1, 1));
+    assert_eq!(daemon.end().0, 0);
 }
 
 /// The chat's long wait for news keeps nobody.

@@ -202,8 +202,15 @@ pub fn wait_for(sim: &Sim, to: Timestamp, daemon: &mut Daemon) {
 
 /// Writes a configuration by which a login is due at this moment of the machine's time, whatever day and hour it is.
 pub fn configure_due(home: &Home, sim: &Sim, more: &str, tables: &str) {
+    configure(home, sim, more, tables);
+    due(home);
+}
+
+/// The same for a configuration that is written already.
+pub fn due(home: &Home) {
     let hours = "login_at = \"00:00\"\ndeadline = \"23:59\"\nspread_s = 0";
-    configure(home, sim, more, &format!("[schedule]\n{hours}\n{tables}"));
+    let text = fs::read_to_string(home.config()).unwrap();
+    fs::write(home.config(), format!("{text}\n[schedule]\n{hours}\n")).unwrap();
     let today = date_in_india(MachineClock::start().now());
     let mut files = Vec::new();
     for day in [today, today.tomorrow().unwrap()] {

@@ -115,6 +115,27 @@ impl Window {
         self.ask("POST", "/url", &json!({ "url": url }));
     }
 
+    /// Logs in by a link, as the account's owner does.
+    pub fn log_in(&self, link: &str, account: &Account) {
+        self.go(link);
+        self.type_into("input[type=text]", &account.user_id);
+        self.type_into("input[type=password]", &account.password);
+        self.click("button[type=submit]");
+        self.type_into("input[maxlength='6']", &code(account));
+    }
+
+    /// What the address bar shows as soon as it begins so.
+    pub fn arrives_at(&self, start: &str) -> String {
+        for _ in 0..600 {
+            let address = self.address();
+            if address.starts_with(start) {
+                return address;
+            }
+            // Each question waits for the browser.
+        }
+        panic!("it never got to {start}: {}", self.address());
+    }
+
     pub fn type_into(&self, selector: &str, text: &str) {
         let field = self.find(selector);
         self.ask("POST", &format!("/element/{field}/value"), &json!({ "text": text }));
