@@ -178,6 +178,25 @@ fn a_paired_chat_may_look_and_pause_and_no_more() {
     nothing_shows(&scanner, &home, &bot, &[&daemon.log(), &daemon.errors()]);
 }
 
+#[test]
+fn of_several_accounts_all_are_shown_and_one_or_all_are_paused() {
+    let second = "[account.second]\nuser_id = \"CD5678\"\napi_key = \"otherkey1234\"\nredirect_url = \"http://127.0.0.1:1/\"\n";
+    let (_sim, home, bot) = stage(second);
+    pair(&home, &bot);
+    let daemon = Daemon::start(&home);
+    daemon.account("second");
+    let paused = |name: &str| daemon.account(name)["paused"] == true;
+    let status = bot.asks(OWNER, "/status");
+    assert!(status.starts_with("main\n") && status.contains("\n\nsecond\n"), "{status}");
+    assert!(bot.asks(OWNER, "/next").contains("second (NSE"));
+    assert!(!bot.asks(OWNER, "/pause second").contains("main"));
+    daemon.until_account("second", "paused", |account| account["paused"] == true);
+    assert!(!paused("main"));
+    let all = bot.asks(OWNER, "/pause");
+    assert!(all.contains("main: paused") && all.contains("second: was paused already"), "{all}");
+    daemon.until_account("main", "paused", |account| account["paused"] == true);
+}
+
 /// What reaches a bot and is no command of the paired person's does nothing, and is not answered.
 #[test]
 fn whatever_else_reaches_the_bot_is_dropped() {
