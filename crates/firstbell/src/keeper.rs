@@ -25,6 +25,9 @@ use crate::standing::{self, Marks, Standing};
 /// A store that cannot be used is tried again after this, then after twice as long, up to four minutes.
 const BROKEN_PAUSE: SignedDuration = SignedDuration::from_secs(15);
 
+/// What another node writes wakes nobody here: a pause, an unlock, a secret.
+const NODES_PAUSE: SignedDuration = SignedDuration::from_secs(20);
+
 /// What others see of a keeper, and how they wake it.
 #[derive(Debug, Default)]
 pub struct Face {
@@ -148,6 +151,7 @@ impl<'a> Keeper<'a> {
                             Err(failure) => self.broken(&failure),
                         }
                     } else {
+                        let at = if self.hands.stores.is_shared() { at.min(now + NODES_PAUSE) } else { at };
                         at.max(now + SignedDuration::from_secs(1))
                     }
                 }
@@ -162,7 +166,7 @@ impl<'a> Keeper<'a> {
                 () = self.hands.halt.asked() => return,
                 () = self.house.leave.asked() => return,
                 () = self.face.nudged.notified() => self.marks = None,
-                () = self.hands.clock.until(at) => {}
+                () = self.hands.clock.until(at) => if self.hands.stores.is_shared() { self.marks = None },
             }
         }
     }
@@ -238,7 +242,7 @@ impl<'a> Keeper<'a> {
         let turn = self.turn(self.house.gate.acquire()).await?;
         let _turn = turn.expect("nobody closes the gate");
         let came = self.hands.clock.now();
-        let lock = self.turn(self.hands.turn(self.house.state_dir)).await??;
+        let seat = self.turn(self.hands.turn()).await??;
         // Much may have happened while we waited: a login by hand, a pause, a word of the broker's.
         self.marks = None;
         let (decision, _) = self.look(self.hands.clock.now())?;
@@ -248,7 +252,7 @@ impl<'a> Keeper<'a> {
         let before = self.hands.attest()?.state().trouble.clone();
         (self.probe, self.marks) = (None, None);
         let album = FolderAlbum::of(self.house.state_dir, &self.hands.account.name, came);
-        let failure = match self.hands.log_in(lock.waited.then_some(came), Some(&album)).await {
+        let failure = match self.hands.log_in(Some(seat.before), Some(&album)).await {
             Ok(delivered) => {
                 if let Some(failure) = delivered.fault {
                     self.listener.failed(self.hands.clock.now(), &failure);

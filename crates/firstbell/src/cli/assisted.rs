@@ -10,7 +10,7 @@ use tokio::process::Command;
 use super::LoginArgs;
 use super::say;
 use crate::halt;
-use crate::hands::{Delivered, Hands};
+use crate::hands::{Before, Delivered, Hands};
 use crate::ports::{Person, Returned, Soon};
 use crate::returns::Ways;
 use crate::shape::india;
@@ -37,7 +37,7 @@ const VARIABLES: [&str; 12] = [
 /// Lets a person log in.
 pub(super) async fn log_in(
     hands: &Hands<'_>,
-    came: Option<Timestamp>,
+    before: Before,
     args: &LoginArgs,
 ) -> Result<Delivered, Failure> {
     let (ways, closed) = Ways::open(&hands.account.app.redirect).await;
@@ -49,7 +49,7 @@ pub(super) async fn log_in(
     }
     let mut owner = Owner { ways, opens: args.open, dropped: 0 };
     let life = SignedDuration::from_secs(i64::from(args.wait_s));
-    let outcome = hands.assisted(came, &mut owner, life).await;
+    let outcome = hands.assisted(before, &mut owner, life).await;
     // A page that is not read in time is no reason to be slow when somebody wants us to end.
     let _ = hands.halt.grace(halt::END, owner.ways.close()).await;
     outcome
