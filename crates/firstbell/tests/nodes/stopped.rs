@@ -1,13 +1,15 @@
 //! A node that keeps the accounts and is stopped or dies: another one takes over after the lease, and the first one, when it wakes,
 //! spends nothing.
 
+use std::fs;
+
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
 use crate::postgres::Postgres;
 use crate::support::Sim;
-use crate::{arrived, begun, due};
+use crate::{LEASE_S, arrived, begun, due};
 
 fn served(account: &Value) -> bool {
     account["served"] == "yes"
@@ -71,4 +73,26 @@ fn a_node_that_is_stopped_with_its_code_out_exchanges_nothing() {
 fn a_node_that_dies_with_its_password_out_is_followed_by_another_within_the_budget() {
     let (arrived, begun) = taken_over("login", "after", true);
     assert_eq!((arrived, begun), ([2, 1, 1], [2, 1, 1]));
+}
+
+/// Long before its lease would end.
+#[test]
+fn a_node_that_is_told_to_end_hands_over_at_once() {
+    let server = Postgres::start();
+    let (sim, url) = (Sim::start(), server.database(None));
+    let first = due(&sim, &url, None);
+    first.store_secrets(&sim.account);
+    let second = due(&sim, &url, Some(&first));
+    for home in [&first, &second] {
+        let text = fs::read_to_string(home.config()).unwrap();
+        fs::write(home.config(), text.replace(&format!("lease_s = {LEASE_S}"), "lease_s = 300")).unwrap();
+    }
+    let old = Daemon::start(&first);
+    old.until_account("main", "it has a token", served);
+    let new = Daemon::start(&second);
+    new.wait_log("standing by");
+    assert_eq!(old.end().0, 0);
+    new.wait_log("keeping 1 of");
+    new.until_account("main", "it has the token", |main| served(main) && main["generation"] == 1);
+    assert_eq!(arrived(&sim), [1; 3]);
 }
