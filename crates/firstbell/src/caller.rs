@@ -36,8 +36,6 @@ pub struct Exchange<'a> {
     pub channels: &'a [ChannelConfig],
     /// The chats through which he may come back.
     pub awaited: &'a Awaited,
-    /// Where the account's lock is.
-    pub state_dir: &'a std::path::Path,
     /// Who hears of it.
     pub operator: &'a dyn Operator,
 }
@@ -87,7 +85,7 @@ async fn wait(hands: Hands<'_>, exchange: Exchange<'_>) -> Result<Delivered, Fai
     let attempt = exchange.awaited.wait(&hands.account.name);
     let mut person =
         Distant { hands, exchange, chats, ways, attempt, sends: FuturesUnordered::new(), told: 0 };
-    let outcome = hands.invite(exchange.state_dir, &mut person, LIFE_MAX).await;
+    let outcome = hands.invite(&mut person, LIFE_MAX).await;
     if let Some(ways) = person.ways {
         let _ = hands.halt.grace(halt::END, ways.close()).await;
     }

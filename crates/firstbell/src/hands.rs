@@ -1,8 +1,6 @@
 //! What one account is worked with: its login, its proof, its secrets and its sinks, all in one reach for the commands and
 //! the keeper.
 
-use std::path::Path;
-
 use firstbell_core::broker::{App, Broker};
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::event::{ASSISTED, Event};
@@ -19,10 +17,10 @@ use crate::config::Account;
 use crate::drivers::DriverConfig;
 use crate::halt::Halt;
 use crate::ledger::{Journal, Ledger};
-use crate::login::{Keys, Login, Progress, Turn};
+use crate::login::{Keys, Login, Progress, Queue};
 use crate::ports::{Album, Clock, CodeSource, Delivery, Http, Person, Sink, Soon};
 use crate::secrets::{Name, Owner};
-use crate::stores::{self, LoginLock, Stores};
+use crate::stores::{Stores, Turn};
 
 /// One account with everything around it.
 #[derive(Clone, Copy)]
@@ -46,6 +44,18 @@ pub struct Hands<'a> {
     /// The word that ends it.
     pub halt: &'a Halt,
 }
+
+/// The turn to log in, for as long as this lives.
+#[derive(Debug)]
+pub struct Seat {
+    /// How it stood when we asked for it.
+    pub before: Before,
+    _turn: Turn,
+}
+
+/// When an account's last login had ended well, by whichever machine's clock: to be told from another time, not compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Before(Option<Timestamp>);
 
 /// What became of a login, and of the places that its token goes to.
 #[derive(Debug)]
@@ -75,32 +85,35 @@ impl<'a> Hands<'a> {
         Ok(Ledger::attest(self.stores.store(), self.clock, &self.account.app)?.heard_by(self.journal))
     }
 
-    /// Keeps other processes from logging this account in; waits for one that does so now, on a thread of its own, so that
+    /// Keeps everybody else from logging this account in; waits for one who does so now, on a thread of its own, so that
     /// whoever waits may go.
     ///
     /// # Errors
-    /// Where the lock cannot be opened.
-    pub async fn turn(&self, state_dir: &Path) -> Result<LoginLock, Failure> {
-        let (folder, user) = (state_dir.to_owned(), self.account.app.user());
-        if let Some(lock) = stores::try_lock_login(&folder, &user)? {
-            return Ok(lock);
+    /// Where the history cannot be read, or the turn not be asked for.
+    pub async fn turn(&self) -> Result<Seat, Failure> {
+        let (turns, user) = (self.stores.turns().clone(), self.account.app.user());
+        // Before the turn is asked for: a login that ends until it is ours is then one that we did not see.
+        let before = Before(self.look()?.state().proven_at);
+        if let Some(turn) = turns.try_take(&user)? {
+            return Ok(Seat { before, _turn: turn });
         }
         self.progress.begin("waiting for another login of this account");
-        let waiting = tokio::task::spawn_blocking(move || stores::lock_login(&folder, &user));
-        waiting.await.unwrap_or(Err(Failure::Interrupted))
+        let waiting = tokio::task::spawn_blocking(move || turns.take(&user));
+        let turn = waiting.await.unwrap_or(Err(Failure::Interrupted))?;
+        Ok(Seat { before, _turn: turn })
     }
 
-    /// One login, by whoever holds the account's lock. Where somebody else's login ended after `came`, its token is ours.
+    /// One login, by whoever holds the account's lock. Where somebody else's login ended since `before`, its token is ours.
     ///
     /// # Errors
     /// Why there is no token. A sink that fails is no failure of the login.
     pub async fn log_in(
         &self,
-        came: Option<Timestamp>,
+        before: Option<Before>,
         album: Option<&'a dyn Album>,
     ) -> Result<Delivered, Failure> {
         let mut ledger = self.attest()?;
-        if let Some(token) = others(&ledger, came)? {
+        if let Some(token) = others(&ledger, before)? {
             return Ok(token);
         }
         let keys = self.keys()?;
@@ -118,12 +131,12 @@ impl<'a> Hands<'a> {
     /// As there.
     pub async fn assisted(
         &self,
-        came: Option<Timestamp>,
+        before: Before,
         person: &mut dyn Person,
         life: SignedDuration,
     ) -> Result<Delivered, Failure> {
         let mut ledger = self.attest()?;
-        if let Some(token) = others(&ledger, came)? {
+        if let Some(token) = others(&ledger, Some(before))? {
             return Ok(token);
         }
         ledger.note(Event::Began { driver: ASSISTED.into() })?;
@@ -135,24 +148,19 @@ impl<'a> Hands<'a> {
     ///
     /// # Errors
     /// As there.
-    pub async fn invite(
-        &self,
-        state_dir: &Path,
-        person: &mut dyn Person,
-        life: SignedDuration,
-    ) -> Result<Delivered, Failure> {
-        self.ask(&Taken(*self, state_dir), person, life).await
+    pub async fn invite(&self, person: &mut dyn Person, life: SignedDuration) -> Result<Delivered, Failure> {
+        self.ask(&Taken(*self), person, life).await
     }
 
-    async fn ask<T: Turn<'a>>(
+    async fn ask<Q: Queue<'a>>(
         &self,
-        turn: &T,
+        queue: &Q,
         person: &mut dyn Person,
         life: SignedDuration,
     ) -> Result<Delivered, Failure> {
         let api_secret = self.secret(Name::ApiSecret)?;
         let sinks = self.checked_sinks()?;
-        let token = self.login(None).assisted(turn, &api_secret, person, life).await?;
+        let token = self.login(None).assisted(queue, &api_secret, person, life).await?;
         Ok(self.finish(&sinks, token))
     }
 
@@ -260,7 +268,7 @@ impl<'a> Hands<'a> {
 /// The turn of whoever holds the account's lock already.
 struct Held<'a>(Hands<'a>);
 
-impl<'a> Turn<'a> for Held<'a> {
+impl<'a> Queue<'a> for Held<'a> {
     type Lock = ();
 
     fn take(&self) -> Soon<'_, Result<(Ledger<'a>, ()), Failure>> {
@@ -269,23 +277,23 @@ impl<'a> Turn<'a> for Held<'a> {
 }
 
 /// The turn of whoever waits for it.
-struct Taken<'a, 'd>(Hands<'a>, &'d Path);
+struct Taken<'a>(Hands<'a>);
 
-impl<'a> Turn<'a> for Taken<'a, '_> {
-    type Lock = LoginLock;
+impl<'a> Queue<'a> for Taken<'a> {
+    type Lock = Seat;
 
-    fn take(&self) -> Soon<'_, Result<(Ledger<'a>, LoginLock), Failure>> {
+    fn take(&self) -> Soon<'_, Result<(Ledger<'a>, Seat), Failure>> {
         Box::pin(async {
-            let lock = self.0.turn(self.1).await?;
-            Ok((self.0.attest()?, lock))
+            let seat = self.0.turn().await?;
+            Ok((self.0.attest()?, seat))
         })
     }
 }
 
 /// The token of a login that somebody else made while we waited for our turn.
-fn others(ledger: &Ledger<'_>, came: Option<Timestamp>) -> Result<Option<Delivered>, Failure> {
-    let (Some(came), Some(proven_at)) = (came, ledger.state().proven_at) else { return Ok(None) };
-    if proven_at < came {
+fn others(ledger: &Ledger<'_>, before: Option<Before>) -> Result<Option<Delivered>, Failure> {
+    let Some(Before(before)) = before else { return Ok(None) };
+    if ledger.state().proven_at == before {
         return Ok(None);
     }
     Ok(ledger.current()?.map(|token| Delivered { token, sinks: Vec::new(), fault: None }))

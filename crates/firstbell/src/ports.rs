@@ -224,7 +224,9 @@ pub struct Flaw {
 }
 
 /// Keeps what must outlive us. Each call is one transaction: after a crash at any instant either all of it is there or
-/// nothing. When `record` returns, what it wrote survives a power cut. Several processes may use one store at a time.
+/// nothing. When `record` returns, what it wrote survives a power cut. Several processes may use one store at a time, and
+/// several machines one that they share: then nothing is recorded by a process that holds less than it believes, and nothing
+/// that announces a submission without the account's turn.
 ///
 /// Events are chained: one that is changed, taken out, put in or moved by whoever lacks the key breaks the history, and a
 /// broken history is an error, never read on. A store that is damaged is never read on either: it opens as its whole

@@ -1,6 +1,8 @@
 //! One contract for each port, run by every member of its shelf.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/postgres.rs"]
+mod postgres;
 mod support;
 
 use std::fs;
@@ -11,7 +13,7 @@ use firstbell::http::HyperHttp;
 use firstbell::ports::{Delivery, Driver, Engines, Reach, Sink, Store, TokenChange, Vault};
 use firstbell::shape::Format;
 use firstbell::sinks::FileSink;
-use firstbell::stores;
+use firstbell::stores::{self, Place, Server};
 use firstbell_core::broker::{App, Broker};
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::budget::{Cause, Fingerprint, Verdict};
@@ -168,6 +170,21 @@ fn sqlite_keeps_the_store_s_and_the_vault_s_contract() {
         let folder = tempfile::tempdir().unwrap();
         contract(&|with| {
             let opened = stores::open(&folder.path().join("state")).unwrap();
+            with(opened.store(), opened.vault());
+        });
+    }
+}
+
+#[test]
+fn postgres_keeps_the_store_s_and_the_vault_s_contract() {
+    let server = postgres::Postgres::start();
+    for contract in [store_contract, history_contract, vault_contract] {
+        let (folder, url) = (tempfile::tempdir().unwrap(), server.database(None));
+        contract(&|with| {
+            let server = Server { url: Secret::new(url.clone()), authority: None, lease_ms: 30_000 };
+            let place = Place { server: Some(server), ..Place::of(&folder.path().join("state")) };
+            let opened = place.open().unwrap();
+            let _turn = opened.turns().try_take("a").unwrap().expect("the one before was given back");
             with(opened.store(), opened.vault());
         });
     }

@@ -106,6 +106,7 @@ const EXPOSE: &[(&str, &str)] = &[
     ("crates/firstbell/src/shape.rs", "into the forms that programs read"),
     ("crates/firstbell/src/sinks/file.rs", "into the sink's file"),
     ("crates/firstbell/src/stores/key.rs", "into the key file"),
+    ("crates/firstbell/src/stores/postgres/server.rs", "into the connection to the database"),
     ("crates/firstbell/src/stores/seal.rs", "into the cipher"),
 ];
 

@@ -14,7 +14,7 @@ use super::{Chat, alarm};
 use crate::alerts::{Bot, Deaf, Heard, Spoken};
 use crate::halt::Halt;
 use crate::ports::ChannelFault;
-use crate::stores::{self, Lease};
+use crate::stores::{self, FolderLease};
 
 /// Another process reads: looked at again after this.
 const STANDBY_MS: u64 = 1_000;
@@ -36,7 +36,7 @@ const KNOWN_MAX: usize = 256;
 #[derive(Debug)]
 pub struct Hold {
     token: Fingerprint,
-    _lease: Lease,
+    _lease: FolderLease,
 }
 
 impl Hold {

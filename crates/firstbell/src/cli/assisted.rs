@@ -15,7 +15,7 @@ use super::say;
 use crate::alerts::{ChannelConfig, Outside, TIME};
 use crate::chat::{Awaited, Chat, Hold, Links, Phone, beside, write};
 use crate::halt::{self, Halt};
-use crate::hands::{Delivered, Hands};
+use crate::hands::{Before, Delivered, Hands};
 use crate::ports::{Person, Returned, Soon};
 use crate::returns::Ways;
 use crate::shape::india;
@@ -43,7 +43,7 @@ const VARIABLES: [&str; 12] = [
 pub(super) async fn log_in(
     context: &Context,
     hands: &Hands<'_>,
-    came: Option<Timestamp>,
+    before: Before,
     args: &LoginArgs,
 ) -> Result<Delivered, Failure> {
     let (ways, closed) = Ways::open(&hands.account.app.redirect, hands.account.callback.as_ref()).await;
@@ -60,7 +60,7 @@ pub(super) async fn log_in(
     let mut owner = Owner { ways, ended: false, phone, opens: args.open, dropped: 0 };
     let life = SignedDuration::from_secs(i64::from(args.wait_s));
     let work = async {
-        let outcome = hands.assisted(came, &mut owner, life).await;
+        let outcome = hands.assisted(before, &mut owner, life).await;
         // Nobody waits any more; what the chat was just told of is still answered there.
         owner.phone = None;
         outcome

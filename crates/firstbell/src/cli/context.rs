@@ -51,7 +51,7 @@ impl Context {
     }
 
     pub(super) fn stores(&self) -> Result<Stores, Failure> {
-        let stores = self.config.store.open()?;
+        let stores = self.config.place()?.open()?;
         if stores.healed() {
             say::error(
                 "firstbell: the store was damaged or gone; its copy of the last good moment took its place. What was \

@@ -45,14 +45,13 @@ async fn morning(
     let tools = context.tools(context.stores()?);
     let hands = tools.hands(account, ticks, halt);
     let came = hands.clock.now();
-    let turn = halt.or(hands.turn(&context.config.state_dir)).await;
-    let lock = turn.unwrap_or(Err(Failure::Interrupted))?;
+    let turn = halt.or(hands.turn()).await;
+    let seat = turn.unwrap_or(Err(Failure::Interrupted))?;
     let album = FolderAlbum::of(&context.config.state_dir, &account.name, came);
-    let came = lock.waited.then_some(came);
     let delivered = if args.assisted {
-        assisted::log_in(context, &hands, came, args).await?
+        assisted::log_in(context, &hands, seat.before, args).await?
     } else {
-        hands.log_in(came, Some(&album)).await?
+        hands.log_in(Some(seat.before), Some(&album)).await?
     };
     ticks.end(true);
     delivered.sinks.iter().for_each(|sink| say::error(&format!("  → {sink}")));

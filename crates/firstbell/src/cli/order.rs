@@ -1,7 +1,5 @@
 //! `firstbell pause`, `resume` and `unlock`: the owner's word, through the daemon where one runs, else straight into the history.
 
-use std::path::Path;
-
 use firstbell_core::broker::App;
 use firstbell_core::failure::{Failure, Part};
 use serde_json::json;
@@ -14,7 +12,7 @@ use crate::clock::MachineClock;
 use crate::config::Account;
 use crate::ledger::Ledger;
 use crate::serve::{self, Order};
-use crate::stores;
+use crate::stores::Turns;
 
 pub(super) async fn run(context: &Context, args: AccountArg, order: Order) -> Exit {
     let account = match context.account(args.account.as_deref()) {
@@ -59,18 +57,18 @@ async fn through(context: &Context, account: &Account, order: Order) -> Result<b
 fn direct(context: &Context, account: &Account, order: Order) -> Result<(), Failure> {
     let (clock, stores) = (MachineClock::start(), context.stores()?);
     let attest = || Ledger::attest(stores.store(), &clock, &account.app);
-    carry_out(order, (&context.config.state_dir, &account.app), attest)
+    carry_out(order, (stores.turns(), &account.app), attest)
 }
 
 /// Writes an order into the history of an account.
 pub(super) fn carry_out<'l>(
     order: Order,
-    (state_dir, app): (&Path, &App),
+    (turns, app): (&Turns, &App),
     attest: impl FnOnce() -> Result<Ledger<'l>, Failure>,
 ) -> Result<(), Failure> {
     let Some(event) = order.event() else { return Ok(()) };
     let _lock = match order {
-        Order::Unlock => Some(stores::unlocking(state_dir, &app.user())?),
+        Order::Unlock => Some(turns.unlocking(&app.user())?),
         _ => None,
     };
     attest()?.note(event)

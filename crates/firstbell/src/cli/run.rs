@@ -33,7 +33,7 @@ use crate::leap::{Follower, LeapClock};
 use crate::ports::Clock;
 use crate::selftest::Bench;
 use crate::serve::Door;
-use crate::stores::{self, Lease, Stores};
+use crate::stores::{Heir, Lease, Stores};
 
 /// A standby looks this often whether its turn has come.
 const STANDBY: Duration = Duration::from_millis(500);
@@ -72,30 +72,49 @@ async fn keep(
     // From here on no signal is lost, and none ends us by itself.
     let mut signals = Signals::watch()?;
     let again = |old: &Context| reread(old, lines, (named, env));
-    let Some(lease) = lease(&mut context, lines, &mut signals, &again).await? else { return Ok(()) };
-    loop {
-        match round(&context, lines, &mut signals, &|| again(&context)).await? {
-            Some(new) => context = new,
-            None => {
-                drop(lease);
-                return Ok(());
+    let mut heir = context.config.place()?.heir(DAEMON)?;
+    while let Some(lease) = lease(&mut heir, &mut context, (lines, &mut signals), &again).await? {
+        loop {
+            match round(&context, (lines, &lease), &mut signals, &|| again(&context)).await? {
+                Next::Again(new) => context = *new,
+                Next::Heir => break,
+                Next::End => return Ok(()),
             }
         }
+        heir = context.config.place()?.heir(DAEMON)?;
     }
+    Ok(())
 }
 
-/// Waits until no other process keeps this folder's accounts; none where a signal came before that. For the service manager
+/// What comes after a round.
+enum Next {
+    /// Another one, with a newer configuration.
+    Again(Box<Context>),
+    /// Another machine keeps the accounts now; we stand by.
+    Heir,
+    End,
+}
+
+/// Waits until no other process, on no machine, keeps these accounts; none where a signal came before that. For the service manager
 /// this is as good as running: whoever stands by is as ready as he can be.
 async fn lease(
+    heir: &mut Heir,
     context: &mut Context,
-    lines: &Lines,
-    signals: &mut Signals,
+    (lines, signals): (&Lines, &mut Signals),
     again: &dyn Fn(&Context) -> Option<Context>,
 ) -> Result<Option<Lease>, Failure> {
-    let mut said = false;
+    let (mut said, mut deaf) = (false, false);
     loop {
-        if let Some(lease) = stores::try_lease(&context.config.state_dir, DAEMON)? {
-            return Ok(Some(lease));
+        match heir.try_lease() {
+            Ok(Some(lease)) => return Ok(Some(lease)),
+            Ok(None) => deaf = false,
+            // Whoever stands by goes on doing so while a database is away.
+            Err(failure) if said => {
+                if !std::mem::replace(&mut deaf, true) {
+                    say(lines, &format!("{failure}. {}", failure.cure()));
+                }
+            }
+            Err(failure) => return Err(failure),
         }
         if !said {
             say(lines, "another firstbell keeps these accounts; standing by to take its place");
@@ -122,12 +141,12 @@ async fn lease(
 fn reread(old: &Context, lines: &Lines, (named, env): (Option<&Path>, &Environment)) -> Option<Context> {
     let goes_on = "the configuration of before goes on";
     match Context::load(named, env.clone()) {
-        Ok(new) if new.config.state_dir == old.config.state_dir => {
+        Ok(new) if is_same_place(&new, old) => {
             say(lines, "the configuration was read anew");
             Some(new)
         }
         Ok(_) => {
-            say(lines, &format!("state_dir changed, and that needs a restart; {goes_on}"));
+            say(lines, &format!("state_dir or [store] changed, and that needs a restart; {goes_on}"));
             None
         }
         Err(faults) => {
@@ -137,15 +156,20 @@ fn reread(old: &Context, lines: &Lines, (named, env): (Option<&Path>, &Environme
     }
 }
 
-/// Keeps all accounts with one configuration; gives the next one, or none where a signal ended it.
+fn is_same_place(new: &Context, old: &Context) -> bool {
+    (&new.config.state_dir, &new.config.shared) == (&old.config.state_dir, &old.config.shared)
+}
+
+/// Keeps all accounts with one configuration.
 async fn round(
     context: &Context,
-    lines: &Lines,
+    (lines, lease): (&Lines, &Lease),
     signals: &mut Signals,
     again: &dyn Fn() -> Option<Context>,
-) -> Result<Option<Context>, Failure> {
+) -> Result<Next, Failure> {
     let config = &context.config;
     let (stores, kite, http) = (context.stores()?, context.kite(), HyperHttp::unconnected());
+    stores.under(lease);
     let machine = MachineClock::start();
     let leap = config
         .keeping
@@ -194,15 +218,19 @@ async fn round(
         criers.map(|(hands, (face, log))| crier::cry(Hands { clock: beside, ..*hands }, face, ways, log));
     let work = together(join_all(keepers), join_all(criers));
     let door = Door::open(&config.state_dir)?;
-    let staff = Staff { hands: &hands, faces: &faces, state_dir: &config.state_dir };
+    let staff = Staff { hands: &hands, faces: &faces };
     let counter = Counter { context, staff: &staff, clock: beside, lines };
     say(lines, &format!("keeping {} of {}", config.accounts.len(), config.state_dir.display()));
     service::tell("READY=1");
     tokio::select! {
-        next = ended(work, (&halt, &leave), signals, again) => {
-            if next.is_none() {
-                service::tell("STOPPING=1");
-                say(lines, "ended well");
+        next = ended(work, (&halt, &leave, lease), signals, again) => {
+            match next {
+                Next::Again(_) => {}
+                Next::Heir => say(lines, "another node took these accounts over, because this one was not heard of"),
+                Next::End => {
+                    service::tell("STOPPING=1");
+                    say(lines, "ended well");
+                }
             }
             Ok(next)
         }
@@ -241,22 +269,29 @@ async fn together<K, C>(keepers: impl Future<Output = K>, criers: impl Future<Ou
 /// that wants the configuration read anew breaks nothing off: each keeper finishes what it is doing.
 async fn ended<T>(
     keepers: impl Future<Output = T>,
-    (halt, leave): (&Halt, &Halt),
+    (halt, leave, lease): (&Halt, &Halt, &Lease),
     signals: &mut Signals,
     again: &dyn Fn() -> Option<Context>,
-) -> Option<Context> {
+) -> Next {
     tokio::pin!(keepers);
-    let mut next = None;
+    let mut next = Next::End;
     loop {
         tokio::select! {
             _ = &mut keepers => return next,
+            () = lease.lost() => {
+                next = Next::Heir;
+                break;
+            }
             told = signals.next() => match told {
-                Told::End => break,
+                Told::End => {
+                    next = Next::End;
+                    break;
+                }
                 Told::HungUp => {
                     service::reloading();
                     match again() {
                         Some(new) => {
-                            next = Some(new);
+                            next = Next::Again(Box::new(new));
                             leave.ask();
                         }
                         None => service::tell("READY=1"),
@@ -268,7 +303,7 @@ async fn ended<T>(
     halt.ask();
     let last = FINISH + END + Duration::from_millis(200);
     let _over = tokio::time::timeout(last, &mut keepers).await;
-    None
+    next
 }
 
 fn for_account(lines: &Lines, account: &Account) -> Lines {

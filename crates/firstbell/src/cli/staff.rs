@@ -1,7 +1,5 @@
 //! Who answers at the daemon's socket: all keepers of the process.
 
-use std::path::Path;
-
 use firstbell_core::failure::Failure;
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -18,7 +16,6 @@ const LATE: SignedDuration = SignedDuration::from_mins(20);
 pub(super) struct Staff<'a> {
     pub(super) hands: &'a [Hands<'a>],
     pub(super) faces: &'a [Face],
-    pub(super) state_dir: &'a Path,
 }
 
 impl Desk for Staff<'_> {
@@ -29,7 +26,7 @@ impl Desk for Staff<'_> {
     fn order(&self, account: &str, order: Order) -> Option<Result<(), Failure>> {
         let place = self.hands.iter().position(|hands| hands.account.name == account)?;
         let hands = &self.hands[place];
-        let done = order::carry_out(order, (self.state_dir, &hands.account.app), || hands.attest());
+        let done = order::carry_out(order, (hands.stores.turns(), &hands.account.app), || hands.attest());
         self.faces[place].nudge();
         Some(done)
     }

@@ -2,6 +2,7 @@
 
 mod account;
 mod keeping;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use firstbell_core::origin::Origin;
 
 pub use self::account::Account;
 pub use self::keeping::{Egress, Keeping, Leap, Telling};
+pub use self::shared::Shared;
 
 use crate::alerts::ChannelConfig;
 use crate::calendarfile;
@@ -27,6 +29,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// The store in it, its mark beside it, and how long events stay.
     pub store: Place,
+    /// The database that takes the store's place where several machines keep the same accounts.
+    pub shared: Option<Shared>,
     /// The accounts, by name.
     pub accounts: Vec<Account>,
     /// The ways to a person.
@@ -97,6 +101,7 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     if keeping.leap.is_some() && (accounts.len() > 1 || rehearsal.is_none()) {
         root.fault("rehearsal.leap is for the rehearsal of one account");
     }
+    let shared = Shared::read(&mut root);
     let plan = read_plan(&mut root);
     let calendar = read_calendar(&mut root);
     root.end(&[
@@ -117,13 +122,12 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         "rehearsal",
         "schedule",
         "state_dir",
+        "store",
         "webdriver",
     ]);
 
     let mut lines = faults.lines();
-    let of_accounts = accounts.iter().flat_map(|a| a.secrets.iter().map(|(_, source)| source));
-    let of_channels = channels.iter().flat_map(|c| c.secrets.iter().map(|(_, source)| source));
-    let sources: Vec<&str> = of_accounts.chain(of_channels).filter_map(|source| source.variable()).collect();
+    let sources = variables(&accounts, &channels, shared.as_ref());
     lines.extend(read_environment(env, &mut drivers, &sources));
     if !lines.is_empty() {
         return Err(ConfigFaults(lines));
@@ -138,7 +142,19 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         let inside = format!("{file}: mark must be outside the state folder {}", state_dir.display());
         return Err(ConfigFaults(vec![inside]));
     }
-    Ok(Config { state_dir, store, accounts, channels, drivers, plan, calendar, keeping, rehearsal })
+    Ok(Config { state_dir, store, shared, accounts, channels, drivers, plan, calendar, keeping, rehearsal })
+}
+
+/// The variables that secrets come from.
+fn variables<'a>(
+    accounts: &'a [Account],
+    channels: &'a [ChannelConfig],
+    shared: Option<&'a Shared>,
+) -> Vec<&'a str> {
+    let of_accounts = accounts.iter().flat_map(|a| a.secrets.iter().map(|(_, source)| source));
+    let of_channels = channels.iter().flat_map(|c| c.secrets.iter().map(|(_, source)| source));
+    let of_store = shared.map(|shared| &shared.source);
+    of_accounts.chain(of_channels).chain(of_store).filter_map(|source| source.variable()).collect()
 }
 
 fn read_accounts(root: &mut Section<'_>) -> Vec<Account> {

@@ -28,6 +28,9 @@ use crate::standing::{self, Marks, Standing};
 /// A store that cannot be used is tried again after this, then after twice as long, up to four minutes.
 const BROKEN_PAUSE: SignedDuration = SignedDuration::from_secs(15);
 
+/// What another node writes wakes nobody here: a pause, an unlock, a secret.
+const NODES_PAUSE: SignedDuration = SignedDuration::from_secs(20);
+
 /// Hears what a keeper decides.
 pub trait Listener {
     /// Another thing is next, or for another reason.
@@ -132,6 +135,7 @@ impl<'a> Keeper<'a> {
                             Err(failure) => self.broken(&failure),
                         }
                     } else {
+                        let at = if self.hands.stores.is_shared() { at.min(now + NODES_PAUSE) } else { at };
                         at.max(now + SignedDuration::from_secs(1))
                     }
                 }
@@ -147,7 +151,7 @@ impl<'a> Keeper<'a> {
                 () = self.house.leave.asked() => return,
                 () = self.face.nudged.notified() => self.marks = None,
                 outcome = ended(&mut self.call) => self.came(outcome),
-                () = self.hands.clock.until(at) => {}
+                () = self.hands.clock.until(at) => if self.hands.stores.is_shared() { self.marks = None },
             }
         }
     }
@@ -235,7 +239,7 @@ impl<'a> Keeper<'a> {
         let turn = self.turn(self.house.gate.acquire()).await?;
         let _turn = turn.expect("nobody closes the gate");
         let came = self.hands.clock.now();
-        let lock = self.turn(self.hands.turn(self.house.state_dir)).await??;
+        let seat = self.turn(self.hands.turn()).await??;
         // Much may have happened while we waited: a login by hand, a pause, a word of the broker's.
         self.marks = None;
         let (decision, _) = self.look(self.hands.clock.now())?;
@@ -245,7 +249,7 @@ impl<'a> Keeper<'a> {
         let before = self.hands.attest()?.state().trouble.clone();
         (self.probe, self.marks) = (None, None);
         let album = FolderAlbum::of(self.house.state_dir, &self.hands.account.name, came);
-        let failure = match self.hands.log_in(lock.waited.then_some(came), Some(&album)).await {
+        let failure = match self.hands.log_in(Some(seat.before), Some(&album)).await {
             Ok(delivered) => {
                 if let Some(failure) = delivered.fault {
                     self.listener.failed(self.hands.clock.now(), &failure);
@@ -274,8 +278,8 @@ impl<'a> Keeper<'a> {
             }
         }
         self.hands.attest()?.note(Event::Began { driver: ASSISTED.into() })?;
-        let House { channels, state_dir, awaited, .. } = self.house;
-        let exchange = Exchange { channels, awaited, state_dir, operator: self.operator };
+        let House { channels, awaited, .. } = self.house;
+        let exchange = Exchange { channels, awaited, operator: self.operator };
         self.call = Some(Call::begin(self.hands, exchange));
         Ok(())
     }

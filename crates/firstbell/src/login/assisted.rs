@@ -19,7 +19,7 @@ const OFF_MAX_S: i64 = 30;
 const LINKS_MAX: usize = 3;
 
 /// Opens the history of the account for writing, and keeps other logins of it away for as long as the second value lives.
-pub trait Turn<'s> {
+pub trait Queue<'s> {
     /// What keeps others away.
     type Lock;
 
@@ -38,37 +38,37 @@ impl Login<'_> {
     /// # Errors
     /// [`Failure::NobodyCame`] at the end of the attempt's life; else what went wrong with the one token that belonged to
     /// it. The current token is untouched then.
-    pub async fn assisted<'s, T: Turn<'s>>(
+    pub async fn assisted<'s, Q: Queue<'s>>(
         self,
-        turn: &T,
+        queue: &Q,
         api_secret: &Secret,
         person: &mut dyn Person,
         life: SignedDuration,
     ) -> Result<Token, Failure> {
-        let began = {
-            let (mut ledger, _lock) = turn.take().await?;
+        let before = {
+            let (mut ledger, _lock) = queue.take().await?;
             if let Some(token) = self.earlier(&mut ledger).await? {
                 return Ok(token);
             }
             if let Err(failure) = self.halt.or(self.clocked()).await.unwrap_or(Err(Failure::Interrupted)) {
                 return self.noted(&mut ledger, Err(failure));
             }
-            self.clock.now()
+            ledger.state().proven_at
         };
-        let outcome = self.ask_person(turn, (api_secret, began), person, life).await;
+        let outcome = self.ask_person(queue, (api_secret, before), person, life).await;
         match outcome {
             Err(failure) => {
-                let (mut ledger, _lock) = turn.take().await?;
+                let (mut ledger, _lock) = queue.take().await?;
                 self.noted(&mut ledger, Err(failure))
             }
             outcome => outcome,
         }
     }
 
-    async fn ask_person<'s, T: Turn<'s>>(
+    async fn ask_person<'s, Q: Queue<'s>>(
         self,
-        turn: &T,
-        (api_secret, began): (&Secret, Timestamp),
+        queue: &Q,
+        (api_secret, before): (&Secret, Option<Timestamp>),
         person: &mut dyn Person,
         life: SignedDuration,
     ) -> Result<Token, Failure> {
@@ -79,8 +79,9 @@ impl Login<'_> {
             person.invite(&pending.link(self.broker, self.app), pending.until());
             let (grant, answer) =
                 self.halt.or(self.wait(&mut pending, person)).await.unwrap_or(Err(Failure::Interrupted))?;
-            let (mut ledger, _lock) = turn.take().await?;
-            let others = ledger.state().proven_at.is_some_and(|at| began <= at);
+            let (mut ledger, _lock) = queue.take().await?;
+            // Machines compare no clocks: another proof than the one of before is somebody else's.
+            let others = ledger.state().proven_at != before;
             if let Some(token) = if others { ledger.current()? } else { None } {
                 // One more exchange would end what programs have begun to use.
                 if let Some(answer) = answer {

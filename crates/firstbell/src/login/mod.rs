@@ -3,7 +3,7 @@
 mod assisted;
 mod redeem;
 
-pub use self::assisted::Turn;
+pub use self::assisted::Queue;
 
 use firstbell_core::broker::{App, Broker, Ground};
 use firstbell_core::budget::{Cause, Fingerprint, Verdict};

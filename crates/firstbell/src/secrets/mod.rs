@@ -59,8 +59,26 @@ impl Source {
     /// # Errors
     /// As above.
     pub fn take(&self, wanted: &Wanted<'_>, vault: &dyn Vault) -> Result<Secret, Failure> {
+        self.from(wanted, Some(vault))
+    }
+
+    /// Fetches a secret that is needed before there is a vault.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn outside(&self, wanted: &Wanted<'_>) -> Result<Secret, Failure> {
+        self.from(wanted, None)
+    }
+
+    fn from(&self, wanted: &Wanted<'_>, vault: Option<&dyn Vault>) -> Result<Secret, Failure> {
         let secret = match self {
-            Source::Vault => vault::fetch(wanted, vault)?,
+            Source::Vault => match vault {
+                Some(vault) => vault::fetch(wanted, vault)?,
+                None => {
+                    let cure = "Take it from the environment or a file.".into();
+                    return Err(wanted.missing("cannot come from the vault".into(), cure));
+                }
+            },
             Source::Env(variable) => env::fetch(variable, wanted)?,
             Source::File(path) => file::fetch(path, wanted)?,
         };

@@ -1,13 +1,13 @@
 //! The chain of events: each carries a keyed hash over itself and the one before it, so that no event can be changed,
 //! taken out, put in or moved; and the snapshots that stand for the events before them.
 
-use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
-
 use firstbell_core::event::Event;
+use firstbell_core::failure::Failure;
 use firstbell_core::state::State;
+use jiff::Timestamp;
 
 use super::seal::{Key, Purpose, Tag};
+use super::sql::{Sql, Value, values};
 use crate::record;
 
 /// Before the first event.
@@ -27,22 +27,22 @@ const START: Head = Head { seq: 0, link: GENESIS };
 /// Why a history could not be followed.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// SQLite's own word.
-    Sql(rusqlite::Error),
+    /// The database's own word.
+    Failed(Failure),
     /// The chain breaks at this event.
     Broken { seq: i64, why: &'static str },
 }
 
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Fault {
-        Fault::Sql(error)
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Fault {
+        Fault::Failed(failure)
     }
 }
 
 /// The chain of one account. Whoever asks more than one thing does so inside one transaction.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chain<'a> {
-    pub(super) db: &'a Connection,
+    pub(super) db: &'a dyn Sql,
     pub(super) key: &'a Key,
     pub(super) account: &'a str,
 }
@@ -66,11 +66,11 @@ fn parts<'a>(before: &'a Tag, account: &'a str, numbers: &'a [u8], body: &'a str
 
 impl Chain<'_> {
     /// Where the chain ends, as the rows say.
-    pub(super) fn head(&self) -> rusqlite::Result<Head> {
-        let newest = |table: &str| -> rusqlite::Result<Head> {
+    pub(super) fn head(&self) -> Result<Head, Failure> {
+        let newest = |table: &str| -> Result<Head, Failure> {
             let sql = format!("SELECT seq, link FROM {table} WHERE account = ?1 ORDER BY seq DESC LIMIT 1");
-            let head = |row: &rusqlite::Row<'_>| Ok(Head { seq: row.get(0)?, link: row.get(1)? });
-            Ok(self.db.query_row(&sql, [self.account], head).optional()?.unwrap_or(START))
+            let row = self.db.rows(&sql, values![self.account])?.pop();
+            row.map_or(Ok(START), |mut row| Ok(Head { seq: row.number(0)?, link: row.tag(1)? }))
         };
         // A snapshot beyond the last event stands for events that are gone.
         let (event, snapshot) = (newest("event")?, newest("snapshot")?);
@@ -78,13 +78,13 @@ impl Chain<'_> {
     }
 
     /// The link at this place, if it is still there.
-    pub(super) fn link_at(&self, seq: i64) -> rusqlite::Result<Option<Tag>> {
+    pub(super) fn link_at(&self, seq: i64) -> Result<Option<Tag>, Failure> {
         if seq == 0 {
             return Ok(Some(GENESIS));
         }
         let sql = "SELECT link FROM event WHERE account = ?1 AND seq = ?2
             UNION ALL SELECT link FROM snapshot WHERE account = ?1 AND seq = ?2 LIMIT 1";
-        self.db.query_row(sql, params![self.account, seq], |row| row.get(0)).optional()
+        self.db.rows(sql, values![self.account, seq])?.pop().map(|mut row| row.tag(0)).transpose()
     }
 
     /// Appends events, and a snapshot where enough of them came. To be called in a transaction.
@@ -94,8 +94,8 @@ impl Chain<'_> {
         for (at, event) in events {
             let (seq, at_ms, body) = (head.seq + 1, at.as_millisecond(), record::write(event));
             let link = link(self.key, &head.link, self.account, (seq, at_ms, record::VERSION, &body));
-            let row = params![self.account, seq, at_ms, record::VERSION, body, link];
-            self.db.execute("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6)", row)?;
+            let row = values![self.account, seq, at_ms, record::VERSION, body, link];
+            self.db.run("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6)", row)?;
             head = Head { seq, link };
         }
         if head.seq / SNAPSHOT_EVERY > before / SNAPSHOT_EVERY {
@@ -104,7 +104,7 @@ impl Chain<'_> {
             // The one that stands for events which are gone stays, and so does the newest.
             let sql = "DELETE FROM snapshot WHERE account = ?1 AND seq < ?2
                 AND seq >= (SELECT min(seq) FROM event WHERE account = ?1)";
-            self.db.execute(sql, params![self.account, head.seq])?;
+            self.db.run(sql, values![self.account, head.seq])?;
         }
         Ok(head)
     }
@@ -137,10 +137,7 @@ impl Chain<'_> {
 
     /// Every event that is still there, oldest first, with each snapshot on the way compared.
     pub(super) fn follow(&self, take: &mut dyn FnMut(Timestamp, Event)) -> Result<(i64, Head), Fault> {
-        let first: Option<i64> =
-            self.db.query_row("SELECT min(seq) FROM event WHERE account = ?1", [self.account], |row| {
-                row.get(0)
-            })?;
+        let first = self.number("SELECT min(seq) FROM event WHERE account = ?1", values![self.account])?;
         let start = first.map_or(i64::MAX, |first| first - 1);
         let base = if start > 0 { self.snapshot(start, record::SNAPSHOT_VERSION)? } else { None };
         let (mut state, from) = base.unwrap_or_default();
@@ -164,28 +161,33 @@ impl Chain<'_> {
     /// To be called in a transaction.
     pub(super) fn prune(&self, before: Timestamp, limit: i64) -> Result<(), Fault> {
         let sql = "SELECT min(seq) FROM event WHERE account = ?1 AND at_ms >= ?2";
-        let row = params![self.account, before.as_millisecond()];
-        let first: Option<i64> = self.db.query_row(sql, row, |row| row.get(0))?;
+        let first = self.number(sql, values![self.account, before.as_millisecond()])?;
         let until = first.map_or(i64::MAX, |first| first - 1).min(limit);
         let sql = "SELECT count(*) FROM event WHERE account = ?1 AND seq <= ?2";
-        let count: i64 = self.db.query_row(sql, params![self.account, until], |row| row.get(0))?;
-        if count == 0 {
+        if self.number(sql, values![self.account, until])? == Some(0) {
             return Ok(());
         }
         let (state, head) = self.state_until(until)?;
         self.keep(&state, head)?;
-        let row = params![self.account, head.seq];
-        self.db.execute("DELETE FROM event WHERE account = ?1 AND seq <= ?2", row)?;
-        self.db.execute("DELETE FROM snapshot WHERE account = ?1 AND seq < ?2", row)?;
+        let row = values![self.account, head.seq];
+        self.db.run("DELETE FROM event WHERE account = ?1 AND seq <= ?2", row)?;
+        self.db.run("DELETE FROM snapshot WHERE account = ?1 AND seq < ?2", row)?;
         Ok(())
     }
 
-    fn keep(&self, state: &State, head: Head) -> rusqlite::Result<()> {
+    /// The one number that a question has for an answer.
+    fn number(&self, sql: &str, values: &[Value]) -> Result<Option<i64>, Failure> {
+        self.db.rows(sql, values)?.first().map_or(Ok(None), |row| row.maybe_number(0))
+    }
+
+    fn keep(&self, state: &State, head: Head) -> Result<(), Failure> {
         let (body, version) = (record::write_state(state), record::SNAPSHOT_VERSION);
         let numbers = numbers((head.seq, 0, version, ""));
         let tag = self.key.tag(Purpose::Snapshot, &parts(&head.link, self.account, &numbers, &body));
-        let row = params![self.account, head.seq, version, body, head.link, tag];
-        self.db.execute("INSERT OR REPLACE INTO snapshot VALUES (?1, ?2, ?3, ?4, ?5, ?6)", row).map(drop)
+        let row = values![self.account, head.seq, version, body, head.link, tag];
+        let sql = "INSERT INTO snapshot VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (account, seq)
+            DO UPDATE SET version = excluded.version, body = excluded.body, link = excluded.link, tag = excluded.tag";
+        self.db.run(sql, row).map(drop)
     }
 
     /// The newest snapshot of this version, not after `until`.
@@ -193,16 +195,9 @@ impl Chain<'_> {
         let sql =
             "SELECT seq, body, link, tag FROM snapshot WHERE account = ?1 AND seq <= ?2 AND version = ?3
             ORDER BY seq DESC LIMIT 1";
-        let read = |row: &rusqlite::Row<'_>| {
-            Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, String>(1)?,
-                row.get::<_, Tag>(2)?,
-                row.get::<_, Tag>(3)?,
-            ))
-        };
-        let row = self.db.query_row(sql, params![self.account, until, version], read).optional()?;
-        let Some((seq, body, link, tag)) = row else { return Ok(None) };
+        let row = self.db.rows(sql, values![self.account, until, version])?.pop();
+        let Some(mut row) = row else { return Ok(None) };
+        let (seq, body, link, tag) = (row.number(0)?, row.text(1)?, row.tag(2)?, row.tag(3)?);
         let numbers = numbers((seq, 0, version, ""));
         let ours = self.key.fits(Purpose::Snapshot, &parts(&link, self.account, &numbers, &body), &tag);
         let state = record::read_state(&body).ok().filter(|_| ours);
@@ -215,9 +210,8 @@ impl Chain<'_> {
     fn snapshots(&self, after: i64) -> Result<Vec<(i64, Option<String>)>, Fault> {
         let sql =
             "SELECT seq FROM snapshot WHERE account = ?1 AND seq > ?2 AND version = ?3 ORDER BY seq DESC";
-        let mut query = self.db.prepare(sql)?;
-        let row = params![self.account, after, record::SNAPSHOT_VERSION];
-        let places: Vec<i64> = query.query_map(row, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let rows = self.db.rows(sql, values![self.account, after, record::SNAPSHOT_VERSION])?;
+        let places = rows.iter().map(|row| row.number(0)).collect::<Result<Vec<_>, _>>()?;
         let text = |seq| match self.snapshot(seq, record::SNAPSHOT_VERSION) {
             Ok(found) => Ok((seq, found.map(|(state, _)| record::write_state(&state)))),
             Err(Fault::Broken { .. }) => Ok((seq, None)),
@@ -235,12 +229,11 @@ impl Chain<'_> {
     ) -> Result<Head, Fault> {
         let sql = "SELECT seq, at_ms, version, body, link FROM event
             WHERE account = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq";
-        let mut query = self.db.prepare(sql)?;
-        let mut rows = query.query(params![self.account, from.seq, until])?;
         let mut head = from;
-        while let Some(row) = rows.next()? {
-            let (seq, at_ms, version): (i64, i64, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let (body, link): (String, Vec<u8>) = (row.get(3)?, row.get(4)?);
+        for mut row in self.db.rows(sql, values![self.account, from.seq, until])? {
+            let (seq, at_ms, body, link) = (row.number(0)?, row.number(1)?, row.text(3)?, row.bytes(4)?);
+            // A version that does not fit was written by nobody.
+            let version = u32::try_from(row.number(2)?).unwrap_or(u32::MAX);
             // A hole in the numbers is a history that somebody cut: what was spent there is not known.
             if seq != head.seq + 1 {
                 return Err(Fault::Broken { seq: head.seq + 1, why: "is missing" });

@@ -80,12 +80,11 @@ pub(super) fn take(file: &File) -> std::io::Result<()> {
     Err(std::io::Error::new(ErrorKind::TimedOut, "another process holds its lock and does not go on"))
 }
 
-/// Held while an account logs in. The kernel lets it go when the process ends, however it ends.
+/// Held while an account logs in, against the other processes of this machine. The kernel lets it go when the process ends,
+/// however it ends.
 #[derive(Debug)]
 pub struct LoginLock {
     _file: File,
-    /// Whether somebody else held it when we came.
-    pub waited: bool,
 }
 
 /// Keeps other processes from logging this account in while the result lives; none where another one does so now.
@@ -95,22 +94,10 @@ pub struct LoginLock {
 pub fn try_lock_login(folder: &Path, account: &str) -> Result<Option<LoginLock>, Failure> {
     let (path, file) = lock_file(folder, account)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(LoginLock { _file: file, waited: false })),
+        Ok(()) => Ok(Some(LoginLock { _file: file })),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(e) => Err(cannot(&path, "be locked", &e.into())),
     }
-}
-
-/// For the owner's word that an account is well: a login that is under way has a submission out, and its verdict must not be
-/// forgotten before it comes.
-///
-/// # Errors
-/// [`Failure::Broken`] while a login is under way.
-pub fn unlocking(folder: &Path, account: &str) -> Result<LoginLock, Failure> {
-    try_lock_login(folder, account)?.ok_or_else(|| {
-        let why = "a login of this account is under way".to_owned();
-        broken(Part::Store, why, "Wait for its end, then run firstbell unlock again.")
-    })
 }
 
 /// The same, but waits for its turn; to be called on a thread that may block.
@@ -120,7 +107,7 @@ pub fn unlocking(folder: &Path, account: &str) -> Result<LoginLock, Failure> {
 pub fn lock_login(folder: &Path, account: &str) -> Result<LoginLock, Failure> {
     let (path, file) = lock_file(folder, account)?;
     flock(&file, FlockOperation::LockExclusive).map_err(|e| cannot(&path, "be locked", &e.into()))?;
-    Ok(LoginLock { _file: file, waited: true })
+    Ok(LoginLock { _file: file })
 }
 
 /// Held by the one process that keeps an account, for as long as it does.
@@ -130,9 +117,10 @@ pub fn lock_login(folder: &Path, account: &str) -> Result<LoginLock, Failure> {
 /// stopped (SIGSTOP, a debugger, a laptop that sleeps) or slow would lose its account to a second one and go on with its
 /// own login when it wakes; and one that was killed would keep its account until the limit. It is another lock than
 /// [`LoginLock`], which a keeper and a person's `firstbell login` take in turn. Not for folders that several machines
-/// share over a network, where such locks may not reach: each machine has a state folder of its own.
+/// share over a network, where such locks may not reach: each machine has a state folder of its own, and what machines
+/// hold against one another is in their database.
 #[derive(Debug)]
-pub struct Lease {
+pub struct FolderLease {
     _file: File,
 }
 
@@ -140,11 +128,11 @@ pub struct Lease {
 ///
 /// # Errors
 /// [`Failure::Broken`] where the lock file cannot be opened.
-pub fn try_lease(folder: &Path, account: &str) -> Result<Option<Lease>, Failure> {
+pub fn try_lease(folder: &Path, account: &str) -> Result<Option<FolderLease>, Failure> {
     prepare(folder)?;
     let (path, file) = open_lock(folder, &format!("{account}.lease"))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(Lease { _file: file })),
+        Ok(()) => Ok(Some(FolderLease { _file: file })),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(e) => Err(cannot(&path, "be locked", &e.into())),
     }

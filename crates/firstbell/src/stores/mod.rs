@@ -3,33 +3,46 @@
 mod attest;
 mod chain;
 mod folder;
+mod kept;
 mod key;
 mod mark;
+mod node;
 mod opening;
 mod place;
+mod postgres;
 mod previous;
 mod schema;
 mod seal;
+mod sql;
 mod sqlite;
 mod tokens;
+mod turns;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use firstbell_core::budget::Fingerprint;
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 
-pub use folder::{Lease, LoginLock, lock_login, try_lease, try_lock_login, unlocking};
+pub use folder::{FolderLease, LoginLock, lock_login, try_lease, try_lock_login};
 pub(crate) use place::KEEP_DAYS_MIN;
 pub use place::Place;
-pub use sqlite::SqliteStore;
+pub use postgres::Server;
+pub use turns::{Heir, Lease, Turn, Turns};
+
+use kept::Kept;
+use postgres::{Candidate, Fences};
+use sqlite::Sqlite;
 
 use crate::ports::{Store, Vault};
 
 /// The opened store, its vault, and the key's way to tell credentials apart.
 #[derive(Debug)]
 pub struct Stores {
-    sqlite: SqliteStore,
+    kept: Kept,
+    healed: bool,
+    turns: Turns,
 }
 
 /// Opens the store in this folder, with its mark in the usual place beside it.
@@ -48,30 +61,78 @@ impl Place {
     /// [`Failure::Broken`] where the folder, the key or the store is missing, damaged or open to others.
     pub fn open(&self) -> Result<Stores, Failure> {
         folder::prepare(&self.folder)?;
+        let folder = self.folder.clone();
+        if let Some(server) = &self.server {
+            let (server, fences) = (Arc::new(server.clone()), Fences::default());
+            let (database, key) = postgres::open(self, &server, &fences)?;
+            let kept = Kept::new(Box::new(database), key, self, Some(node::name(&self.folder)?));
+            return Ok(Stores {
+                kept,
+                healed: false,
+                turns: Turns { folder, shared: Some((server, fences)) },
+            });
+        }
         let fresh = ![sqlite::FILE, previous::FILE].iter().any(|file| self.folder.join(file).exists());
-        let key = key::open(&self.folder, fresh)?;
-        Ok(Stores { sqlite: SqliteStore::open(self, key)? })
+        let key = Arc::new(key::open(&self.folder, fresh)?);
+        let sqlite = Sqlite::open(self, &key)?;
+        let healed = sqlite.healed;
+        let kept = Kept::new(Box::new(sqlite), key, self, None);
+        Ok(Stores { kept, healed, turns: Turns { folder, shared: None } })
+    }
+
+    /// A process that wants to be the one which keeps the accounts of this store. A machine whose key does not open it is
+    /// none.
+    ///
+    /// # Errors
+    /// As [`Place::open`], where the store is shared.
+    pub fn heir(&self, name: &'static str) -> Result<Heir, Failure> {
+        let (folder, fences) = (self.folder.clone(), Fences::default());
+        let row = match &self.server {
+            Some(server) => {
+                self.open()?;
+                Some(Candidate::new(&Arc::new(server.clone()), name.to_owned()))
+            }
+            None => None,
+        };
+        Ok(Heir { folder, name, row, fences })
     }
 }
 
 impl Stores {
     /// Events and tokens.
     pub fn store(&self) -> &dyn Store {
-        &self.sqlite
+        &self.kept
     }
 
     /// Sealed secrets.
     pub fn vault(&self) -> &dyn Vault {
-        &self.sqlite
+        &self.kept
+    }
+
+    /// The way to an account's turn. Where machines share the store, nothing is spent without it.
+    pub fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    /// Whether other machines write to it too.
+    pub fn is_shared(&self) -> bool {
+        self.turns.shared.is_some()
+    }
+
+    /// Nothing is written any more once this lease is somebody else's.
+    pub fn under(&self, lease: &Lease) {
+        if let (Some((_, fences)), Some(row)) = (&self.turns.shared, &lease.row) {
+            row.fence(fences);
+        }
     }
 
     /// Whether the store was damaged or gone and its previous generation took its place, just now.
     pub fn healed(&self) -> bool {
-        self.sqlite.healed
+        self.healed
     }
 
     /// What tells this value of a credential from another one, without telling the value to whoever lacks the key.
     pub fn fingerprint(&self, name: &str, secret: &Secret) -> Fingerprint {
-        self.sqlite.fingerprint(name, secret)
+        self.kept.fingerprint(name, secret)
     }
 }

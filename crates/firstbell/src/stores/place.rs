@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use super::postgres::Server;
+
 /// For how long events stay in full: a year, and what is asked about it afterwards.
 const KEEP_DAYS: u32 = 400;
 /// Shorter, and nobody could look back at a month.
 pub(crate) const KEEP_DAYS_MIN: u64 = 30;
 
 /// The place of one store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Place {
     /// The state folder: store, key and locks.
     pub folder: PathBuf,
@@ -16,6 +18,8 @@ pub struct Place {
     pub mark: PathBuf,
     /// Events that are older than this many days are pruned; what they amount to stays.
     pub keep_days: u32,
+    /// Where several machines share one store: its server. The key, the mark and the locks of this machine stay where they are.
+    pub server: Option<Server>,
 }
 
 impl Place {
@@ -23,6 +27,6 @@ impl Place {
     pub fn of(folder: &Path) -> Place {
         let mut mark = folder.as_os_str().to_owned();
         mark.push(".mark");
-        Place { folder: folder.to_owned(), mark: mark.into(), keep_days: KEEP_DAYS }
+        Place { folder: folder.to_owned(), mark: mark.into(), keep_days: KEEP_DAYS, server: None }
     }
 }

@@ -3,28 +3,23 @@
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::token::{Access, Life, Token};
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::folder::broken;
-use super::sqlite::SqliteStore;
+use super::kept::Kept;
+use super::sql::{Value, values};
 use crate::ports::TokenChange;
 
-impl SqliteStore {
+impl Kept {
     pub(super) fn token(&self, account: &str, slot: &str) -> Result<Option<Token>, Failure> {
         let query =
             "SELECT generation, issued_ms, trusted_until_ms, suspect_from_ms, dead_from_ms, sealed, api_key
             FROM token WHERE account = ?1 AND slot = ?2";
-        let row = self
-            .db
-            .query_row(query, [account, slot], |row| {
-                let numbers: [i64; 5] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
-                Ok((numbers, row.get::<_, Vec<u8>>(5)?, row.get::<_, String>(6)?))
-            })
-            .optional()
-            .map_err(|e| self.fault(&e))?;
-        let Some((numbers, sealed, api_key)) = row else { return Ok(None) };
+        let row = self.db.rows(query, values![account, slot])?.pop();
+        let Some(mut row) = row else { return Ok(None) };
+        let numbers = [row.number(0)?, row.number(1)?, row.number(2)?, row.number(3)?, row.number(4)?];
+        let (sealed, api_key) = (row.bytes(5)?, row.text(6)?);
         let damaged = || {
-            let why = format!("the token of {account} in {} is damaged", self.path.display());
+            let why = format!("the token of {account} in {} is damaged", self.db.name());
             broken(Part::Store, why, "Log in again: firstbell login.")
         };
         let [generation, times @ ..] = numbers;
@@ -35,13 +30,9 @@ impl SqliteStore {
         Ok(Some(Token { access, api_key, generation, life }))
     }
 
-    pub(super) fn change(
-        &self,
-        tx: &Transaction<'_>,
-        account: &str,
-        change: &TokenChange<'_>,
-    ) -> Result<(), Failure> {
-        let run = |sql: &str| tx.execute(sql, [account]).map_err(|e| self.fault(&e));
+    /// Changes the tokens of an account. To be called in a transaction.
+    pub(super) fn change(&self, account: &str, change: &TokenChange<'_>) -> Result<(), Failure> {
+        let run = |sql: &str| self.db.run(sql, values![account]);
         match change {
             TokenChange::Keep => {}
             TokenChange::Pend(token) => {
@@ -50,18 +41,19 @@ impl SqliteStore {
                     token.access.secret(),
                 )?;
                 let life = &token.life;
-                let row = params![
+                let row = values![
                     account,
-                    token.api_key,
+                    token.api_key.as_str(),
                     i64::try_from(token.generation).expect("generations are counted one by one"),
                     life.issued.as_millisecond(),
                     life.trusted_until.as_millisecond(),
                     life.suspect_from.as_millisecond(),
                     life.dead_from.as_millisecond(),
-                    sealed
+                    sealed.as_slice()
                 ];
-                let sql = "INSERT OR REPLACE INTO token VALUES (?1, 'pending', ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-                tx.execute(sql, row).map_err(|e| self.fault(&e))?;
+                run("DELETE FROM token WHERE account = ?1 AND slot = 'pending'")?;
+                let sql = "INSERT INTO token VALUES (?1, 'pending', ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                self.db.run(sql, row)?;
             }
             TokenChange::Promote => {
                 run("DELETE FROM token WHERE account = ?1 AND slot = 'current'")?;

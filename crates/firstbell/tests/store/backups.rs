@@ -9,6 +9,7 @@ use firstbell::stores::Place;
 use firstbell_core::event::Event;
 use firstbell_core::failure::Stop;
 
+use crate::postgres::Postgres;
 use crate::{Harm, Machine, at, intent};
 
 #[test]
@@ -118,4 +119,29 @@ fn without_a_place_for_the_mark_nothing_is_spent() {
     machine.live("a", 1..2);
     let mode = fs::metadata(machine.mark()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+/// A restored database is seen by every node that saw more of it; a node that is new to it saw nothing, and one that lost its mark
+/// does not know.
+#[test]
+fn each_node_sees_that_a_shared_store_was_turned_back() {
+    let server = Postgres::start();
+    let mut first = Machine::on(&server);
+    first.live("a", 1..3);
+    let mut second = Machine::beside(&first);
+    assert_eq!((second.stop("a"), second.restorations("a")), (None, 0), "a node that joins");
+    second.live("a", 3..4);
+    let backup = server.database(first.1.as_deref());
+    first.live("a", 4..5);
+    assert_eq!(second.stop("a"), None, "what the other one did is no news of a backup");
+    for machine in [&mut first, &mut second] {
+        machine.1 = Some(backup.clone());
+    }
+    assert_eq!(first.open().store().verify("a").unwrap().flaw.unwrap().seq, 7);
+    assert_eq!(first.stop("a"), Some(Stop::Restored));
+    assert_eq!((second.stop("a"), second.restorations("a")), (Some(Stop::Restored), 2));
+    second.record("a", at(60_000), Event::Unlocked);
+    assert_eq!((first.stop("a"), second.stop("a")), (None, None));
+    fs::remove_file(second.mark()).unwrap();
+    assert_eq!((first.stop("a"), second.stop("a")), (None, Some(Stop::Restored)));
 }

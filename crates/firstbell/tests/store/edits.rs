@@ -2,7 +2,13 @@
 
 use firstbell_core::budget::Cause;
 
+use crate::postgres::Postgres;
 use crate::{Machine, at, fp, keep_token, refusal};
+
+/// A machine with a file, and one with a database.
+fn kinds(server: &Postgres) -> [Machine; 2] {
+    [Machine::new(), Machine::on(server)]
+}
 
 #[test]
 fn no_edit_of_an_event_goes_unnoticed_and_the_stored_token_can_still_be_read() {
@@ -27,13 +33,15 @@ fn no_edit_of_an_event_goes_unnoticed_and_the_stored_token_can_still_be_read() {
         // The end: only the mark knows that there was more.
         ("DELETE FROM event WHERE seq > 6", 7),
     ];
-    for (edit, flaw) in edits {
-        let machine = Machine::new();
+    let server = Postgres::start();
+    for ((edit, flaw), machine) in
+        edits.iter().flat_map(|edit| kinds(&server).map(|machine| (*edit, machine)))
+    {
         machine.live("a", 1..4);
         machine.live("b", 1..4);
         keep_token(machine.open().store(), 1);
         assert!(machine.open().store().verify("a").unwrap().flaw.is_none());
-        machine.database().execute_batch(edit).unwrap();
+        machine.edit(edit);
         let stores = machine.open();
         let found = stores.store().verify("a").unwrap();
         assert_eq!(found.flaw.as_ref().map(|flaw| flaw.seq), Some(flaw), "{edit}: {found:?}");
@@ -55,11 +63,11 @@ fn no_edit_of_a_snapshot_goes_unnoticed() {
         // It stands for what is not there.
         "DELETE FROM event WHERE seq > 250",
     ];
-    for edit in edits {
-        let machine = Machine::new();
+    let server = Postgres::start();
+    for (edit, machine) in edits.iter().flat_map(|edit| kinds(&server).map(|machine| (*edit, machine))) {
         machine.live("a", 1..130);
         assert!(machine.open().store().verify("a").unwrap().flaw.is_none());
-        machine.database().execute_batch(edit).unwrap();
+        machine.edit(edit);
         let stores = machine.open();
         assert!(stores.store().verify("a").unwrap().flaw.is_some(), "{edit}");
         let refused = stores
