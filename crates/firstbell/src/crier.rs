@@ -39,7 +39,7 @@ pub async fn cry(hands: Hands<'_>, face: &Face, ways: Ways<'_>, witness: &dyn Wi
     let (mut outbox, mut unwritten, mut sends) = (Outbox::default(), Vec::new(), FuturesUnordered::new());
     loop {
         write_down(&hands, face, &mut unwritten);
-        let notice = turn(face, &mut outbox, !unwritten.is_empty());
+        let (notice, is_new) = turn(face, &mut outbox, !unwritten.is_empty());
         let now = hands.clock.now();
         let mut at = (!unwritten.is_empty()).then(|| now + AGAIN);
         if let Some(notice) = &notice {
@@ -56,7 +56,7 @@ pub async fn cry(hands: Hands<'_>, face: &Face, ways: Ways<'_>, witness: &dyn Wi
                 Next::Wait(moment) => at = Some(at.map_or(moment, |at| at.min(moment))),
                 Next::Listen | Next::Done => {}
             }
-            if !outbox.has_ears(&routes) && unwritten.is_empty() {
+            if is_new && !outbox.has_ears(&routes) && unwritten.is_empty() {
                 // The log has it.
                 witness.told(now, notice, None);
                 unwritten.push(told(notice, None, false));
@@ -95,17 +95,18 @@ pub async fn cry(hands: Hands<'_>, face: &Face, ways: Ways<'_>, witness: &dyn Wi
     }
 }
 
-/// What is to be told now: what is new, or what is still true and not proven to have been heard.
-fn turn(face: &Face, outbox: &mut Outbox, unwritten: bool) -> Option<Notice> {
-    let shown = face.shown()?;
+/// What is to be told now, and whether it is new; else what is still true and not proven to have been heard.
+fn turn(face: &Face, outbox: &mut Outbox, unwritten: bool) -> (Option<Notice>, bool) {
+    let Some(shown) = face.shown() else { return (None, false) };
     // What was told and is not written down yet still looks new.
     let notice = shown.notice.filter(|notice| !unwritten || outbox.key() == Some(key_of(notice)));
+    let is_new = notice.is_some();
     let notice = notice.or(shown.open);
     match &notice {
         Some(notice) => outbox.turn_to(key_of(notice), shown.told.as_ref()),
         None => outbox.rest(),
     }
-    notice
+    (notice, is_new)
 }
 
 fn key_of(notice: &Notice) -> Key {
