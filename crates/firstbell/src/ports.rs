@@ -385,6 +385,8 @@ pub struct ChannelFault {
     pub wait_s: Option<u32>,
     /// Whether the same message may be sent again: not where the channel refuses us or what we are.
     pub again: bool,
+    /// Whether somebody got it all the same: then it is told, and not sent again.
+    pub partly: bool,
 }
 
 /// A way to a person. One message is sent once for each call; a fault says that it surely or perhaps did not arrive.

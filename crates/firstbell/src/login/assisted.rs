@@ -46,7 +46,7 @@ impl Login<'_> {
         life: SignedDuration,
     ) -> Result<Token, Failure> {
         let began = {
-            let (mut ledger, _lock) = turn.take().await?;
+            let (mut ledger, _lock) = self.halt.or(turn.take()).await.unwrap_or(Err(Failure::Interrupted))?;
             if let Some(token) = self.earlier(&mut ledger).await? {
                 return Ok(token);
             }
@@ -57,8 +57,11 @@ impl Login<'_> {
         };
         let outcome = self.ask_person(turn, (api_secret, began), person, life).await;
         match outcome {
+            // Nobody waits for anything after the word to end.
+            Err(Failure::Interrupted) => Err(Failure::Interrupted),
             Err(failure) => {
-                let (mut ledger, _lock) = turn.take().await?;
+                let taken = self.halt.or(turn.take()).await;
+                let (mut ledger, _lock) = taken.unwrap_or(Err(Failure::Interrupted))?;
                 self.noted(&mut ledger, Err(failure))
             }
             outcome => outcome,
@@ -79,7 +82,8 @@ impl Login<'_> {
             person.invite(&pending.link(self.broker, self.app), pending.until());
             let (grant, answer) =
                 self.halt.or(self.wait(&mut pending, person)).await.unwrap_or(Err(Failure::Interrupted))?;
-            let (mut ledger, _lock) = turn.take().await?;
+            let taken = self.halt.or(turn.take()).await;
+            let (mut ledger, _lock) = taken.unwrap_or(Err(Failure::Interrupted))?;
             let others = ledger.state().proven_at.is_some_and(|at| began <= at);
             if let Some(token) = if others { ledger.current()? } else { None } {
                 // One more exchange would end what programs have begun to use.
