@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::Budget;
 use crate::event::{ASSISTED, Event};
-use crate::failure::{Ask, NOBODY_CAME};
+use crate::failure::{Ask, INTERRUPTED, NOBODY_CAME};
 use crate::incident::{Heard, Incident, Severity, Told};
 use crate::token::date_in_india;
 
@@ -137,7 +137,9 @@ impl State {
     fn fail(&mut self, at: Timestamp, code: &str, ask: Ask) {
         // That nobody followed a link says nothing of our own logins; and what only the owner may let go on stays until he does.
         let stopped = self.trouble.as_ref().is_some_and(|trouble| trouble.ask == Ask::Stop);
-        if code == NOBODY_CAME || (stopped && ask != Ask::Stop) {
+        let human = self.trouble.as_ref().is_some_and(|trouble| trouble.ask == Ask::Human);
+        let says_nothing = code == NOBODY_CAME || (human && code == INTERRUPTED);
+        if says_nothing || (stopped && ask != Ask::Stop) {
             return;
         }
         let same_day = |t: &Trouble| date_in_india(t.at) == date_in_india(at);

@@ -101,6 +101,8 @@ struct Morning {
     /// Since when each notice is due.
     due: BTreeMap<String, (i64, Key)>,
     held: Vec<i64>,
+    /// Each wait that was asked for: by whom, from when, until when.
+    holds: Vec<(usize, i64, i64)>,
     /// When each channel was last asked for each notice.
     asked: BTreeMap<(usize, String), i64>,
 }
@@ -137,6 +139,7 @@ impl Morning {
             taken: Vec::new(),
             due: BTreeMap::new(),
             held: vec![0; CHANNELS],
+            holds: Vec::new(),
             asked: BTreeMap::new(),
         }
     }
@@ -175,7 +178,7 @@ impl Morning {
             return None;
         };
         let key = (notice.incident, notice.severity, notice.over);
-        self.outbox.turn_to(key, self.state.told.as_ref());
+        self.outbox.turn_to(key, self.state.told.as_ref(), at(t));
         loop {
             match self.outbox.next(&self.routes, PATIENCE, at(t)) {
                 Next::Send(names) => {
@@ -200,6 +203,7 @@ impl Morning {
     fn answered(&mut self, t: i64, (_, i, key, answer): (i64, usize, Key, Answer)) {
         if let Answer::Failed(Some(wait)) = answer {
             self.held[i] = t + i64::try_from(wait.as_millis()).unwrap();
+            self.holds.push((i, t, self.held[i]));
         }
         self.outbox.hear(key, &i.to_string(), answer, at(t));
         if !matches!(answer, Answer::Failed(_)) {
@@ -260,7 +264,10 @@ impl Morning {
         // A channel that is well for this minute and a moment: it would take what it is asked to.
         let well = |i: usize, from: i64| {
             (from..from + MINUTE).step_by(250).all(|t| self.fars[i].ill_at(t).is_none())
-                && self.held[i] <= from
+                && !self
+                    .holds
+                    .iter()
+                    .any(|(j, since, until)| *j == i && *since <= from + MINUTE && *until > from)
         };
         for (since, key) in self.due.values().copied() {
             let over = key.2;

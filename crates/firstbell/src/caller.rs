@@ -16,6 +16,9 @@ use crate::ports::{Message, Person, Returned, Soon};
 use crate::returns::Ways;
 use crate::shape::clock;
 
+/// A chat that does not take the link is tried again.
+const CHAT_TRIES: usize = 3;
+const CHAT_PAUSE_MS: u64 = 20_000;
 /// Somebody who sends many foreign tokens must not fill a telephone; the log has them all.
 const TOLD_MAX: usize = 2;
 
@@ -105,6 +108,22 @@ struct Distant<'a> {
 }
 
 impl<'a> Distant<'a> {
+    /// Where a login can be made from: a listener at this machine's own address takes nothing that a telephone sends.
+    fn place(&self) -> &'static str {
+        let reached = self.hands.account.callback.is_some() || !self.chats.is_empty();
+        if reached { ", on any device" } else { ", in a browser on the computer that runs firstbell" }
+    }
+
+    /// What is left to do at the end.
+    fn rest(&self) -> &'static str {
+        match (self.hands.account.callback.is_some(), self.chats.is_empty()) {
+            (false, false) => {
+                "; then send the whole address at which it ended to the paired chat, where the page does not say that it is done"
+            }
+            _ => "; firstbell does the rest",
+        }
+    }
+
     fn send(&self, message: &Message, wanted: impl Fn(&ChannelConfig) -> bool) {
         for channel in self.exchange.channels.iter().filter(|channel| wanted(channel)) {
             let (hands, operator, message) = (self.hands, self.exchange.operator, message.clone());
@@ -129,9 +148,11 @@ impl Person for Distant<'_> {
             severity: Severity::Critical,
             title: format!("{account}: please log in"),
             body: format!(
-                "Open this link before {} (India), on any device, and log in as you always do; firstbell does the rest. It is for you \
-                 only: pass it to nobody.\n\n{link}",
-                clock(until)
+                "Open this link before {} (India){}, and log in as you always do{}. It is for you only: pass it to \
+                 nobody.\n\n{link}",
+                clock(until),
+                self.place(),
+                self.rest(),
             ),
             incident: format!("{account}/log-in"),
             over: false,
@@ -142,11 +163,21 @@ impl Person for Distant<'_> {
         let (chats, words) = (self.chats.clone(), link_words(link, until));
         self.sends.push(Box::pin(async move {
             let outside = Outside { http: hands.http, clock: hands.clock, time: TIME };
-            for (channel, outcome) in write(chats, hands.stores, outside, &words).await {
-                match outcome {
-                    Ok(()) => operator.asked(hands.clock.now(), channel),
-                    Err(why) => operator.unasked(hands.clock.now(), &format!("channel {channel}: {why}")),
+            let mut left = chats;
+            for _ in 0..CHAT_TRIES {
+                for (channel, outcome) in write(left.clone(), hands.stores, outside, &words).await {
+                    match outcome {
+                        Ok(()) => {
+                            left.retain(|chat| chat.name != channel);
+                            operator.asked(hands.clock.now(), channel);
+                        }
+                        Err(why) => operator.unasked(hands.clock.now(), &format!("channel {channel}: {why}")),
+                    }
                 }
+                if left.is_empty() {
+                    return;
+                }
+                hands.clock.rest(CHAT_PAUSE_MS).await;
             }
         }));
     }

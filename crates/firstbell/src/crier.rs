@@ -39,7 +39,7 @@ pub async fn cry(hands: Hands<'_>, face: &Face, ways: Ways<'_>, witness: &dyn Wi
     let (mut outbox, mut unwritten, mut sends) = (Outbox::default(), Vec::new(), FuturesUnordered::new());
     loop {
         write_down(&hands, face, &mut unwritten);
-        let (notice, is_new) = turn(face, &mut outbox, !unwritten.is_empty());
+        let (notice, is_new) = turn(face, &mut outbox, &unwritten, hands.clock.now());
         let now = hands.clock.now();
         let mut at = (!unwritten.is_empty()).then(|| now + AGAIN);
         if let Some(notice) = &notice {
@@ -84,6 +84,9 @@ pub async fn cry(hands: Hands<'_>, face: &Face, ways: Ways<'_>, witness: &dyn Wi
                         unwritten.push(told(&notice, Some(channel), receipt == Receipt::Delivered));
                     }
                     Err(fault) => {
+                        if fault.partly {
+                            unwritten.push(told(&notice, Some(channel), false));
+                        }
                         let why = format!("{}. {}", fault.why, fault.cure);
                         witness.deaf(hands.clock.now(), channel, &why);
                     }
@@ -96,14 +99,20 @@ pub async fn cry(hands: Hands<'_>, face: &Face, ways: Ways<'_>, witness: &dyn Wi
 }
 
 /// What is to be told now, and whether it is new; else what is still true and not proven to have been heard.
-fn turn(face: &Face, outbox: &mut Outbox, unwritten: bool) -> (Option<Notice>, bool) {
+fn turn(
+    face: &Face,
+    outbox: &mut Outbox,
+    unwritten: &[(Key, Event)],
+    now: Timestamp,
+) -> (Option<Notice>, bool) {
     let Some(shown) = face.shown() else { return (None, false) };
     // What was told and is not written down yet still looks new.
-    let notice = shown.notice.filter(|notice| !unwritten || outbox.key() == Some(key_of(notice)));
+    let waits = |key: Key| unwritten.iter().any(|(other, _)| *other == key);
+    let notice = shown.notice.filter(|notice| outbox.key() == Some(key_of(notice)) || !waits(key_of(notice)));
     let is_new = notice.is_some();
     let notice = notice.or(shown.open);
     match &notice {
-        Some(notice) => outbox.turn_to(key_of(notice), shown.told.as_ref()),
+        Some(notice) => outbox.turn_to(key_of(notice), shown.told.as_ref(), now),
         None => outbox.rest(),
     }
     (notice, is_new)
@@ -117,25 +126,27 @@ fn answer_of(outcome: &Result<Receipt, ChannelFault>) -> Answer {
     match outcome {
         Ok(Receipt::Accepted) => Answer::Taken,
         Ok(Receipt::Delivered) => Answer::Proven,
+        Err(fault) if fault.partly => Answer::Taken,
         Err(fault) => Answer::Failed(fault.wait_s.map(|s| SignedDuration::from_secs(s.into()))),
     }
 }
 
-fn told(notice: &Notice, channel: Option<&str>, proven: bool) -> Event {
+fn told(notice: &Notice, channel: Option<&str>, proven: bool) -> (Key, Event) {
     let Notice { incident, severity, over, .. } = notice;
     let channel = channel.map(str::to_owned);
-    Event::Told { incident: *incident, severity: *severity, over: *over, channel, proven }
+    let told = Event::Told { incident: *incident, severity: *severity, over: *over, channel, proven };
+    (key_of(notice), told)
 }
 
 /// What cannot be written down now is written later.
-fn write_down(hands: &Hands<'_>, face: &Face, unwritten: &mut Vec<Event>) {
+fn write_down(hands: &Hands<'_>, face: &Face, unwritten: &mut Vec<(Key, Event)>) {
     let write = |event: &Event| -> Result<(), Failure> { hands.attest()?.note(event.clone()) };
-    while let Some(event) = unwritten.first() {
+    while let Some((key, event)) = unwritten.first() {
         if write(event).is_err() {
             return;
         }
+        face.told(*key);
         unwritten.remove(0);
-        face.told();
     }
 }
 

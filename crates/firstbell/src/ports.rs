@@ -345,10 +345,7 @@ pub struct Exposure {
 
 /// Keeps the evidence of failed logins for a while.
 pub trait Album {
-    /// Keeps one.
-    ///
-    /// # Errors
-    /// [`Failure::Broken`]; the login's own failure counts for more.
+    /// Keeps one; where it cannot ([`Failure::Broken`]), the login's own failure counts for more.
     fn keep(&self, exposure: &Exposure) -> Result<(), Failure>;
 }
 
@@ -387,6 +384,8 @@ pub struct ChannelFault {
     pub wait_s: Option<u32>,
     /// Whether the same message may be sent again: not where the channel refuses us or what we are.
     pub again: bool,
+    /// Whether somebody got it all the same: then it is told, and not sent again.
+    pub partly: bool,
 }
 
 /// A way to a person. One message is sent once for each call; a fault says that it surely or perhaps did not arrive.

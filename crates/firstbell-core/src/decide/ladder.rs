@@ -20,8 +20,9 @@ const ONCE_S: i64 = 5;
 /// Pages and engines that only a person understands may be others a little later; looking at them spends nothing.
 const HUMAN_S: [i64; 2] = [120, 600];
 
-/// Pauses between two links to a person; each link lives for ten minutes ([`crate::invitation::LIFE_MAX`]).
-const INVITE_S: [i64; 5] = [900, 900, 1_800, 3_600, 3_600];
+/// Pauses between two links to a person. Each lives for ten minutes ([`crate::invitation::LIFE_MAX`]): until the market has
+/// opened there always is one.
+const INVITE_S: [i64; 5] = [600, 600, 600, 1_800, 3_600];
 
 /// When the next login of this morning may be; none where only a person can say.
 pub(super) fn again_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Option<Timestamp> {

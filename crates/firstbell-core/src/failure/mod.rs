@@ -10,6 +10,8 @@ use crate::obstacle::{Factor, Obstacle, TlsFault};
 
 /// The short name of [`Failure::NobodyCame`].
 pub const NOBODY_CAME: &str = "nobody-came";
+/// The short name of [`Failure::Interrupted`].
+pub const INTERRUPTED: &str = "interrupted";
 
 /// Part of the machine on which firstbell runs that a login needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,7 +202,7 @@ impl Failure {
             DeadOnArrival => "dead-on-arrival",
             NoToken { .. } => "no-token",
             Broken { .. } => "broken",
-            Interrupted => "interrupted",
+            Interrupted => INTERRUPTED,
         }
     }
 

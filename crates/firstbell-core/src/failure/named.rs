@@ -1,9 +1,16 @@
 //! A failure of which only the name is left: what its sentence and its cure can be made of again.
 
-use super::{Failure, NOBODY_CAME, Part, Stage, Stop};
+use super::{Ask, Failure, NOBODY_CAME, Part, Stage, Stop};
 use crate::obstacle::TlsFault;
 
 impl Failure {
+    /// What the owner can do, and how firstbell goes on then: what asks it to stop holds until he says so.
+    pub fn way_on(&self) -> String {
+        let cure = self.cure();
+        let says = ["unlock", "secrets set"].iter().any(|word| cure.contains(word));
+        if self.ask() == Ask::Stop && !says { format!("{cure} Then run firstbell unlock.") } else { cure }
+    }
+
     /// A failure of this code, as far as the code tells it: for words about one that only its name is left of.
     pub fn of_code(code: &str) -> Option<Failure> {
         let (stage, why) = (Stage::Open, String::new);

@@ -10,6 +10,7 @@ pub use self::aside::{Dates, Owner};
 pub use crate::incident::{Heard, Incident, Severity, Told};
 
 use crate::decide::{self, Reason, View};
+use crate::failure::Failure;
 use crate::schedule::Slot;
 use crate::token::date_in_india;
 
@@ -54,6 +55,18 @@ pub fn due(view: &View<'_>, owner: &Owner<'_>, now: Timestamp) -> Option<Notice>
         }
         (None, None) => (!view.state.paused).then(|| aside::due(view, owner, now)).flatten(),
     }
+}
+
+/// A part of this machine is broken, so that nothing can be written down, and nothing be done: of this the history cannot tell.
+pub fn broken(owner: &Owner<'_>, failure: &Failure, (now, login_at): (Timestamp, Timestamp)) -> Notice {
+    let severity = if now < login_at { Severity::Warning } else { Severity::Critical };
+    let title = format!("{}: firstbell cannot work", owner.account);
+    let body = format!(
+        "{}.\nWhile that is so firstbell logs nobody in.\nIt tries again by itself.\nYou can: {}",
+        words::capital(&failure.to_string()),
+        failure.cure()
+    );
+    Notice { incident: Incident::Lacking, severity, over: false, title, body }
 }
 
 /// What was said and still holds, in the words of this moment: for channels whose turn comes later, where nobody proved that

@@ -87,8 +87,9 @@ fn happened(view: &View<'_>, decision: &Decision) -> (String, String) {
             format!("At {} Zerodha refused today’s token: another login may have replaced it.", clock(died));
         return (what, "see whether another program logs in with this API key.".into());
     }
-    if decision.because == Reason::Person {
-        let what = "Nobody has logged in by the link that firstbell sent.";
+    let lasting = view.state.trouble.as_ref().filter(|_| decision.because == Reason::Person);
+    if decision.because == Reason::Person && lasting.is_none() {
+        let what = "Nobody has logged in yet.";
         return (what.into(), "open the newest link, or run firstbell login --assisted.".into());
     }
     let Some(trouble) = &view.state.trouble else {
@@ -111,7 +112,7 @@ fn cure(failure: &Failure) -> String {
             "look at this computer’s connection; firstbell goes on by itself.".into()
         }
         _ if matches!(failure.ask(), Ask::Again | Ask::Wait) => "wait: firstbell goes on by itself.".into(),
-        other => other.cure(),
+        other => other.way_on(),
     }
 }
 
@@ -167,7 +168,7 @@ pub(super) fn clock(at: Timestamp) -> String {
     ist().to_datetime(at).time().strftime("%H:%M:%S").to_string()
 }
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -1,6 +1,7 @@
 //! Who is told next: the owner's order of channels, what each of them answered, and the next one where that is not enough.
 
 mod route;
+mod tried;
 mod weekly;
 
 use std::collections::BTreeMap;
@@ -8,17 +9,13 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::route::{Quiet, Route};
+use self::tried::{BESIDE, Outcome, Try, pause};
 pub use self::weekly::test_at;
 use crate::incident::{Incident, Severity, Told};
+use crate::token::date_in_india;
 
 /// A channel that has not answered within this is not waited for: the next ones are told beside it.
 pub const STEP: SignedDuration = SignedDuration::from_secs(5);
-/// A channel that failed is tried again after this …
-const AGAIN: SignedDuration = SignedDuration::from_secs(20);
-/// … and when it failed this often, after more.
-const OFTEN: u32 = 15;
-const SELDOM: SignedDuration = SignedDuration::from_mins(2);
-
 /// What a channel said of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -57,33 +54,9 @@ pub struct Outbox {
     heard: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Try {
-    /// When it was asked, first.
-    at: Timestamp,
-    times: u32,
-    outcome: Option<Outcome>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Outcome {
-    Taken(Timestamp),
-    Proven,
-    Failed(Timestamp),
-}
-
-impl Try {
-    fn taken_at(&self) -> Option<Timestamp> {
-        match self.outcome {
-            Some(Outcome::Taken(at)) => Some(at),
-            _ => None,
-        }
-    }
-}
-
 impl Outbox {
     /// Turns to a notice; to the same one again changes nothing. What the history says was taken is not sent again.
-    pub fn turn_to(&mut self, key: Key, told: Option<&Told>) {
+    pub fn turn_to(&mut self, key: Key, told: Option<&Told>, now: Timestamp) {
         if self.key == Some(key) {
             return;
         }
@@ -93,7 +66,9 @@ impl Outbox {
         self.heard = heard.iter().map(|heard| heard.channel.clone()).collect();
         let same = told.is_some_and(|told| (told.incident, told.severity, told.over) == key);
         // Of an end it is not kept who heard it, only that somebody did.
-        for heard in heard.iter().filter(|heard| same && !key.2 && heard.severity == key.1) {
+        // What was heard on another day is of another morning.
+        let today = |at: Timestamp| at <= now && date_in_india(at) == date_in_india(now);
+        for heard in heard.iter().filter(|h| same && !key.2 && h.severity == key.1 && today(h.at)) {
             let outcome = if heard.proven { Outcome::Proven } else { Outcome::Taken(heard.at) };
             self.tries.insert(heard.channel.clone(), Try { at: heard.at, times: 1, outcome: Some(outcome) });
         }
@@ -126,7 +101,7 @@ impl Outbox {
         tried.outcome = Some(match answer {
             Answer::Taken => Outcome::Taken(now),
             Answer::Proven => Outcome::Proven,
-            Answer::Failed(_) => Outcome::Failed(now + if tried.times < OFTEN { AGAIN } else { SELDOM }),
+            Answer::Failed(_) => Outcome::Failed(now + pause(tried.times)),
         });
     }
 
@@ -146,7 +121,9 @@ impl Outbox {
         let wanted: Vec<&Route> = routes.iter().filter(|route| self.is_for(route, severity, over)).collect();
         let mut moments = Vec::new();
         let awake = |route: &&&Route| {
-            let ends = route.quiet.filter(|_| severity != Severity::Critical).and_then(|q| q.ends_at(now));
+            // Whoever was woken for the trouble hears that he may sleep again.
+            let wakes = severity == Severity::Critical || over;
+            let ends = route.quiet.filter(|_| !wakes).and_then(|q| q.ends_at(now));
             ends.is_none()
         };
         let awake: Vec<&Route> = wanted.iter().filter(awake).copied().collect();
@@ -178,8 +155,7 @@ impl Outbox {
 
     fn is_for(&self, route: &Route, severity: Severity, over: bool) -> bool {
         match over {
-            // Where it is not known who heard of the trouble, all may have.
-            true => self.heard.is_empty() || self.heard.contains(&route.name),
+            true => self.heard.contains(&route.name),
             false => severity >= route.severity,
         }
     }
@@ -228,7 +204,9 @@ impl Outbox {
         let held = self.held.get(&route.name).copied().unwrap_or(Timestamp::MIN);
         match self.tries.get(&route.name) {
             None => Some(now.max(held)),
-            Some(Try { outcome: Some(Outcome::Failed(again)), .. }) if !self.is_taken() => {
+            Some(Try { outcome: Some(Outcome::Failed(again)), times, .. })
+                if !self.is_taken() || *times < BESIDE =>
+            {
                 Some((*again).max(held))
             }
             Some(_) => None,
@@ -273,7 +251,7 @@ mod tests {
 
     fn outbox() -> Outbox {
         let mut outbox = Outbox::default();
-        outbox.turn_to(TROUBLE, None);
+        outbox.turn_to(TROUBLE, None, at("08:30:00"));
         outbox
     }
 
@@ -283,10 +261,15 @@ mod tests {
         assert_eq!(sends(&mut outbox, &routes, "08:30:00"), ["a", "b"]);
         outbox.hear(TROUBLE, "a", Answer::Taken, at("08:30:01"));
         outbox.hear(TROUBLE, "b", Answer::Failed(None), at("08:30:02"));
-        assert_eq!(next(&outbox, &routes, "08:30:03"), Next::Wait(at("08:31:01")));
-        assert_eq!(sends(&mut outbox, &routes, "08:31:01"), ["c"]);
+        assert_eq!(next(&outbox, &routes, "08:30:03"), Next::Wait(at("08:30:22")));
+        assert_eq!(sends(&mut outbox, &routes, "08:31:01"), ["b", "c"]);
+        outbox.hear(TROUBLE, "b", Answer::Failed(None), at("08:31:02"));
         outbox.hear(TROUBLE, "c", Answer::Taken, at("08:31:02"));
-        assert_eq!(next(&outbox, &routes, "08:45:00"), Next::Done, "b is not told again: others have it");
+        for time in ["08:31:30", "08:32:00"] {
+            assert_eq!(sends(&mut outbox, &routes, time), ["b"], "a blip is no reason to leave b out");
+            outbox.hear(TROUBLE, "b", Answer::Failed(None), at(time));
+        }
+        assert_eq!(next(&outbox, &routes, "08:45:00"), Next::Done, "others have it");
     }
 
     #[test]
@@ -320,7 +303,7 @@ mod tests {
         let (routes, mut outbox) = ([route("a", 1), route("b", 2)], outbox());
         sends(&mut outbox, &routes, "08:44:00");
         outbox.hear(TROUBLE, "a", Answer::Failed(Some(SignedDuration::from_mins(5))), at("08:44:01"));
-        outbox.turn_to(GRAVE, None);
+        outbox.turn_to(GRAVE, None, at("08:45:00"));
         assert_eq!(sends(&mut outbox, &routes, "08:45:00"), ["b"], "nobody waits for a");
         assert_eq!(next(&outbox, &routes, "08:45:01"), Next::Wait(at("08:49:01")));
     }
@@ -334,7 +317,7 @@ mod tests {
         let tomorrow: Timestamp = "2026-11-26T07:00+05:30".parse().unwrap();
         assert_eq!(next(&outbox, &routes, "22:00:00"), Next::Wait(tomorrow));
         assert_eq!(sends(&mut outbox, &routes, "07:00:00"), ["a"]);
-        outbox.turn_to(GRAVE, None);
+        outbox.turn_to(GRAVE, None, at("08:45:00"));
         assert_eq!(sends(&mut outbox, &routes, "23:00:00"), ["a"]);
         let day = Quiet { from: Time::constant(12, 0, 0, 0), until: Time::constant(13, 0, 0, 0) };
         assert_eq!(day.ends_at(at("12:30:00")), Some(at("13:00:00")));
@@ -347,7 +330,7 @@ mod tests {
         let (routes, mut state) = ([route("a", 1), grave, route("later", 2)], State::default());
         let mut outbox = outbox();
         assert_eq!(sends(&mut outbox, &routes, "08:30:00"), ["a"]);
-        outbox.turn_to(GRAVE, None);
+        outbox.turn_to(GRAVE, None, at("08:45:00"));
         assert_eq!(sends(&mut outbox, &routes, "08:45:00"), ["a", "grave"]);
         let mut told = |time: &str, (incident, severity, over): Key, channel: &str| {
             let (channel, proven) = (Some(channel.to_owned()), false);
@@ -357,7 +340,7 @@ mod tests {
         told("08:30:00", TROUBLE, "a");
         let told = told("08:45:00", GRAVE, "grave");
         assert_eq!(told.times, 2);
-        outbox.turn_to(OVER, Some(&told));
+        outbox.turn_to(OVER, Some(&told), at("08:59:00"));
         assert_eq!(sends(&mut outbox, &routes, "08:59:00"), ["a", "grave"]);
     }
 
@@ -368,9 +351,21 @@ mod tests {
         let event = Event::Told { incident, severity, over, channel: Some("a".into()), proven: false };
         state.take(at("08:30:00"), &event);
         let mut outbox = Outbox::default();
-        outbox.turn_to(TROUBLE, state.told.as_ref());
+        outbox.turn_to(TROUBLE, state.told.as_ref(), at("08:30:30"));
         assert_eq!(next(&outbox, &routes, "08:30:30"), Next::Wait(at("08:31:00")));
         assert_eq!(sends(&mut outbox, &routes, "08:31:00"), ["b"]);
+    }
+
+    #[test]
+    fn what_was_heard_yesterday_is_of_another_morning() {
+        let (routes, mut state) = ([route("a", 1)], State::default());
+        let (incident, severity, over) = GRAVE;
+        let event = Event::Told { incident, severity, over, channel: Some("a".into()), proven: true };
+        let yesterday: Timestamp = "2026-11-24T08:50:00+05:30".parse().unwrap();
+        state.take(yesterday, &event);
+        let mut outbox = Outbox::default();
+        outbox.turn_to(GRAVE, state.told.as_ref(), at("08:50:00"));
+        assert_eq!(sends(&mut outbox, &routes, "08:50:00"), ["a"]);
     }
 
     #[test]

@@ -57,6 +57,7 @@ impl Kind for Command {
                 cure: "See that it runs by hand and ends with 0.".into(),
                 wait_s: None,
                 again: true,
+                partly: false,
             };
             program.run().await.map(|_| Receipt::Accepted).map_err(fault)
         })

@@ -52,6 +52,7 @@ impl Kind for Desktop {
                 cure: "Install libnotify-bin, and run firstbell in the session of whoever sits there.".into(),
                 wait_s: None,
                 again: true,
+                partly: false,
             };
             program.run().await.map(|_| Receipt::Accepted).map_err(fault)
         })

@@ -156,6 +156,7 @@ impl ChannelConfig {
                 cure: failure.cure(),
                 wait_s: None,
                 again: false,
+                partly: false,
             }),
         }
     }
@@ -237,6 +238,7 @@ impl Channel for Opened<'_> {
                     cure: "See whether the provider and the network are well.".into(),
                     wait_s: None,
                     again: true,
+                    partly: false,
                 }),
             }
         })

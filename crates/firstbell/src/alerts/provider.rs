@@ -75,7 +75,13 @@ impl Provider {
 
     /// A fault of this provider, to be read after its name.
     pub(super) fn fault(&self, what: &str, cure: &str, again: bool) -> ChannelFault {
-        ChannelFault { why: format!("{} {what}", self.name), cure: cure.into(), wait_s: None, again }
+        ChannelFault {
+            why: format!("{} {what}", self.name),
+            cure: cure.into(),
+            wait_s: None,
+            again,
+            partly: false,
+        }
     }
 }
 
@@ -195,6 +201,7 @@ pub(super) fn not_an_address(name: &str) -> ChannelFault {
         cure: "Store the whole address as the provider shows it.".into(),
         wait_s: None,
         again: false,
+        partly: false,
     }
 }
 

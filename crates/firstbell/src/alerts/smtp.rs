@@ -117,6 +117,7 @@ fn parameters(server: &Server) -> Result<TlsParameters, ChannelFault> {
         cure: "See that authority names a certificate authority in PEM form.".into(),
         wait_s: None,
         again: false,
+        partly: false,
     };
     let builder = TlsParameters::builder(server.host.clone()).set_min_tls_version(TlsVersion::Tlsv12);
     let builder = match &server.authority {
@@ -141,6 +142,7 @@ fn fault(server: &Server, step: Step, error: &Error) -> ChannelFault {
         cure: cure.into(),
         wait_s: None,
         again,
+        partly: false,
     };
     if is_certificate(error) {
         let cure = "Something on this network opens encrypted connections, or host is not the name in the certificate, or \
@@ -194,6 +196,7 @@ fn refused_fault(to: &[Address], refused: &[(usize, Error)]) -> ChannelFault {
         cure: "See that the address is right and its mailbox takes letters.".into(),
         wait_s: None,
         again: refused.len() == to.len() && refused.iter().all(|(_, error)| error.is_transient()),
+        partly: refused.len() < to.len(),
     }
 }
 

@@ -61,6 +61,7 @@ async fn send(chat: &Chat<'_>, other: &ChannelConfig, message: &Message) -> Resu
         cure: failure.cure(),
         wait_s: None,
         again: false,
+        partly: false,
     };
     let open = other.open(chat.stores.vault(), chat.outside()).map_err(broken)?;
     open.send(message).await.map(drop)

@@ -95,6 +95,21 @@ enum Next {
     End,
 }
 
+impl Next {
+    fn tell(&self, lines: &Lines) {
+        match self {
+            Next::Again(_) => {}
+            Next::Heir => {
+                say(lines, "another node took these accounts over, because this one was not heard of")
+            }
+            Next::End => {
+                service::tell("STOPPING=1");
+                say(lines, "ended well");
+            }
+        }
+    }
+}
+
 /// Waits until no other process, on no machine, keeps these accounts; none where a signal came before that. For the service manager
 /// this is as good as running: whoever stands by is as ready as he can be.
 async fn lease(
@@ -224,14 +239,7 @@ async fn round(
     service::tell("READY=1");
     tokio::select! {
         next = ended(work, (&halt, &leave, lease), signals, again) => {
-            match next {
-                Next::Again(_) => {}
-                Next::Heir => say(lines, "another node took these accounts over, because this one was not heard of"),
-                Next::End => {
-                    service::tell("STOPPING=1");
-                    say(lines, "ended well");
-                }
-            }
+            next.tell(lines);
             Ok(next)
         }
         never = machine.tick() => match never {},

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use firstbell_core::decide::Decision;
 use firstbell_core::notice::{Notice, Told};
+use firstbell_core::outbox::Key;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -42,8 +43,11 @@ impl Face {
     }
 
     /// What was due to be told was told.
-    pub fn told(&self) {
-        if let Some(shown) = self.shown.borrow_mut().as_mut() {
+    pub fn told(&self, key: Key) {
+        let is_it = |notice: &Notice| (notice.incident, notice.severity, notice.over) == key;
+        if let Some(shown) = self.shown.borrow_mut().as_mut()
+            && shown.notice.as_ref().is_some_and(is_it)
+        {
             // Until the next look it still holds: who was not told yet hears of it.
             let told = shown.notice.take().filter(|notice| !notice.over && !notice.incident.is_aside());
             shown.open = told.or_else(|| shown.open.take());

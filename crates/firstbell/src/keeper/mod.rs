@@ -5,7 +5,7 @@ mod face;
 use std::path::Path;
 
 use firstbell_core::calendar::Calendar;
-use firstbell_core::decide::{self, Decision, Probe, Step};
+use firstbell_core::decide::{self, Decision, Probe, Reason, Step};
 use firstbell_core::event::{ASSISTED, Event};
 use firstbell_core::failure::Failure;
 use firstbell_core::notice::{self, Dates, Owner};
@@ -27,6 +27,8 @@ use crate::standing::{self, Marks, Standing};
 
 /// A store that cannot be used is tried again after this, then after twice as long, up to four minutes.
 const BROKEN_PAUSE: SignedDuration = SignedDuration::from_secs(15);
+/// When it cannot for so many times in a row, a person is told; that is within two minutes.
+const BROKEN_TELLS: u32 = 3;
 
 /// What another node writes wakes nobody here: a pause, an unlock, a secret.
 const NODES_PAUSE: SignedDuration = SignedDuration::from_secs(20);
@@ -127,7 +129,7 @@ impl<'a> Keeper<'a> {
                     }
                     if decision.at <= now && decision.step != Step::Look {
                         // On the heap: a keeper that only waits, as nearly all do, is small.
-                        match Box::pin(self.perform(decision.step)).await {
+                        match self.beside_call(decision.step).await {
                             Ok(()) | Err(Failure::Interrupted) => {
                                 self.broken = 0;
                                 continue;
@@ -156,13 +158,60 @@ impl<'a> Keeper<'a> {
         }
     }
 
+    /// Performs a step, with a person who is waited for beside it: what he sends must not wait.
+    async fn beside_call(&mut self, step: Step) -> Result<(), Failure> {
+        if matches!(step, Step::Invite | Step::Login) {
+            return Box::pin(self.perform(step)).await;
+        }
+        let (mut call, mut outcome) = (self.call.take(), None);
+        let done = {
+            let mut performed = Box::pin(self.perform(step));
+            loop {
+                tokio::select! {
+                    biased;
+                    done = &mut performed => break done,
+                    came = ended(&mut call) => (call, outcome) = (None, Some(came)),
+                }
+            }
+        };
+        self.call = call;
+        outcome.into_iter().for_each(|outcome| self.came(outcome));
+        done
+    }
+
     /// Something of this machine is in the way: said, and tried again soon.
     fn broken(&mut self, failure: &Failure) -> Timestamp {
         let now = self.hands.clock.now();
         self.listener.failed(now, failure);
         let pause = BROKEN_PAUSE * 2_i32.pow(self.broken.min(4));
         self.broken += 1;
+        if self.broken >= BROKEN_TELLS {
+            self.cry(failure, now);
+        }
         now + pause
+    }
+
+    /// A history that cannot be written can tell of no trouble; a person hears of it all the same, once, in the morning.
+    fn cry(&self, failure: &Failure, now: Timestamp) {
+        let slot = self.schedule.around(self.house.calendar, now);
+        let due = slot.filter(|slot| !slot.quiet && slot.check_at <= now && now < slot.closes_at);
+        let Some(slot) = due else { return };
+        let notice = notice::broken(&self.owner(), failure, (now, slot.login_at));
+        let mut shown = self.face.shown.borrow_mut();
+        let (at, because) = (now, Reason::Due);
+        let decision = Decision { step: Step::Look, at, because };
+        let words = serde_json::json!({ "account": self.hands.account.name, "failure": failure.to_string() });
+        let shown = shown.get_or_insert_with(|| Shown {
+            at,
+            decision,
+            served: false,
+            notice: None,
+            open: None,
+            told: None,
+            words,
+        });
+        (shown.notice, shown.open) = (Some(notice), None);
+        self.face.looked.notify_one();
     }
 
     fn owner(&self) -> Owner<'a> {

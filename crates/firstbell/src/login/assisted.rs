@@ -46,7 +46,8 @@ impl Login<'_> {
         life: SignedDuration,
     ) -> Result<Token, Failure> {
         let before = {
-            let (mut ledger, _lock) = queue.take().await?;
+            let (mut ledger, _lock) =
+                self.halt.or(queue.take()).await.unwrap_or(Err(Failure::Interrupted))?;
             if let Some(token) = self.earlier(&mut ledger).await? {
                 return Ok(token);
             }
@@ -57,8 +58,11 @@ impl Login<'_> {
         };
         let outcome = self.ask_person(queue, (api_secret, before), person, life).await;
         match outcome {
+            // Nobody waits for anything after the word to end.
+            Err(Failure::Interrupted) => Err(Failure::Interrupted),
             Err(failure) => {
-                let (mut ledger, _lock) = queue.take().await?;
+                let taken = self.halt.or(queue.take()).await;
+                let (mut ledger, _lock) = taken.unwrap_or(Err(Failure::Interrupted))?;
                 self.noted(&mut ledger, Err(failure))
             }
             outcome => outcome,
@@ -79,7 +83,8 @@ impl Login<'_> {
             person.invite(&pending.link(self.broker, self.app), pending.until());
             let (grant, answer) =
                 self.halt.or(self.wait(&mut pending, person)).await.unwrap_or(Err(Failure::Interrupted))?;
-            let (mut ledger, _lock) = queue.take().await?;
+            let taken = self.halt.or(queue.take()).await;
+            let (mut ledger, _lock) = taken.unwrap_or(Err(Failure::Interrupted))?;
             // Machines compare no clocks: another proof than the one of before is somebody else's.
             let others = ledger.state().proven_at != before;
             if let Some(token) = if others { ledger.current()? } else { None } {

@@ -38,8 +38,8 @@ fn done() -> Response<Full<Bytes>> {
 }
 
 fn dropped() -> Response<Full<Bytes>> {
-    let what = "This login was not accepted. Look at the terminal in which firstbell runs: it says why, and has the link \
-                that counts.";
+    let what = "This login was not accepted. Where firstbell told you of it (the terminal, the newest message, the log) it \
+                says why, and has the link that counts.";
     page(StatusCode::FORBIDDEN, "Not accepted", what)
 }
 

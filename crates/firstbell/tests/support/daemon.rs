@@ -202,15 +202,20 @@ pub fn wait_for(sim: &Sim, to: Timestamp, daemon: &mut Daemon) {
 
 /// Writes a configuration by which a login is due at this moment of the machine's time, whatever day and hour it is.
 pub fn configure_due(home: &Home, sim: &Sim, more: &str, tables: &str) {
-    configure(home, sim, more, tables);
-    due(home);
+    configure(home, sim, more, &format!("{DUE}{tables}"));
+    open_today(home);
 }
 
 /// The same for a configuration that is written already.
 pub fn due(home: &Home) {
-    let hours = "login_at = \"00:00\"\ndeadline = \"23:59\"\nspread_s = 0";
     let text = fs::read_to_string(home.config()).unwrap();
-    fs::write(home.config(), format!("{text}\n[schedule]\n{hours}\n")).unwrap();
+    fs::write(home.config(), format!("{text}\n{DUE}")).unwrap();
+    open_today(home);
+}
+
+const DUE: &str = "[schedule]\nlogin_at = \"00:00\"\ndeadline = \"23:59\"\nspread_s = 0\n";
+
+fn open_today(home: &Home) {
     let today = date_in_india(MachineClock::start().now());
     let mut files = Vec::new();
     for day in [today, today.tomorrow().unwrap()] {
