@@ -1,28 +1,30 @@
 //! One account, kept: look, decide, do the one next thing, write it down, and look again at every wake.
 
+mod call;
 mod face;
 
 use std::path::Path;
 
 use firstbell_core::calendar::Calendar;
 use firstbell_core::decide::{self, Decision, Probe, Reason, Step};
-use firstbell_core::event::{ASSISTED, Event};
+use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
 use firstbell_core::notice::{self, Dates, Owner};
 use firstbell_core::schedule::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 
+use self::call::ended;
 pub use self::face::{Face, Shown};
 use crate::album::FolderAlbum;
 use crate::alerts::ChannelConfig;
-use crate::caller::{Call, Exchange, Operator};
+use crate::caller::{Call, Operator};
 use crate::chat::Awaited;
 use crate::checks;
 use crate::config::Keeping;
 use crate::deadman::Beat;
 use crate::halt::Halt;
-use crate::hands::{Delivered, Hands};
+use crate::hands::Hands;
 use crate::standing::{self, Marks, Standing};
 
 /// A store that cannot be used is tried again after this, then after twice as long, up to four minutes.
@@ -156,27 +158,6 @@ impl<'a> Keeper<'a> {
                 () = self.hands.clock.until(at) => if self.hands.stores.is_shared() { self.marks = None },
             }
         }
-    }
-
-    /// Performs a step, with a person who is waited for beside it: what he sends must not wait.
-    async fn beside_call(&mut self, step: Step) -> Result<(), Failure> {
-        if matches!(step, Step::Invite | Step::Login) {
-            return Box::pin(self.perform(step)).await;
-        }
-        let (mut call, mut outcome) = (self.call.take(), None);
-        let done = {
-            let mut performed = Box::pin(self.perform(step));
-            loop {
-                tokio::select! {
-                    biased;
-                    done = &mut performed => break done,
-                    came = ended(&mut call) => (call, outcome) = (None, Some(came)),
-                }
-            }
-        };
-        self.call = call;
-        outcome.into_iter().for_each(|outcome| self.came(outcome));
-        done
     }
 
     /// Something of this machine is in the way: said, and tried again soon.
@@ -317,43 +298,6 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
-    /// Asks a person to log in. He is waited for beside everything else.
-    async fn invite(&mut self) -> Result<(), Failure> {
-        if let Some(before) = self.call.take() {
-            let outcome = before.end().await;
-            if outcome.is_ok() {
-                self.came(outcome);
-                return Ok(());
-            }
-        }
-        self.hands.attest()?.note(Event::Began { driver: ASSISTED.into() })?;
-        let House { channels, awaited, .. } = self.house;
-        let exchange = Exchange { channels, awaited, operator: self.operator };
-        self.call = Some(Call::begin(self.hands, exchange));
-        Ok(())
-    }
-
-    /// Nobody waits for a person who is not needed any more.
-    async fn call_off(&mut self) {
-        if let Some(call) = self.call.take_if(|_| !self.awaited) {
-            let outcome = call.end().await;
-            self.came(outcome);
-        }
-    }
-
-    /// What came of it.
-    fn came(&mut self, outcome: Result<Delivered, Failure>) {
-        (self.call, self.probe, self.marks) = (None, None, None);
-        let fault = match outcome {
-            Ok(delivered) => delivered.fault,
-            Err(Failure::Interrupted) => None,
-            Err(failure) => Some(failure),
-        };
-        if let Some(failure) = fault {
-            self.listener.failed(self.hands.clock.now(), &failure);
-        }
-    }
-
     /// Waits for a turn. Whoever only waits is in the middle of nothing, and may go.
     async fn turn<T>(&self, comes: impl Future<Output = T>) -> Result<T, Failure> {
         let came = self.hands.halt.or(self.house.leave.or(comes)).await;
@@ -407,13 +351,5 @@ impl<'a> Keeper<'a> {
             lacks.push("egress address".into());
         }
         lacks
-    }
-}
-
-/// What becomes of the person who is waited for; never, where nobody is.
-async fn ended(call: &mut Option<Call<'_>>) -> Result<Delivered, Failure> {
-    match call {
-        Some(call) => call.ended().await,
-        None => std::future::pending().await,
     }
 }
