@@ -114,7 +114,10 @@ fn missing(hands: &Hands<'_>, standing: &Standing) -> Option<String> {
 fn needs_you(prospect: &Decision, trouble: Option<&Trouble>) -> Option<String> {
     let failure = trouble.and_then(|trouble| Failure::of_code(&trouble.code));
     match (prospect.because, failure) {
-        (decide::Reason::Human, Some(failure)) => Some(format!("{failure}. {}", failure.way_on())),
+        (decide::Reason::Human, Some(failure)) => {
+            let asked = trouble.map_or(failure.ask(), |trouble| trouble.ask);
+            Some(format!("{failure}. {}", failure.way_on(asked)))
+        }
         (because, _) => because.calls_for_a_human().then(|| self::because(prospect)),
     }
 }

@@ -1,14 +1,14 @@
 //! A failure of which only the name is left: what its sentence and its cure can be made of again.
 
 use super::{Ask, Failure, NOBODY_CAME, Part, Stage, Stop};
-use crate::obstacle::TlsFault;
+use crate::obstacle::{Obstacle, TlsFault};
 
 impl Failure {
-    /// What the owner can do, and how firstbell goes on then: what asks it to stop holds until he says so.
-    pub fn way_on(&self) -> String {
+    /// What the owner can do, and how firstbell goes on then: what asked it to stop holds until he says so.
+    pub fn way_on(&self, asked: Ask) -> String {
         let cure = self.cure();
         let says = ["unlock", "secrets set"].iter().any(|word| cure.contains(word));
-        if self.ask() == Ask::Stop && !says { format!("{cure} Then run firstbell unlock.") } else { cure }
+        if asked == Ask::Stop && !says { format!("{cure} Then run firstbell unlock.") } else { cure }
     }
 
     /// A failure of this code, as far as the code tells it: for words about one that only its name is left of.
@@ -39,7 +39,7 @@ impl Failure {
                 why: why(),
                 cure: "run firstbell login: it names the part and the command that mends it.".into(),
             },
-            _ => return None,
+            other => Failure::Barred(*Obstacle::ALL.iter().find(|obstacle| obstacle.as_str() == other)?),
         })
     }
 }
@@ -74,6 +74,9 @@ mod tests {
         for name in names {
             assert_eq!(Failure::of_code(name).unwrap().code(), name);
         }
-        assert_eq!(Failure::of_code("captcha"), None);
+        for obstacle in Obstacle::ALL {
+            assert_eq!(Failure::of_code(obstacle.as_str()), Some(Failure::Barred(obstacle)));
+        }
+        assert_eq!(Failure::of_code("wrong-origin"), None);
     }
 }

@@ -62,7 +62,7 @@ pub fn broken(owner: &Owner<'_>, failure: &Failure, (now, login_at): (Timestamp,
     let severity = if now < login_at { Severity::Warning } else { Severity::Critical };
     let title = format!("{}: firstbell cannot work", owner.account);
     let body = format!(
-        "{}.\nWhile that is so firstbell logs nobody in.\nIt tries again by itself.\nYou can: {}",
+        "{}.\nWhile that is so firstbell logs nobody in.\nIt tries again by itself.\n{}",
         words::capital(&failure.to_string()),
         failure.cure()
     );

@@ -22,7 +22,7 @@ pub(super) fn trouble(
     let decision = decide::prospect(view, now);
     let (title, lines) = match incident {
         Incident::NoToken => {
-            let (what, cure) = happened(view, &decision);
+            let (what, cure) = happened(view, &decision, now);
             let lines = [what, means(now), doing(&decision, now), format!("You can: {cure}")];
             (format!("{account}: no token yet"), lines.to_vec())
         }
@@ -73,7 +73,7 @@ fn address(view: &View<'_>, owner: &Owner<'_>, now: Timestamp) -> Option<String>
 }
 
 /// What happened, and what the owner can do about it.
-fn happened(view: &View<'_>, decision: &Decision) -> (String, String) {
+fn happened(view: &View<'_>, decision: &Decision, now: Timestamp) -> (String, String) {
     if let Reason::Stopped(stop) = decision.because {
         let failure = Failure::Stopped(stop);
         return (format!("{}.", capital(&stop.to_string())), failure.cure());
@@ -95,24 +95,28 @@ fn happened(view: &View<'_>, decision: &Decision) -> (String, String) {
     let Some(trouble) = &view.state.trouble else {
         return ("No login has ended yet.".into(), "look at firstbell status.".into());
     };
-    let at = moment(trouble.at, decision.at);
+    let (at, stays) = (moment(trouble.at, now), trouble.ask == Ask::Stop);
     match Failure::of_code(&trouble.code) {
-        Some(failure) => (format!("At {at} the login failed: {}.", plain(&failure)), cure(&failure)),
+        Some(failure) => {
+            (format!("At {at} the login failed: {}.", plain(&failure)), cure(&failure, trouble.ask))
+        }
         None => (format!("At {at} the login failed: {}.", trouble.code.replace('-', " ")), {
-            "log in once by hand at kite.zerodha.com; firstbell history --last shows what stood in the way."
-                .into()
+            let on = if stays { " Then run firstbell unlock." } else { "" };
+            format!(
+                "log in once by hand at kite.zerodha.com; firstbell history --last shows what stood in the way.{on}"
+            )
         }),
     }
 }
 
 /// While firstbell goes on by itself there is little for a person to do.
-fn cure(failure: &Failure) -> String {
+fn cure(failure: &Failure, asked: Ask) -> String {
     match failure {
-        Failure::Unreachable { .. } => {
+        Failure::Unreachable { .. } if matches!(asked, Ask::Again | Ask::Wait) => {
             "look at this computer’s connection; firstbell goes on by itself.".into()
         }
-        _ if matches!(failure.ask(), Ask::Again | Ask::Wait) => "wait: firstbell goes on by itself.".into(),
-        other => other.way_on(),
+        _ if matches!(asked, Ask::Again | Ask::Wait) => "wait: firstbell goes on by itself.".into(),
+        other => other.way_on(asked),
     }
 }
 
