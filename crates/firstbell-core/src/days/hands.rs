@@ -71,11 +71,12 @@ impl Life<'_> {
     /// A link goes to the owner, who follows it or does not.
     pub(super) fn invite(&mut self) {
         let midnight = (self.t - MIDNIGHT).div_euclid(DAY) * DAY + MIDNIGHT;
-        self.watch.invites(midnight);
         self.note(Event::Began { driver: ASSISTED.into() });
+        // The clock is looked at before the link goes out.
         if self.off.abs() >= STEP {
             return self.note(Event::Failed { code: "clock-wrong".into(), ask: Ask::Human });
         }
+        self.watch.invites(midnight);
         if self.chance.happens(600) {
             let when = self.t + self.chance.from(20 * SECOND..9 * MINUTE);
             self.day.add(when, Happening::Helper);
