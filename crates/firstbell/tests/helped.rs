@@ -91,18 +91,24 @@ fn store(home: &Home, name: &str, value: &str) {
     assert_eq!(stored.code, 0, "{stored:?}");
 }
 
-fn is_served(daemon: &Daemon) {
-    daemon.until_account("main", "a token is served", |account| account["served"] == "yes");
-}
-
-#[test]
-fn where_the_password_is_refused_a_person_s_tap_gives_the_token() {
+/// A daemon whose password is refused, and which may ask a person.
+fn refused() -> (Sim, Home, Telephone, Daemon) {
     let (sim, home, phone) = loopback();
     store(&home, "password", "not the password");
     store(&home, "totp_seed", &sim.account.totp_seed);
     store(&home, "api_secret", &sim.account.api_secret);
     configure_due(&home, &sim, &late("true"), &phone.channel(&home));
     let daemon = Daemon::start(&home);
+    (sim, home, phone, daemon)
+}
+
+fn is_served(daemon: &Daemon) {
+    daemon.until_account("main", "a token is served", |account| account["served"] == "yes");
+}
+
+#[test]
+fn where_the_password_is_refused_a_person_s_tap_gives_the_token() {
+    let (sim, home, phone, daemon) = refused();
     let link = phone.link(&daemon);
     let trouble = phone.reads(&daemon, "no token yet");
     assert!(trouble["body"].as_str().unwrap().contains("link to log in by"), "{trouble}");
@@ -153,12 +159,7 @@ fn an_account_without_password_is_logged_in_by_a_person_every_morning() {
 /// While a person is waited for nothing else waits: what the owner mends is taken up at once, and the end is quick.
 #[test]
 fn who_waits_for_a_person_waits_for_nobody_else() {
-    let (sim, home, phone) = loopback();
-    store(&home, "password", "not the password");
-    store(&home, "totp_seed", &sim.account.totp_seed);
-    store(&home, "api_secret", &sim.account.api_secret);
-    configure_due(&home, &sim, &late("true"), &phone.channel(&home));
-    let daemon = Daemon::start(&home);
+    let (sim, home, phone, daemon) = refused();
     phone.link(&daemon);
     store(&home, "password", &sim.account.password);
     is_served(&daemon);

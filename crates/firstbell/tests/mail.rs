@@ -1,6 +1,8 @@
 //! E-mail into a real mail server of Debian's (python3-aiosmtpd): delivered, refused, slow, hanging, and somebody else's.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/certificate.rs"]
+mod certificate;
 #[path = "support/scanner.rs"]
 mod scanner;
 #[path = "support/shelf.rs"]
@@ -14,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use certificate::certificate;
 use firstbell::ports::{ChannelFault, Message, Receipt};
 use scanner::Scanner;
 use shelf::{hostile, plain, send};
@@ -40,7 +43,7 @@ impl Drop for Post {
 impl Post {
     fn start(mode: &str) -> Post {
         let folder = tempfile::tempdir().unwrap();
-        let [certificate, key] = authority(folder.path());
+        let [certificate, key] = certificate(folder.path(), "IP:127.0.0.1");
         let letters = folder.path().join("letters");
         fs::create_dir(&letters).unwrap();
         // The interpreter that Debian's package is for.
@@ -97,33 +100,6 @@ impl Post {
         paths.sort();
         paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
     }
-}
-
-/// A certificate for this machine's number that vouches for itself.
-fn authority(folder: &Path) -> [PathBuf; 2] {
-    let paths = [folder.join("certificate.pem"), folder.join("key.pem")];
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args(["-subj", "/CN=mail.test", "-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth"])
-        .arg("-out")
-        .arg(&paths[0])
-        .arg("-keyout")
-        .arg(&paths[1])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
-    paths
 }
 
 /// Headers and text of a letter, as a mail program of its reader's has them.

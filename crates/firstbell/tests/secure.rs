@@ -1,6 +1,8 @@
 //! The way back of a person's login over TLS, with a certificate of the owner's; and what a certificate that is none is told.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/certificate.rs"]
+mod certificate;
 #[path = "support/person.rs"]
 mod person;
 #[path = "support/server.rs"]
@@ -16,34 +18,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use certificate::certificate;
 use person::Person;
 use support::{Home, Sim};
 use waiting::{Waiting, generation, port, stage};
 
-/// A certificate for localhost that vouches for itself, and its key.
-fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
-    let (chain, key) = (folder.join("chain.pem"), folder.join("key.pem"));
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth"])
-        .arg("-out")
-        .arg(&chain)
-        .arg("-keyout")
-        .arg(&key)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
+/// A certificate for localhost, and its key, which nobody else reads.
+fn pair(folder: &Path) -> (PathBuf, PathBuf) {
+    let [chain, key] = certificate(folder, "DNS:localhost");
     fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     (chain, key)
 }
@@ -83,7 +65,7 @@ fn ask(port: u16, target: &str, chain: &Path) -> String {
 #[test]
 fn the_way_back_is_taken_with_a_certificate_of_the_owner_s() {
     let folder = tempfile::tempdir().unwrap();
-    let ((chain, key), port) = (certificate(folder.path()), port());
+    let ((chain, key), port) = (pair(folder.path()), port());
     let (sim, home) = configured(port, (&chain, &key));
     let waiting = Waiting::begin(&home, &[]);
     assert!(!waiting.said.contains("does not listen"), "{}", waiting.said);
@@ -105,9 +87,9 @@ fn the_way_back_is_taken_with_a_certificate_of_the_owner_s() {
 #[test]
 fn a_certificate_that_cannot_be_used_is_told_and_leaves_the_paste() {
     let folder = tempfile::tempdir().unwrap();
-    let (chain, key) = certificate(folder.path());
+    let (chain, key) = pair(folder.path());
     let nothing = folder.path().join("nothing.pem");
-    let (_, other) = certificate(&{
+    let (_, other) = pair(&{
         let other = folder.path().join("other");
         fs::create_dir(&other).unwrap();
         other
