@@ -22,7 +22,7 @@ const CORE: &[&[&str]] = &[
 ];
 const FIRSTBELL: &[&[&str]] = &[
     &["halt", "ports", "program", "record", "terminal", "textfile", "written"],
-    &["clock", "deadman", "http", "leap", "ledger", "shape", "witness"],
+    &["board", "clock", "deadman", "http", "leap", "ledger", "shape", "witness"],
     &[
         "album",
         "calendarfile",

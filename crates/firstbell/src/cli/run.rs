@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use firstbell_core::failure::Failure;
@@ -20,6 +21,7 @@ use super::journal::Lines;
 use super::service;
 use super::signals::{Signals, Told};
 use super::staff::Staff;
+use crate::board::Row;
 use crate::chat::Awaited;
 use crate::clock::MachineClock;
 use crate::codes::CodeConfig;
@@ -205,7 +207,7 @@ async fn round(
         gate: &gate,
         leave: &leave,
     };
-    let faces: Vec<Face> = config.accounts.iter().map(|_| Face::default()).collect();
+    let faces: Vec<Face> = config.accounts.iter().map(|account| Face::of(row_of(account))).collect();
     let logs: Vec<Lines> = config.accounts.iter().map(|account| for_account(lines, account)).collect();
     let hands: Vec<Hands<'_>> = config
         .accounts
@@ -312,6 +314,10 @@ async fn ended<T>(
     let last = FINISH + END + Duration::from_millis(200);
     let _over = tokio::time::timeout(last, &mut keepers).await;
     next
+}
+
+fn row_of(account: &Account) -> Arc<Row> {
+    Arc::new(Row::new(&account.name, &account.app.api_key, &account.app.user_id))
 }
 
 fn for_account(lines: &Lines, account: &Account) -> Lines {

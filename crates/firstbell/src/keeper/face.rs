@@ -1,6 +1,7 @@
 //! What others see of a keeper, and how they wake it.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use firstbell_core::decide::Decision;
 use firstbell_core::notice::{Notice, Told};
@@ -9,9 +10,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Notify;
 
+use crate::board::Row;
+
 /// What others see of a keeper, and how they wake it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Face {
+    /// What programs are given of it.
+    pub row: Arc<Row>,
     pub(super) nudged: Notify,
     pub(super) looked: Notify,
     pub(super) shown: RefCell<Option<Shown>>,
@@ -37,6 +42,11 @@ pub struct Shown {
 }
 
 impl Face {
+    /// Of a keeper that has not looked yet.
+    pub fn of(row: Arc<Row>) -> Face {
+        Face { row, nudged: Notify::new(), looked: Notify::new(), shown: RefCell::default() }
+    }
+
     /// Has the keeper look at once.
     pub fn nudge(&self) {
         self.nudged.notify_one();

@@ -4,13 +4,15 @@ mod call;
 mod face;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use firstbell_core::calendar::Calendar;
-use firstbell_core::decide::{self, Decision, Probe, Reason, Step};
+use firstbell_core::decide::{self, Decision, Probe, Reason, Step, View};
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
 use firstbell_core::notice::{self, Dates, Owner};
 use firstbell_core::schedule::Schedule;
+use firstbell_core::token::Token;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 
@@ -18,13 +20,16 @@ use self::call::ended;
 pub use self::face::{Face, Shown};
 use crate::album::FolderAlbum;
 use crate::alerts::ChannelConfig;
+use crate::board::Offer;
 use crate::caller::{Call, Operator};
 use crate::chat::Awaited;
 use crate::checks;
+use crate::clock::MachineClock;
 use crate::config::Keeping;
 use crate::deadman::Beat;
 use crate::halt::Halt;
 use crate::hands::Hands;
+use crate::ports::Clock;
 use crate::standing::{self, Marks, Standing};
 
 /// A store that cannot be used is tried again after this, then after twice as long, up to four minutes.
@@ -146,7 +151,9 @@ impl<'a> Keeper<'a> {
                 Err(failure) => {
                     // What cannot be read is not handed out.
                     self.face.shown.borrow_mut().iter_mut().for_each(|shown| shown.served = false);
-                    self.broken(&failure)
+                    let at = self.broken(&failure);
+                    self.face.row.post(Offer::Withheld { why: failure.to_string(), again_at: Some(at) });
+                    at
                 }
             };
             tokio::select! {
@@ -222,10 +229,26 @@ impl<'a> Keeper<'a> {
             words: standing::words(&self.hands, &standing, &view, now),
         };
         let at = notice::look_at(&view, now).map_or(decision.at, |at| at.min(decision.at));
-        self.face.shown.replace(Some(shown));
         let turns_at = decide::turns_at(&view, now).unwrap_or(Timestamp::MAX);
+        self.post(&view, (now, turns_at), standing.token.clone());
+        self.face.row.tell(&shown.words);
+        self.face.shown.replace(Some(shown));
         self.face.looked.notify_one();
         Ok((decision, at.min(turns_at)))
+    }
+
+    /// Says what programs may be given from now on.
+    fn post(&self, view: &View<'_>, (now, turns_at): (Timestamp, Timestamp), token: Option<Token>) {
+        let row = &self.face.row;
+        row.set_clock(now, MachineClock::start().now());
+        let why = match (decide::serve(view, now), token) {
+            (Ok(()), Some(token)) => return row.post(Offer::Token(Arc::new(token), turns_at)),
+            (Ok(()), None) => "there is no token yet".to_owned(),
+            (Err(why), _) => why.to_string(),
+        };
+        let next = decide::prospect(view, now);
+        let again_at = (!next.because.calls_for_a_human()).then(|| next.at.max(now));
+        row.post(Offer::Withheld { why, again_at });
     }
 
     async fn perform(&mut self, step: Step) -> Result<(), Failure> {
@@ -333,7 +356,7 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    async fn lacks(&self, token: Option<firstbell_core::token::Token>) -> Vec<String> {
+    async fn lacks(&self, token: Option<Token>) -> Vec<String> {
         let mut lacks = checks::ground(&self.hands).await;
         match token {
             None => lacks.push("token".into()),
