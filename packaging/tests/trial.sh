@@ -1,0 +1,119 @@
+#!/bin/bash
+# In a freshly booted Debian: installs the package, has the units log in to a simulated Kite, looks at their walls, takes it all away.
+set -uo pipefail
+say() { echo "  $1"; }
+die() { echo "FAILED: $1"; journalctl --no-pager --output=cat --lines=60; exit 1; }
+is() { "${@:2}" >/trial/last 2>&1 || { cat /trial/last; die "$1"; }; say "$1"; }
+isnt() { ! "${@:2}" >/trial/last 2>&1 || { cat /trial/last; die "$1"; }; say "$1"; }
+log() { journalctl --no-pager --output=cat --unit="$1"; }
+# Waits until the unit's log has a line; the log wakes us.
+heard() { timeout 60 grep -q -m 1 "$2" < <(timeout 60 journalctl --output=cat --unit="$1" --follow --lines=all); }
+now=$(date +%s)
+drop_in() { mkdir -p "/etc/systemd/system/$1.d"; printf '[Service]\n%b\n' "$2" >"/etc/systemd/system/$1.d/zz-trial.conf"; systemctl daemon-reload; }
+
+echo "installing"
+is "it installs" dpkg --install /trial/firstbell.deb
+is "the user is there" id firstbell
+is "the folders are private" test "$(stat -c '%a %U' /etc/firstbell /var/lib/firstbell | xargs)" = "750 root 700 firstbell"
+systemctl start firstbell.service
+isnt "nothing runs that is not configured" systemctl --quiet is-active firstbell.service
+is "the program runs" firstbell --version
+is "a rehearsal as its user" firstbellctl demo --driver http
+is "and in Chromium" firstbellctl demo
+
+echo "a morning, kept by the daemon"
+cat >/trial/account.json <<'JSON'
+{"user_id":"AB1234","password":"pW-canary-7f3a","totp_seed":"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP","api_key":"abcdefghijklmnop","api_secret":"canarycanarycanarycanarycanary12"}
+JSON
+systemd-run --quiet --unit=kitesim kitesim serve --account /trial/account.json --listen 127.0.0.1:8080 \
+    --inspect 127.0.0.1:8081 --landing 127.0.0.1:8082
+heard kitesim '"site"' || die "kitesim does not start"
+# A login is due at any hour, and on any day: today and, where midnight comes between, tomorrow trade.
+lists=""
+for at in "$now" $((now + 86400)); do
+    day=$(TZ=Asia/Kolkata date -d "@$at" +%F)
+    kind=$(TZ=Asia/Kolkata date -d "@$at" +%u | sed -e 's/[1-5]/trades/' -e 's/[67]/session/')
+    printf 'form = 1\nexchange = "nse"\nyear = %s\nsources = ["a trial"]\n[[day]]\ndate = "%s"\nname = "Open"\nkind = "%s"\n' \
+        "${day%%-*}" "$day" "$kind" >"/etc/firstbell/open-$day.toml"
+    lists="$lists\"/etc/firstbell/open-$day.toml\","
+done
+cat >/etc/firstbell/config.toml <<TOML
+driver = "chrome"
+calendar = [${lists%,}]
+[schedule]
+login_at = "00:00"
+deadline = "23:59"
+spread_s = 0
+[rehearsal]
+site = "http://127.0.0.1:8080"
+api = "http://127.0.0.1:8080"
+[account.main]
+user_id = "AB1234"
+api_key = "abcdefghijklmnop"
+redirect_url = "http://127.0.0.1:8082/landing"
+TOML
+chgrp -R firstbell /etc/firstbell && chmod 640 /etc/firstbell/*
+store() { printf %s "$2" | firstbellctl secrets set "$1" >/dev/null; }
+store password pW-canary-7f3a && store totp_seed JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP &&
+    store api_secret canarycanarycanarycanarycanary12 || die "the secrets cannot be stored"
+# A watchdog of two seconds, so that the trial need not wait for the shipped one's thirty.
+drop_in firstbell.service 'WatchdogSec=2\nRestartSec=0'
+is "the daemon says that it is ready" systemctl start firstbell.service
+is "it logs in, with Chromium inside the unit" heard firstbell 'works and is stored'
+is "with no other engine" grep -q 'a login began, with chrome' <(log firstbell)
+is "its token is handed out" firstbellctl token --format plain
+is "a reload breaks nothing off" systemctl reload firstbell.service
+main=$(systemctl show --value --property=MainPID firstbell.service)
+kill -STOP "$main"
+is "the watchdog ends one that hangs" heard firstbell 'Scheduled restart job'
+is "and the next one keeps on" heard firstbell 'the token is good'
+isnt "no secret is in the journal" grep -qE 'pW-canary|JBSWY3DP|canarycanary' <(journalctl --no-pager)
+isnt "nothing is left in memory's folder" ls -d /dev/shm/firstbell-*
+
+echo "the walls"
+touch /dev/shm/somebody
+once() { systemctl reset-failed firstbell-login.service 2>/dev/null; systemctl start firstbell-login.service; }
+looks() { drop_in firstbell-login.service "Restart=no\nExecStart=\nExecStart=/bin/bash /trial/walls.sh\n$1"; once; }
+is "with a browser: user, process and network namespaces, and nothing more" looks ""
+is "as the drop-in says" grep -qx 'user namespaces' <(log firstbell-login)
+ln -s /dev/null /etc/systemd/system/firstbell-login.service.d/browser.conf
+is "without: nothing at all" looks ""
+is "as the unit says" grep -qx 'no namespaces' <(log firstbell-login)
+
+echo "what a browser needs, and nothing that it does not"
+rehearse() { drop_in firstbell-login.service "Restart=no\nExecStart=\nExecStart=/usr/bin/firstbell demo $1\nUnsetEnvironment=FIRSTBELL_CONFIG\n$2"; once; }
+status() { systemctl show --value --property=ExecMainStatus firstbell-login.service; }
+is "without the drop-in a login without a browser works" rehearse "--driver http" ""
+isnt "and none with one" rehearse "" ""
+is "which is refused, not let through" test "$(status)" = 7
+rm /etc/systemd/system/firstbell-login.service.d/browser.conf
+is "with the drop-in it works" rehearse "" ""
+shipped=/usr/lib/systemd/system/firstbell-login.service.d/browser.conf
+cp "$shipped" /trial/browser.conf
+for word in $(sed -n -e 's/^RestrictNamespaces=//p' -e 's/^SystemCallFilter=//p' "$shipped"); do
+    sed -e "/^RestrictNamespaces=./s/\b$word\b//" -e "/^SystemCallFilter=$word\$/d" /trial/browser.conf >"$shipped"
+    isnt "not without $word" rehearse "" ""
+    is "which is refused as well" test "$(status)" = 7
+done
+cp /trial/browser.conf "$shipped"
+rm -r /etc/systemd/system/firstbell-login.service.d
+systemctl daemon-reload
+
+echo "one login, and the timer"
+is "firstbell-login logs in" once
+is "with Chromium too" grep -q 'main has a proven token' <(log firstbell-login)
+is "the timer starts" systemctl enable --now firstbell-login.timer
+isnt "and knows its morning" test -z "$(systemctl show --value --property=NextElapseUSecRealtime firstbell-login.timer)"
+
+echo "taking it away"
+is "an upgrade starts the daemon anew" dpkg --install /trial/firstbell.deb
+is "which keeps on" systemctl --quiet is-active firstbell.service
+is "it is removed" dpkg --remove firstbell
+is "which says what stays" grep -q 'stay in /var/lib/firstbell' /trial/last
+isnt "nothing runs any more" pgrep -u firstbell
+is "the state is still there" test -s /var/lib/firstbell/state/store.db
+is "it is purged" dpkg --purge firstbell
+is "which says what goes" grep -q 'deleting /var/lib/firstbell' /trial/last
+left=$(find / -xdev -name '*firstbell*' -not -path '/proc/*' -not -path '/trial/*'; ls -d /run/firstbell* 2>/dev/null)
+is "nothing is left ($left)" test -z "$left"
+echo "all is well"

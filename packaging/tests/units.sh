@@ -1,0 +1,95 @@
+#!/bin/bash
+# Tries what is shipped for a server: units.sh PROGRAMS, with firstbell and kitesim in the folder PROGRAMS. The package is installed
+# in a clean Debian that is really booted, and logs in there with Chromium under the units as they are; needs root.
+set -euo pipefail
+programs=$(cd "$1" && pwd)
+cd "$(dirname "$0")/../.."
+tests=$PWD/packaging/tests
+suite=${FIRSTBELL_SUITE:-bookworm}
+if [ "$(id -u)" -ne 0 ]; then
+    exec sudo --non-interactive FIRSTBELL_SUITE="$suite" "$tests/units.sh" "$programs"
+fi
+# What is mounted below is nobody else's, and gone at the end, whatever happens.
+if [ -z "${FIRSTBELL_APART:-}" ]; then
+    exec env FIRSTBELL_APART=1 unshare --mount --propagation private "$0" "$programs"
+fi
+
+step() { printf '== %s (%s s so far)\n' "$1" "$SECONDS"; }
+die() { echo "packaging: $1" >&2; exit 1; }
+
+out=$PWD/target/packaging
+root=$out/root-$suite
+mkdir -p "$out"
+work=$(mktemp -d)
+mount -t tmpfs -o mode=755 tmpfs "$work"
+trap 'umount -R "$work"; rmdir "$work"' EXIT
+mkdir "$work"/{once,twice,units,bare,up,worked,machine}
+
+step "the package, twice the same"
+deb=$(packaging/deb.sh "$programs" "$out" 2>/dev/null)
+cmp "$deb" "$(packaging/deb.sh "$programs" "$work/twice" 2>/dev/null)" || die "two builds differ"
+lintian --allow-root --fail-on error,warning "$deb" || die "lintian complains"
+for path in usr/bin/firstbell usr/bin/kitesim usr/sbin/firstbellctl usr/lib/sysusers.d/firstbell.conf \
+    usr/lib/tmpfiles.d/firstbell.conf usr/lib/systemd/system/firstbell.service usr/share/doc/firstbell/copyright \
+    usr/lib/systemd/system/firstbell.service.d/browser.conf usr/lib/systemd/system/firstbell-login.service.d/browser.conf \
+    usr/lib/systemd/system/firstbell-login.timer usr/share/doc/firstbell/examples/config.toml.example; do
+    dpkg-deb --fsys-tarfile "$deb" | tar -t "./$path" >/dev/null || die "the package has no $path"
+done
+others=$(dpkg-deb --fsys-tarfile "$deb" | tar -tv | awk '$2 != "root/root" || $1 ~ /^.....w|^........w|s/') || true
+[ -z "$others" ] || die "not root's alone: $others"
+
+step "units that systemd understands, and how exposed they are"
+dpkg-deb --extract "$deb" "$work/units"
+units=$work/units/usr/lib/systemd/system
+# verify looks for the program where the unit says it is, which is in the package and not on this machine.
+said=$(systemd-analyze verify --root="$work/units" --recursive-errors=no firstbell.service firstbell-login.service \
+    firstbell-login.timer 2>&1 | grep -v 'is not executable' || true)
+[ -z "$said" ] || die "systemd-analyze verify: $said"
+systemd-analyze calendar "$(sed -n 's/^OnCalendar=//p' "$units/firstbell-login.timer")" >/dev/null || die "no such moment"
+cp "$units"/*.service "$work/bare/"
+# exposed UNIT LIMIT: the number itself is read, because the exit code tells nothing of a missing drop-in.
+exposed() {
+    local said number
+    said=$(systemd-analyze security --offline=true "$1" | tail -n 1)
+    number=$(sed -n 's/.*: \([0-9.]*\) .*/\1/p' <<<"$said")
+    awk -v n="$number" -v most="$2" 'BEGIN { exit !(n != "" && n + 0 <= most) }' || die "$1: $said, allowed is $2"
+    echo "$(basename "$1"): $number, allowed is $2"
+}
+for service in firstbell firstbell-login; do
+    echo "the daemon by itself:";     exposed "$work/bare/$service.service" 1.5
+    echo "with a browser inside it:"; exposed "$units/$service.service" 2.0
+done
+# Both units have the same walls.
+walls() { sed -n '/^# No rights/,/^TasksMax/p' "$1"; }
+cmp <(walls "$units/firstbell.service") <(walls "$units/firstbell-login.service") || die "the units' walls differ"
+
+step "the AppArmor profile"
+# Older parsers know neither the abi nor the one right; what is left then is still read.
+if [ -e /etc/apparmor.d/abi/4.0 ]; then profile=packaging/apparmor/firstbell
+else sed -e '/^abi /d' -e '/^  userns,/d' packaging/apparmor/firstbell >"$work/profile"; profile=$work/profile; fi
+apparmor_parser --skip-kernel-load --skip-cache "$profile" || die "AppArmor does not read its profile"
+
+if [ ! -e "$root/ready" ]; then
+    step "a clean Debian ($suite)"
+    rm -rf "$root"
+    mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' \
+        --include=systemd,systemd-sysv,dbus,ca-certificates,chromium-headless-shell "$suite" "$root" >&2
+    touch "$root/ready"
+fi
+
+step "installed, run and removed under systemd"
+mount -t overlay overlay -o "lowerdir=$root,upperdir=$work/up,workdir=$work/worked" "$work/machine"
+machine=$work/machine
+mkdir -p "$machine/trial" "$machine/etc/systemd/system/multi-user.target.wants"
+cp "$deb" "$machine/trial/firstbell.deb"
+cp "$tests/trial.sh" "$tests/walls.sh" "$machine/trial/"
+cp "$tests/trial.service" "$machine/etc/systemd/system/"
+ln -s ../trial.service "$machine/etc/systemd/system/multi-user.target.wants/trial.service"
+timeout 150 systemd-nspawn --quiet --register=no --keep-unit --private-network --directory="$machine" --boot --console=pipe \
+    </dev/null >"$work/boot.log" 2>&1 || { cat "$work/boot.log"; die "the machine did not boot and end"; }
+cat "$machine/trial/said"
+tail -n 1 "$machine/trial/said" | grep -qx 'all is well' || die "the trial did not end well"
+
+step "in a container, under its seccomp profile"
+"$tests/container.sh" "$programs" "$root" "$work/once"
+step "all is well"
