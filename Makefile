@@ -1,5 +1,5 @@
 # The few things people type. `make demo` and `make test` need nothing but Rust and, on Debian or Ubuntu, apt-get.
-.PHONY: demo test bench bench-kitesim lint docs deny browser browsers mail postgres python node clean
+.PHONY: demo test bench bench-kitesim lint docs deny browser browsers mail postgres python node deb packaging-test server clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -43,6 +43,20 @@ mail:
 # A database server, for the tests in which several nodes share a store.
 postgres:
 	packaging/postgres.sh
+
+# A Debian package in target/packaging; the same commit and the same compiler give the same bytes.
+deb:
+	$(CARGO) build --release --locked --quiet --bin firstbell --bin kitesim
+	packaging/deb.sh target/release target/packaging
+
+# Installs the package in a clean Debian that is booted, and logs in under the shipped units and in a container; needs root.
+packaging-test: server
+	$(CARGO) build --release --locked --quiet --bin firstbell --bin kitesim
+	packaging/tests/units.sh target/release
+
+# What the packaging is tried with.
+server:
+	packaging/server.sh
 
 # The official Python client, for the tests that use it.
 python: $(VENV)/ready

@@ -72,6 +72,9 @@ isnt "nothing is left in memory's folder" ls -d /dev/shm/firstbell-*
 
 echo "the walls"
 touch /dev/shm/somebody
+# Eyes that see no holes where there are no walls would prove nothing.
+STATE_DIRECTORY=/tmp bash /trial/walls.sh >/trial/holes
+is "outside a unit there are holes" test "$(grep -c '^it can' /trial/holes)" -ge 15
 once() { systemctl reset-failed firstbell-login.service 2>/dev/null; systemctl start firstbell-login.service; }
 looks() { drop_in firstbell-login.service "Restart=no\nExecStart=\nExecStart=/bin/bash /trial/walls.sh\n$1"; once; }
 is "with a browser: user, process and network namespaces, and nothing more" looks ""
@@ -108,12 +111,11 @@ isnt "and knows its morning" test -z "$(systemctl show --value --property=NextEl
 echo "taking it away"
 is "an upgrade starts the daemon anew" dpkg --install /trial/firstbell.deb
 is "which keeps on" systemctl --quiet is-active firstbell.service
-is "it is removed" dpkg --remove firstbell
-is "which says what stays" grep -q 'stay in /var/lib/firstbell' /trial/last
+says() { local words=$1; shift; "$@" 2>&1 | tee /trial/words; grep -q "$words" /trial/words; }
+is "it is removed, and says what stays" says 'stay in /var/lib/firstbell' dpkg --remove firstbell
 isnt "nothing runs any more" pgrep -u firstbell
 is "the state is still there" test -s /var/lib/firstbell/state/store.db
-is "it is purged" dpkg --purge firstbell
-is "which says what goes" grep -q 'deleting /var/lib/firstbell' /trial/last
+is "it is purged, and says what goes" says 'deleting /var/lib/firstbell' dpkg --purge firstbell
 left=$(find / -xdev -name '*firstbell*' -not -path '/proc/*' -not -path '/trial/*'; ls -d /run/firstbell* 2>/dev/null)
 is "nothing is left ($left)" test -z "$left"
 echo "all is well"

@@ -73,7 +73,7 @@ if [ ! -e "$root/ready" ]; then
     step "a clean Debian ($suite)"
     rm -rf "$root"
     mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' \
-        --include=systemd,systemd-sysv,dbus,ca-certificates,chromium-headless-shell "$suite" "$root" >&2
+        --include=systemd,systemd-sysv,dbus,procps,ca-certificates,chromium-headless-shell "$suite" "$root" >&2
     touch "$root/ready"
 fi
 
