@@ -42,6 +42,7 @@ doc=usr/share/doc/firstbell
 put 644 packaging/debian/copyright "$doc/copyright"
 for page in README.md SECURITY.md ARCHITECTURE.md; do put 644 "$page" "$doc/$page"; done
 put 644 packaging/debian/config.toml.example "$doc/examples/config.toml.example"
+put 644 packaging/systemd/firefox.conf "$doc/examples/firefox.conf"
 for example in Containerfile compose.yaml seccomp.json; do
     put 644 "packaging/container/$example" "$doc/examples/$example"
 done
