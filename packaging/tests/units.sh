@@ -32,7 +32,8 @@ lintian --allow-root --fail-on error,warning "$deb" || die "lintian complains"
 for path in usr/bin/firstbell usr/bin/kitesim usr/sbin/firstbellctl usr/lib/sysusers.d/firstbell.conf \
     usr/lib/tmpfiles.d/firstbell.conf usr/lib/systemd/system/firstbell.service usr/share/doc/firstbell/copyright \
     usr/lib/systemd/system/firstbell.service.d/browser.conf usr/lib/systemd/system/firstbell-login.service.d/browser.conf \
-    usr/lib/systemd/system/firstbell-login.timer usr/share/doc/firstbell/examples/config.toml.example; do
+    usr/lib/systemd/system/firstbell-login.timer usr/share/doc/firstbell/examples/config.toml.example \
+    usr/share/doc/firstbell/examples/firefox.conf; do
     dpkg-deb --fsys-tarfile "$deb" | tar -t "./$path" >/dev/null || die "the package has no $path"
 done
 others=$(dpkg-deb --fsys-tarfile "$deb" | tar -tv | awk '$2 != "root/root" || $1 ~ /^.....w|^........w|s/') || true
@@ -59,6 +60,8 @@ for service in firstbell firstbell-login; do
     echo "the daemon by itself:";     exposed "$work/bare/$service.service" 1.5
     echo "with a browser inside it:"; exposed "$units/$service.service" 2.0
 done
+cp packaging/systemd/firefox.conf "$units/firstbell.service.d/"
+echo "with the example for Firefox:"; exposed "$units/firstbell.service" 2.0
 # Both units have the same walls.
 walls() { sed -n '/^# No rights/,/^TasksMax/p' "$1"; }
 cmp <(walls "$units/firstbell.service") <(walls "$units/firstbell-login.service") || die "the units' walls differ"
