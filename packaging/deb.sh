@@ -77,5 +77,5 @@ sed -e "s/@VERSION@/$version/" -e "s/@ARCH@/$arch/" -e "s/@SIZE@/$size/" packagi
 # dpkg-deb sorts what it packs, and takes no time later than SOURCE_DATE_EPOCH; earlier ones are set to it here.
 find "$stage" -print0 | xargs -0 touch --no-dereference --date="@$SOURCE_DATE_EPOCH"
 package="$out/firstbell_${version}_$arch.deb"
-dpkg-deb --root-owner-group --uniform-compression -Zxz -z2 --build "$stage" "$package" >&2
+dpkg-deb --root-owner-group --uniform-compression -Zxz -z0 --build "$stage" "$package" >&2
 echo "$package"
