@@ -66,6 +66,8 @@ is "it logs in, with Chromium inside the unit" heard firstbell 'works and is sto
 is "with no other engine" grep -q 'a login began, with chrome' <(log firstbell)
 is "its token is handed out" firstbellctl token --format plain
 is "a reload breaks nothing off" systemctl reload firstbell.service
+is "the container asks for its health" grep -q firstbellctl /trial/health
+is "well, while it runs" bash /trial/health
 main=$(systemctl show --value --property=MainPID firstbell.service)
 kill -STOP "$main"
 is "the watchdog ends one that hangs" heard firstbell 'Scheduled restart job'
@@ -115,6 +117,9 @@ echo "taking it away"
 is "an upgrade starts the daemon anew" dpkg --install /trial/firstbell.deb
 is "which keeps on" systemctl --quiet is-active firstbell.service
 says() { local words=$1; shift; "$@" 2>&1 | tee /trial/words; grep -q "$words" /trial/words; }
+systemctl stop firstbell.service
+isnt "its health is bad where it does not" bash /trial/health
+systemctl start firstbell.service
 is "it is removed, and says what stays" says 'stay in /var/lib/firstbell' dpkg --remove firstbell
 isnt "nothing runs any more" pgrep -u firstbell
 is "the state is still there" test -s /var/lib/firstbell/state/store.db

@@ -86,6 +86,8 @@ machine=$work/machine
 mkdir -p "$machine/trial" "$machine/etc/systemd/system/multi-user.target.wants"
 cp "$deb" "$machine/trial/firstbell.deb"
 cp "$tests/trial.sh" "$tests/walls.sh" "$machine/trial/"
+# What the container's runtime asks, for the same program.
+sed -n 's/^    CMD firstbell/firstbellctl/p' packaging/container/Containerfile >"$machine/trial/health"
 cp "$tests/trial.service" "$machine/etc/systemd/system/"
 ln -s ../trial.service "$machine/etc/systemd/system/multi-user.target.wants/trial.service"
 timeout 150 systemd-nspawn --quiet --register=no --keep-unit --private-network --directory="$machine" --boot --console=pipe \
