@@ -25,6 +25,14 @@ is "a rehearsal as its user" firstbellctl demo --driver http
 is "and in Chromium" firstbellctl demo
 
 echo "a morning, kept by the daemon"
+useradd --no-create-home --groups firstbell trader && useradd --no-create-home --groups firstbell stranger || die "no users"
+# asks USER: for the token, at the socket of other users' programs.
+asks() {
+    setpriv --reuid="$1" --regid="$1" --init-groups perl -MIO::Socket::UNIX -e '
+        my $s = IO::Socket::UNIX->new(Peer => "/run/firstbell/api") or die "no door: $!";
+        print $s "GET /v1/accounts/main/token HTTP/1.1\r\nHost: firstbell\r\nConnection: close\r\n\r\n";
+        my $reply = join "", <$s>; print $reply; exit !($reply =~ m{^HTTP/1.1 200})'
+}
 cat >/trial/account.json <<'JSON'
 {"user_id":"AB1234","password":"pW-canary-7f3a","totp_seed":"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP","api_key":"abcdefghijklmnop","api_secret":"canarycanarycanarycanarycanary12"}
 JSON
@@ -47,6 +55,9 @@ calendar = [${lists%,}]
 login_at = "00:00"
 deadline = "23:59"
 spread_s = 0
+[api]
+socket = "/run/firstbell/api"
+users = ["trader"]
 [rehearsal]
 site = "http://127.0.0.1:8080"
 api = "http://127.0.0.1:8080"
@@ -64,7 +75,10 @@ drop_in firstbell.service 'WatchdogSec=5\nRestartSec=0'
 is "the daemon says that it is ready" systemctl start firstbell.service
 is "it logs in, with Chromium inside the unit" heard firstbell 'works and is stored'
 is "with no other engine" grep -q 'a login began, with chrome' <(log firstbell)
+heard firstbell 'because the token is good' || die "it does not say so"
 is "its token is handed out" firstbellctl token --format plain
+is "also to a user who may ask" asks trader
+isnt "and to no other" asks stranger
 is "a reload breaks nothing off" systemctl reload firstbell.service
 is "the container asks for its health" grep -q firstbellctl /trial/health
 is "well, while it runs" bash /trial/health

@@ -61,7 +61,7 @@ for service in firstbell firstbell-login; do
     echo "with a browser inside it:"; exposed "$units/$service.service" 2.0
 done
 cp packaging/systemd/firefox.conf "$units/firstbell.service.d/"
-echo "with the example for Firefox:"; exposed "$units/firstbell.service" 2.0
+echo "with the example for Firefox:"; exposed "$units/firstbell.service" 2.2
 # Both units have the same walls.
 walls() { sed -n '/^# No rights/,/^TasksMax/p' "$1"; }
 cmp <(walls "$units/firstbell.service") <(walls "$units/firstbell-login.service") || die "the units' walls differ"
