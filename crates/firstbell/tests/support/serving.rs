@@ -182,7 +182,8 @@ impl<S: Read + Write> Client<S> {
     /// The next answer; an error where none comes.
     pub fn read(&mut self) -> std::io::Result<Answer> {
         let head = self.head()?;
-        let answer = Answer { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head, text: String::new() };
+        let answer =
+            Answer { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head, text: String::new() };
         let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
@@ -202,7 +203,7 @@ impl<S: Read + Write> Client<S> {
 
     /// Begins to listen; an error where that is refused.
     pub fn listen(&mut self, path: &str, lines: &str) -> std::io::Result<()> {
-        self.send("GET", path, lines);
+        self.send("GET", path, &format!("{lines}Connection: close\r\n"));
         match self.head()?.contains(" 200 ") {
             true => Ok(()),
             false => Err(std::io::Error::other("refused")),
