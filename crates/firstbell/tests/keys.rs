@@ -160,7 +160,10 @@ fn a_key_is_made_shown_once_used_listed_and_ended() {
     let ask =
         |lines: &str| request_with("GET", &format!("http://{port}"), "/v1/accounts/main/token", None, lines);
     until("the key works at once", || match ask(&bearer(&key)) {
-        (200, _, body) => Ok(assert_eq!(body, home.run(&["token", "--format", "json"]).stdout)),
+        (200, _, body) => {
+            assert_eq!(body, home.run(&["token", "--format", "json"]).stdout);
+            Ok(())
+        }
         (status, ..) => Err(status.to_string()),
     });
     let again = home.run(&["key", "add", "algo", "--scope", "admin"]);
