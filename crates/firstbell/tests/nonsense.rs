@@ -149,7 +149,7 @@ fn nonsense_gets_no_token_and_brings_nothing_down() {
     let key = serving.key("algo", Scope::Token, None);
     let token = text(7).into_bytes();
     let has_token = |reply: &[u8]| reply.windows(token.len()).any(|part| part == token);
-    let socket = serving.folder.path().join("socket");
+    let socket = serving.folder.join("socket");
     let patience = Some(Duration::from_secs(20));
     let config =
         Config { cases: CASES, failure_persistence: None, max_shrink_iters: 64, ..Config::default() };
