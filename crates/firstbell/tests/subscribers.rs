@@ -74,7 +74,10 @@ fn listens(serving: &Serving, mut dice: Dice, seen: &AtomicU64) -> u64 {
             }
             let generation = data["generation"].as_u64().unwrap();
             // Who comes back is told of the present one, which may be the one that he knows.
-            assert!(generation >= known && here.is_none_or(|here| generation > here), "{generation}: {here:?} {known}");
+            assert!(
+                generation >= known && here.is_none_or(|here| generation > here),
+                "{generation}: {here:?} {known}"
+            );
             (here, known, times) = (Some(generation), generation, times + 1);
             seen.fetch_max(known, Ordering::Relaxed);
             if known == LAST {

@@ -1,6 +1,7 @@
 //! The commands: arguments in, one object or some lines out, an exit code for each class of failure.
 
 mod alerts;
+mod api;
 mod assisted;
 mod chat;
 mod context;

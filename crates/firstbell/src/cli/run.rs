@@ -7,13 +7,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use firstbell_core::failure::{Failure, Part};
+use firstbell_core::failure::Failure;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::RunArgs;
+use super::api;
 use super::chat::Counter;
 use super::context::{self, Context};
 use super::exit::Exit;
@@ -34,13 +35,11 @@ use crate::keeper::{Face, House, Keeper};
 use crate::leap::{Follower, LeapClock};
 use crate::ports::Clock;
 use crate::selftest::Bench;
-use crate::serve::{self, Premises, Ring, Stock};
+use crate::serve::{self, Premises};
 use crate::stores::{Heir, Lease, Stores};
 
 /// A standby looks this often whether its turn has come.
 const STANDBY: Duration = Duration::from_millis(500);
-/// A key that another node made, or whose maker could not ring, is known after this.
-const KEYS_PAUSE: Duration = Duration::from_secs(20);
 /// The lease of the process itself; no client id has a dash.
 const DAEMON: &str = "firstbell-run";
 
@@ -226,8 +225,7 @@ async fn round(
         gate: &gate,
         leave: &leave,
     };
-    let rows: Vec<Arc<Row>> = config.accounts.iter().map(row_of).collect();
-    let faces: Vec<Face> = rows.iter().map(|row| Face::of(Arc::clone(row))).collect();
+    let faces: Vec<Face> = config.accounts.iter().map(|account| Face::of(row_of(account))).collect();
     let logs: Vec<Lines> = config.accounts.iter().map(|account| for_account(lines, account)).collect();
     let hands: Vec<Hands<'_>> = config
         .accounts
@@ -255,8 +253,7 @@ async fn round(
         criers.map(|(hands, (face, log))| crier::cry(Hands { clock: beside, ..*hands }, face, ways, log));
     let work = together(join_all(keepers), join_all(criers));
     let (bell, (ring, keys)) = (Notify::new(), watch::channel(None));
-    let tally = Arc::clone(&lines.tally);
-    let (_server, errands) = premises.serve(Stock { rows, users: config.api.users.clone(), keys, tally })?;
+    let (_server, errands) = premises.serve(api::stock(config, &faces, (keys, lines)))?;
     let staff = Staff { hands: &hands, faces: &faces, bell: &bell };
     let counter = Counter { context, staff: &staff, clock: beside, lines };
     say(lines, &format!("keeping {} of {}", config.accounts.len(), config.state_dir.display()));
@@ -267,45 +264,11 @@ async fn round(
             Ok(next)
         }
         never = machine.tick() => match never {},
-        () = serve::attend(errands, &staff) => Err(api_ended()),
-        never = hold_keys(config, &stores, (&ring, &bell)) => match never {},
+        () = serve::attend(errands, &staff) => Err(api::ended()),
+        never = api::hold_keys(config, &stores, (&ring, &bell)) => match never {},
         never = counter.serve(&stores, &awaited) => match never {},
         never = service::watch(&staff) => match never {},
         never = weekly(config, &machine, (&stores, &http), lines) => match never {},
-    }
-}
-
-/// Reads the keys anew when somebody may have changed them. What the daemon knows of them goes on where the vault cannot be read.
-async fn hold_keys(
-    config: &Config,
-    stores: &Stores,
-    (ring, bell): (&watch::Sender<Option<Arc<Ring>>>, &Notify),
-) -> Infallible {
-    if config.api.listen.is_none() {
-        return std::future::pending().await;
-    }
-    loop {
-        match Ring::of(stores.vault()) {
-            Ok(read) => drop(ring.send_if_modified(|known| {
-                let news = known.as_deref() != Some(&read);
-                *known = Some(Arc::new(read));
-                news
-            })),
-            Err(failure) => tracing::warn!(%failure, "the keys of the local API cannot be read"),
-        }
-        tokio::select! {
-            () = bell.notified() => {}
-            () = tokio::time::sleep(KEYS_PAUSE) => {}
-        }
-    }
-}
-
-fn api_ended() -> Failure {
-    let why = "the thread of the local API ended by itself".into();
-    Failure::Broken {
-        part: Part::Store,
-        why,
-        cure: "Please report the internal error that was told before this.".into(),
     }
 }
 

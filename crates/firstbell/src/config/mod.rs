@@ -5,6 +5,7 @@ mod api;
 mod glance;
 mod keeping;
 mod shared;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ pub use self::shared::Shared;
 
 use crate::alerts::ChannelConfig;
 use crate::calendarfile;
-use crate::drivers::{DriverConfig, DriverName};
+use crate::drivers::DriverConfig;
 use crate::planfile;
 use crate::stores::{KEEP_DAYS_MIN, Place};
 use crate::written::{Faults, Section};
@@ -60,12 +61,29 @@ pub struct ConfigFaults(pub Vec<String>);
 /// The environment as it was at the start.
 pub type Environment = BTreeMap<String, String>;
 
-/// Variables that firstbell reads beside its file. A misspelt one is a fault: it would be a setting that nobody obeys.
-const VARIABLES: [&str; 5] =
-    ["FIRSTBELL_BROWSER", "FIRSTBELL_CONFIG", "FIRSTBELL_DRIVER", "FIRSTBELL_LOG", "FIRSTBELL_STATE_DIR"];
-
-/// Variables by which programs find the local API: theirs, and set where they run firstbell's commands too.
-const PROGRAMS: [&str; 4] = ["FIRSTBELL_KEY", "FIRSTBELL_KEY_FILE", "FIRSTBELL_SOCKET", "FIRSTBELL_URL"];
+/// The keys of the file.
+const KNOWN: [&str; 20] = [
+    "accept",
+    "account",
+    "alerts",
+    "api",
+    "browser",
+    "calendar",
+    "channel",
+    "driver",
+    "drivers",
+    "egress",
+    "firefox",
+    "keep_days",
+    "mark",
+    "plan",
+    "plan_key",
+    "rehearsal",
+    "schedule",
+    "state_dir",
+    "store",
+    "webdriver",
+];
 
 /// Where the configuration is, unless it is named: `FIRSTBELL_CONFIG`, else below the user's configuration folder.
 pub fn place(named: Option<&Path>, env: &Environment) -> PathBuf {
@@ -96,17 +114,16 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     let (rehearsal, leap) = root.section("rehearsal").map(read_rehearsal).unwrap_or_default();
     let keeping = Keeping { leap, ..Keeping::read(&mut root) };
     let mut drivers = DriverConfig::read(&mut root);
-    let absolute = |text: &str| match Path::new(text).is_absolute() {
-        true => Ok(PathBuf::from(text)),
-        false => Err("must be an absolute path: each folder is a memory of its own of what was spent".into()),
-    };
-    let state_dir = root.parsed("state_dir", absolute);
+    let state_dir = root.parsed("state_dir", |text| {
+        let why = |why| format!("{why}: each folder is a memory of its own of what was spent");
+        absolute_path(text).map_err(why)
+    });
     let mark = root.parsed("mark", absolute_path);
-    let keep_days =
-        root.number("keep_days", KEEP_DAYS_MIN).map(|days| u32::try_from(days).unwrap_or(u32::MAX));
+    let keep_days = root.number("keep_days", KEEP_DAYS_MIN);
+    let keep_days = keep_days.map(|days| u32::try_from(days).unwrap_or(u32::MAX));
     let accounts = read_accounts(&mut root);
-    let channels: Vec<_> =
-        root.named("channel").into_iter().filter_map(|(n, s)| ChannelConfig::read(n, s)).collect();
+    let channels = root.named("channel").into_iter();
+    let channels: Vec<_> = channels.filter_map(|(n, s)| ChannelConfig::read(n, s)).collect();
     if keeping.leap.is_some() && (accounts.len() > 1 || rehearsal.is_none()) {
         root.fault("rehearsal.leap is for the rehearsal of one account");
     }
@@ -114,32 +131,11 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     let api = Api::read(&mut root);
     let plan = read_plan(&mut root);
     let calendar = read_calendar(&mut root);
-    root.end(&[
-        "accept",
-        "account",
-        "alerts",
-        "api",
-        "browser",
-        "calendar",
-        "channel",
-        "driver",
-        "drivers",
-        "egress",
-        "firefox",
-        "keep_days",
-        "mark",
-        "plan",
-        "plan_key",
-        "rehearsal",
-        "schedule",
-        "state_dir",
-        "store",
-        "webdriver",
-    ]);
+    root.end(&KNOWN);
 
     let mut lines = faults.lines();
-    let sources = variables(&accounts, &channels, shared.as_ref());
-    lines.extend(read_environment(env, &mut drivers, &sources));
+    let sources = variables::of(&accounts, &channels, shared.as_ref());
+    lines.extend(variables::read(env, &mut drivers, &sources));
     if !lines.is_empty() {
         return Err(ConfigFaults(lines));
     }
@@ -166,18 +162,6 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         keeping,
         rehearsal,
     })
-}
-
-/// The variables that secrets come from.
-fn variables<'a>(
-    accounts: &'a [Account],
-    channels: &'a [ChannelConfig],
-    shared: Option<&'a Shared>,
-) -> Vec<&'a str> {
-    let of_accounts = accounts.iter().flat_map(|a| a.secrets.iter().map(|(_, source)| source));
-    let of_channels = channels.iter().flat_map(|c| c.secrets.iter().map(|(_, source)| source));
-    let of_store = shared.map(|shared| &shared.source);
-    of_accounts.chain(of_channels).chain(of_store).filter_map(|source| source.variable()).collect()
 }
 
 fn read_accounts(root: &mut Section<'_>) -> Vec<Account> {
@@ -242,26 +226,6 @@ fn read_calendar(root: &mut Section<'_>) -> Calendar {
     own.into_iter().fold(Calendar::compiled().clone(), Calendar::with)
 }
 
-fn read_environment(env: &Environment, drivers: &mut DriverConfig, sources: &[&str]) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(name) = env.get("FIRSTBELL_DRIVER") {
-        match DriverName::parse(name) {
-            Ok(driver) => drivers.ladder = vec![driver],
-            Err(why) => lines.push(format!("environment: FIRSTBELL_DRIVER {why}")),
-        }
-    }
-    if let Some(binary) = env.get("FIRSTBELL_BROWSER") {
-        drivers.chrome.binary = Some(binary.into());
-    }
-    if env.get("FIRSTBELL_STATE_DIR").is_some_and(|dir| !Path::new(dir).is_absolute()) {
-        lines.push("environment: FIRSTBELL_STATE_DIR must be an absolute path".into());
-    }
-    let known = |k: &str| VARIABLES.contains(&k) || PROGRAMS.contains(&k) || sources.contains(&k);
-    let unknown = env.keys().filter(|k| k.starts_with("FIRSTBELL_") && !known(k));
-    lines.extend(unknown.map(|k| format!("environment: {k} is not known; known: {}", VARIABLES.join(", "))));
-    lines
-}
-
 fn usual_state_dir(env: &Environment) -> PathBuf {
     let home = || PathBuf::from(env.get("HOME").map_or("/", String::as_str));
     let folder = env.get("XDG_STATE_HOME").map_or_else(|| home().join(".local/state"), PathBuf::from);
@@ -294,6 +258,7 @@ mod tests {
     use firstbell_core::calendar::Exchange;
 
     use super::*;
+    use crate::drivers::DriverName;
     use crate::secrets::Source;
 
     const GOOD: &str = r#"

@@ -107,12 +107,20 @@ impl Counts {
         self.handled.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Answers by status, refusals by reason, and how many requests anything was done for.
-    pub(super) fn read(&self) -> (Vec<(u16, u64)>, Vec<(&'static str, u64)>, u64) {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let statuses = STATUSES.iter().copied().zip(self.statuses.iter().map(read)).collect();
-        let refused = Why::ALL.iter().map(|why| why.name()).zip(self.refused.iter().map(read)).collect();
-        (statuses, refused, read(&self.handled))
+    /// Answers by status.
+    pub(super) fn statuses(&self) -> impl Iterator<Item = (u16, u64)> {
+        STATUSES.iter().copied().zip(self.statuses.iter().map(|count| count.load(Ordering::Relaxed)))
+    }
+
+    /// Refusals by reason.
+    pub(super) fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.refused.iter().map(|count| count.load(Ordering::Relaxed));
+        Why::ALL.iter().map(|why| why.name()).zip(counts)
+    }
+
+    /// How many requests anything was done for.
+    pub(super) fn done(&self) -> u64 {
+        self.handled.load(Ordering::Relaxed)
     }
 }
 

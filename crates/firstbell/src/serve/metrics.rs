@@ -130,13 +130,10 @@ fn sinks(text: &mut Text, seen: &[(&Shelf, Value)]) {
             }
         }
     }
-    let flat = |all: &Vec<([Label<'_>; 2], f64)>| all.len();
-    if flat(&up) > 0 {
-        let up: Vec<_> = up.iter().map(|(labels, number)| (labels.as_slice(), *number)).collect();
-        text.family(("firstbell_sink_up", "gauge", "Whether the sink took the last token."), &up);
-        let generations: Vec<_> = generations.iter().map(|(labels, n)| (labels.as_slice(), *n)).collect();
-        text.family(("firstbell_sink_generation", "gauge", "Generation that the sink has."), &generations);
-    }
+    let up: Vec<_> = up.iter().map(|(labels, number)| (labels.as_slice(), *number)).collect();
+    text.family(("firstbell_sink_up", "gauge", "Whether the sink took the last token."), &up);
+    let generations: Vec<_> = generations.iter().map(|(labels, n)| (labels.as_slice(), *n)).collect();
+    text.family(("firstbell_sink_generation", "gauge", "Generation that the sink has."), &generations);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus knows no other numbers")]
@@ -175,7 +172,8 @@ fn tallied(text: &mut Text, hall: &Hall, right: &Right) {
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus knows no other numbers")]
 fn asked(text: &mut Text, hall: &Hall) {
-    let (statuses, refused, handled) = hall.counts.read();
+    let (statuses, refused): (Vec<_>, Vec<_>) =
+        (hall.counts.statuses().collect(), hall.counts.refusals().collect());
     let codes: Vec<String> = statuses.iter().map(|(status, _)| status.to_string()).collect();
     let labels: Vec<[Label<'_>; 1]> = codes.iter().map(|code| [("code", code.as_str())]).collect();
     let numbers = labels.iter().map(AsRef::as_ref).zip(statuses.iter().map(|(_, count)| *count as f64));
@@ -197,7 +195,7 @@ fn asked(text: &mut Text, hall: &Hall) {
         ),
         &numbers.collect::<Vec<_>>(),
     );
-    let one = [([].as_slice(), handled as f64)];
+    let one = [([].as_slice(), hall.counts.done() as f64)];
     text.family(("firstbell_api_handled_total", "counter", "Requests for which something was done."), &one);
     let one = [([].as_slice(), hall.turnstile.refused() as f64)];
     text.family(("firstbell_api_key_refused_total", "counter", "Wrong keys that were shown."), &one);

@@ -268,7 +268,12 @@ where
                 return;
             }
         }
-        () = post.hall.left() => {}
+        () = post.hall.left() => {
+            // Whoever has only just come is heard first.
+            if !spoke.load(Ordering::Relaxed) && tokio::time::timeout(GRACE / 2, &mut talk).await.is_ok() {
+                return;
+            }
+        }
     }
     // What is being answered is answered; nothing else is begun.
     talk.as_mut().graceful_shutdown();

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +12,14 @@ use firstbell::board::{Offer, Row};
 use firstbell::clock::MachineClock;
 use firstbell::config::Api;
 use firstbell::ports::Clock;
-use firstbell::serve::{self, Desk, Key, Order, Premises, Ring, Scope, Server, Stock};
+use firstbell::serve::{self, Desk, Errand, Key, Order, Premises, Ring, Scope, Server, Stock};
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 use firstbell_core::token::{Access, Life, Token};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// Who is always well, and does what he is told by doing nothing.
 struct Idle;
@@ -35,7 +36,9 @@ impl Desk for Idle {
 
 /// A serving thread. Ends with the test.
 pub struct Serving {
-    pub folder: TempDir,
+    /// Where the socket is.
+    pub folder: PathBuf,
+    _own: Option<TempDir>,
     pub rows: Vec<Arc<Row>>,
     pub tcp: SocketAddr,
     ring: watch::Sender<Option<Arc<Ring>>>,
@@ -46,9 +49,33 @@ pub struct Serving {
 impl Serving {
     /// With these accounts, and this port of 127.0.0.1 for keys.
     pub fn start(accounts: &[&str]) -> Serving {
-        let folder = tempfile::Builder::new().prefix("fb-api-").tempdir().unwrap();
+        let own = tempfile::Builder::new().prefix("fb-api-").tempdir().unwrap();
+        let mut serving = Serving::start_in(own.path(), accounts);
+        serving._own = Some(own);
+        serving
+    }
+
+    /// In this folder.
+    pub fn start_in(folder: &Path, accounts: &[&str]) -> Serving {
+        let mut serving = Serving::new(folder, accounts);
+        let errands = serving.begin();
+        attend(errands);
+        serving
+    }
+
+    /// Whose keepers never answer.
+    pub fn deaf(accounts: &[&str]) -> Serving {
+        let own = tempfile::Builder::new().prefix("fb-api-").tempdir().unwrap();
+        let mut serving = Serving::new(own.path(), accounts);
+        serving._own = Some(own);
+        // Kept, and never looked at.
+        std::mem::forget(serving.begin());
+        serving
+    }
+
+    fn new(folder: &Path, accounts: &[&str]) -> Serving {
         let tcp = free_port();
-        let mut premises = Premises::open(folder.path()).unwrap();
+        let mut premises = Premises::open(folder).unwrap();
         let faults = premises.adopt(&Api { listen: Some(tcp), ..Api::default() });
         assert!(faults.is_empty(), "{faults:?}");
         let rows: Vec<_> =
@@ -57,26 +84,21 @@ impl Serving {
             row.tell(&json!({ "account": row.account, "served": "no", "next": {} }));
         }
         let ring = watch::Sender::new(Some(Arc::default()));
-        let mut serving = Serving { folder, rows, tcp, ring, server: None, premises };
-        serving.begin();
-        serving
+        Serving { folder: folder.to_owned(), _own: None, rows, tcp, ring, server: None, premises }
     }
 
     /// Ends the thread, as a change of the configuration does, and begins another one.
     pub fn again(&mut self) {
         self.server = None;
-        self.begin();
+        attend(self.begin());
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self) -> mpsc::Receiver<Errand> {
         let (rows, keys) = (self.rows.clone(), self.ring.subscribe());
         let stock = Stock { rows, users: Vec::new(), keys, tally: Arc::default() };
         let (server, errands) = self.premises.serve(stock).unwrap();
         self.server = Some(server);
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            runtime.block_on(serve::attend(errands, &Idle));
-        });
+        errands
     }
 
     /// A key of this name, and what its program shows.
@@ -104,7 +126,7 @@ impl Serving {
     }
 
     pub fn unix(&self) -> Client<UnixStream> {
-        let stream = UnixStream::connect(self.folder.path().join("socket")).unwrap();
+        let stream = UnixStream::connect(self.folder.join("socket")).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Client { stream: BufReader::new(stream), host: "firstbell".into() }
     }
@@ -121,6 +143,13 @@ impl Serving {
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(0.0, |number| number.parse().unwrap())
     }
+}
+
+fn attend(errands: mpsc::Receiver<Errand>) {
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(serve::attend(errands, &Idle));
+    });
 }
 
 /// Longer than anything here takes.
@@ -182,7 +211,8 @@ impl<S: Read + Write> Client<S> {
     /// The next answer; an error where none comes.
     pub fn read(&mut self) -> std::io::Result<Answer> {
         let head = self.head()?;
-        let answer = Answer { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head, text: String::new() };
+        let answer =
+            Answer { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head, text: String::new() };
         let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
@@ -202,7 +232,7 @@ impl<S: Read + Write> Client<S> {
 
     /// Begins to listen; an error where that is refused.
     pub fn listen(&mut self, path: &str, lines: &str) -> std::io::Result<()> {
-        self.send("GET", path, lines);
+        self.send("GET", path, &format!("{lines}Connection: close\r\n"));
         match self.head()?.contains(" 200 ") {
             true => Ok(()),
             false => Err(std::io::Error::other("refused")),

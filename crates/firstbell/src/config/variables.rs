@@ -1,0 +1,47 @@
+//! The variables of the environment: those that outrank the file, those that secrets come from, and those of other programs.
+
+use std::path::Path;
+
+use super::{Account, Environment, Shared};
+use crate::alerts::ChannelConfig;
+use crate::drivers::{DriverConfig, DriverName};
+
+/// Variables that firstbell reads beside its file. A misspelt one is a fault: it would be a setting that nobody obeys.
+const VARIABLES: [&str; 5] =
+    ["FIRSTBELL_BROWSER", "FIRSTBELL_CONFIG", "FIRSTBELL_DRIVER", "FIRSTBELL_LOG", "FIRSTBELL_STATE_DIR"];
+
+/// Variables by which programs find the local API: theirs, and set where they run firstbell's commands too.
+const PROGRAMS: [&str; 4] = ["FIRSTBELL_KEY", "FIRSTBELL_KEY_FILE", "FIRSTBELL_SOCKET", "FIRSTBELL_URL"];
+
+/// The variables that secrets come from.
+pub(super) fn of<'a>(
+    accounts: &'a [Account],
+    channels: &'a [ChannelConfig],
+    shared: Option<&'a Shared>,
+) -> Vec<&'a str> {
+    let of_accounts = accounts.iter().flat_map(|a| a.secrets.iter().map(|(_, source)| source));
+    let of_channels = channels.iter().flat_map(|c| c.secrets.iter().map(|(_, source)| source));
+    let of_store = shared.map(|shared| &shared.source);
+    of_accounts.chain(of_channels).chain(of_store).filter_map(|source| source.variable()).collect()
+}
+
+/// Reads them over the file; gives what is wrong with them.
+pub(super) fn read(env: &Environment, drivers: &mut DriverConfig, sources: &[&str]) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(name) = env.get("FIRSTBELL_DRIVER") {
+        match DriverName::parse(name) {
+            Ok(driver) => drivers.ladder = vec![driver],
+            Err(why) => lines.push(format!("environment: FIRSTBELL_DRIVER {why}")),
+        }
+    }
+    if let Some(binary) = env.get("FIRSTBELL_BROWSER") {
+        drivers.chrome.binary = Some(binary.into());
+    }
+    if env.get("FIRSTBELL_STATE_DIR").is_some_and(|dir| !Path::new(dir).is_absolute()) {
+        lines.push("environment: FIRSTBELL_STATE_DIR must be an absolute path".into());
+    }
+    let known = |k: &str| VARIABLES.contains(&k) || PROGRAMS.contains(&k) || sources.contains(&k);
+    let unknown = env.keys().filter(|k| k.starts_with("FIRSTBELL_") && !known(k));
+    lines.extend(unknown.map(|k| format!("environment: {k} is not known; known: {}", VARIABLES.join(", "))));
+    lines
+}
