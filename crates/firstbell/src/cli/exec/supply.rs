@@ -124,8 +124,7 @@ impl<'a> Supply<'a> {
     }
 
     async fn ask(&self, wait: Option<u64>) -> Result<Word, Failure> {
-        let answer =
-            serve::token(&self.context.config.state_dir, &self.account.name, wait, LONG_S).await?;
+        let answer = serve::token(&self.context.config.state_dir, &self.account.name, wait, LONG_S).await?;
         Ok(match answer {
             None => Word::Nobody,
             Some(Answer::Card(card)) => Word::Token(card.token),
