@@ -88,14 +88,19 @@ class Wire:
             connection = _UnixConnection(place.path, PATIENCE_S)
         elif isinstance(place, Address):
             connection = http.client.HTTPConnection(place.host, place.port, timeout=PATIENCE_S)
+        if connection is not None:
+            self._reach(place, connection)
+        self._open = (place, connection)
+
+    def _reach(self, place: Place, connection: http.client.HTTPConnection) -> None:
         try:
-            if connection:
-                connection.connect()
+            connection.connect()
         except PermissionError:
+            connection.close()
             raise Refused(f"{place} is not for this user; [api] users of firstbell's configuration says who may") from None
         except OSError as fault:
+            connection.close()
             raise NoDaemon(f"no firstbell at {place}: {fault.strerror or fault}") from None
-        self._open = (place, connection)
 
     def _exchange(self, path: str, wait_s: float, stop: Optional[threading.Event]) -> Reply:
         assert self._open
