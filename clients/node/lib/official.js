@@ -1,15 +1,15 @@
 // Finds the official client, which is the program's own dependency.
 
+import { realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-/** The program's folder counts too: this package may be linked to from elsewhere. */
-const BASES = () => [import.meta.url, join(process.cwd(), 'program.js')];
-
-function resolve(name) {
-  for (const base of BASES()) {
+/** Where the official client's first file is. The program's folder counts too: this package may be linked to from elsewhere. */
+function find() {
+  for (const base of [import.meta.url, join(process.cwd(), 'program.js')]) {
     try {
-      return { require: createRequire(base), path: createRequire(base).resolve(name) };
+      // One path for one file, however often it is asked for: files are known by their paths.
+      return realpathSync(createRequire(base).resolve('kiteconnect'));
     } catch {
       // Not from there.
     }
@@ -19,8 +19,8 @@ function resolve(name) {
 
 /** The official classes. */
 export function official() {
-  const found = resolve('kiteconnect');
-  return found.require(found.path);
+  const path = find();
+  return createRequire(path)(path);
 }
 
 /**
@@ -28,7 +28,8 @@ export function official() {
  * two of one copy would be one.
  */
 export function anotherTicker() {
-  const { require, path } = resolve('kiteconnect/dist/lib/ticker.js');
+  const require = createRequire(find());
+  const path = require.resolve('./ticker.js');
   const kept = require.cache[path];
   delete require.cache[path];
   try {
