@@ -95,7 +95,11 @@ const EXPOSE: &[(&str, &str)] = &[
     ("crates/firstbell/src/chat/pairing.rs", "into the vault, onto the owner's terminal, and comparing it"),
     ("crates/firstbell/src/checks.rs", "reading our own address out of a stranger's answer"),
     ("crates/firstbell/src/alerts/kind.rs", "reading the host of an address that is a secret"),
-    ("crates/firstbell/src/cli/exec.rs", "into the environment of the program that asked for it"),
+    (
+        "crates/firstbell/src/cli/exec/child.rs",
+        "into the environment or a descriptor of the program that asked for it",
+    ),
+    ("crates/firstbell/src/cli/exec/mask.rs", "taking it out of what a program writes"),
     ("crates/firstbell/src/cli/say.rs", "to standard output, for firstbell token"),
     ("crates/firstbell/src/codes/endpoint.rs", "seeing that what came is six digits"),
     ("crates/firstbell/src/drivers/http.rs", "into the login's own forms"),

@@ -109,6 +109,11 @@ impl Exit {
         Exit::bad(if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 }, "not-started", &what)
     }
 
+    /// As the program ended that `exec` ran.
+    pub(super) fn of_program(code: u8) -> Exit {
+        Exit { code, report: Map::new() }.with(json!({ "ok": code == DONE, "exit": code }))
+    }
+
     fn bad(code: u8, failure: &str, message: &str) -> Exit {
         let report = json!({ "ok": false, "failure": failure, "message": message, "exit": code });
         Exit { code, report: Map::new() }.with(report)

@@ -61,8 +61,8 @@ enum Command {
     Login(LoginArgs),
     /// Print today's token.
     Token(TokenArgs),
-    /// Run a program with today's token in its environment.
-    Exec(ExecArgs),
+    /// Run a program with today's token, and start it again with the next one.
+    Exec(exec::ExecArgs),
     /// Say what is stored, what was spent, and what to do next.
     Status(AccountArg),
     /// Say what happened; with --last, show the page on which the last failed login ended.
@@ -166,15 +166,6 @@ struct TokenArgs {
     /// plain (default), json, env or header.
     #[arg(long, value_parser = Format::parse)]
     format: Option<Format>,
-}
-
-#[derive(Debug, Args)]
-struct ExecArgs {
-    #[command(flatten)]
-    account: AccountArg,
-    /// The program and its arguments. It gets KITE_API_KEY and KITE_ACCESS_TOKEN.
-    #[arg(last = true, required = true)]
-    command: Vec<OsString>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -50,6 +50,14 @@ impl Terminal {
         self.shown
     }
 
+    /// All that was shown to the end, however that came.
+    pub fn rest(mut self) -> String {
+        while self.read() {}
+        drop(self.script.stdin.take());
+        self.script.wait().unwrap();
+        self.shown
+    }
+
     fn read(&mut self) -> bool {
         let mut bytes = [0; 4096];
         let count = self.screen.read(&mut bytes).unwrap_or(0);

@@ -1,0 +1,150 @@
+//! Where `firstbell exec` has its tokens from: the daemon, which says at once when there is another one, else the store.
+
+use std::time::Duration;
+
+use firstbell_core::failure::Failure;
+use firstbell_core::token::{Standing, Token};
+
+use super::super::context::Context;
+use super::super::say;
+use super::super::token::believed;
+use super::args::{Wait, clock};
+use crate::clock::MachineClock;
+use crate::config::Account;
+use crate::ledger;
+use crate::ports::Clock;
+use crate::serve::{self, Answer};
+use crate::stores::Stores;
+
+/// A daemon is asked to answer within this, and asked again.
+const LONG_S: u16 = 30;
+/// Without a daemon the store is looked at this often.
+const LOOK: Duration = Duration::from_secs(2);
+/// A daemon that answers with a fault is asked again after this.
+const AGAIN: Duration = Duration::from_millis(500);
+/// A stored token that is in doubt is proven at most this often while somebody waits.
+const PROOF_MS: u64 = 60_000;
+
+/// Tokens for one account.
+pub(super) struct Supply<'a> {
+    context: &'a Context,
+    account: &'a Account,
+    clock: &'a MachineClock,
+}
+
+/// What a daemon says.
+enum Word {
+    /// No daemon keeps this account here.
+    Nobody,
+    /// This one.
+    Token(Token),
+    /// None, because of that.
+    Withheld(String),
+    /// Nothing newer within the time.
+    NothingNewer,
+}
+
+impl<'a> Supply<'a> {
+    pub(super) fn of(context: &'a Context, account: &'a Account, clock: &'a MachineClock) -> Supply<'a> {
+        Supply { context, account, clock }
+    }
+
+    /// A token that can be believed, waited for if need be.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn first(&self, wait: Wait) -> Result<Token, Failure> {
+        let mut why = match self.now().await {
+            Err(Failure::NoToken { why }) if wait != Wait::No => why,
+            outcome => return outcome,
+        };
+        let until = match wait {
+            Wait::Until(at) => format!(" until {} in India", clock(at)),
+            _ => String::new(),
+        };
+        let name = &self.account.name;
+        say::error(&format!("firstbell: waiting for a token of {name}{until}: {why}"));
+        let mut proven_ms = self.clock.run_ms();
+        loop {
+            if matches!(wait, Wait::Until(at) if self.clock.now() >= at) {
+                return Err(Failure::NoToken { why: format!("none came in time: {why}") });
+            }
+            match self.ask(Some(0)).await {
+                Ok(Word::Token(token)) => return Ok(token),
+                Ok(Word::NothingNewer) => {}
+                Ok(Word::Withheld(reason)) => {
+                    why = reason;
+                    tokio::time::sleep(AGAIN).await;
+                }
+                Ok(Word::Nobody) => {
+                    let due = self.clock.run_ms() - proven_ms >= PROOF_MS;
+                    match self.store(due).await {
+                        Ok(Some(token)) => return Ok(token),
+                        Ok(None) => {}
+                        Err(failure) => why = failure.to_string(),
+                    }
+                    if due {
+                        proven_ms = self.clock.run_ms();
+                    }
+                    tokio::time::sleep(LOOK).await;
+                }
+                Err(failure) => {
+                    why = failure.to_string();
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+
+    /// The next token after a generation. Whatever is in the way is waited out: the program runs meanwhile.
+    pub(super) async fn after(&self, generation: u64) -> Token {
+        loop {
+            match self.ask(Some(generation)).await {
+                Ok(Word::Token(token)) if token.generation > generation => return token,
+                Ok(Word::NothingNewer) => {}
+                Ok(Word::Nobody) => {
+                    // A store that cannot be read now may be read later.
+                    let found = self.store(false).await.ok().flatten();
+                    if let Some(token) = found.filter(|token| token.generation > generation) {
+                        return token;
+                    }
+                    tokio::time::sleep(LOOK).await;
+                }
+                Ok(Word::Token(_) | Word::Withheld(_)) | Err(_) => tokio::time::sleep(AGAIN).await,
+            }
+        }
+    }
+
+    async fn now(&self) -> Result<Token, Failure> {
+        match self.ask(None).await? {
+            Word::Token(token) => Ok(token),
+            Word::Withheld(why) => Err(Failure::NoToken { why }),
+            Word::Nobody | Word::NothingNewer => believed(self.context, self.account).await,
+        }
+    }
+
+    async fn ask(&self, wait: Option<u64>) -> Result<Word, Failure> {
+        let answer =
+            serve::token(&self.context.config.state_dir, &self.account.name, wait, LONG_S).await?;
+        Ok(match answer {
+            None => Word::Nobody,
+            Some(Answer::Card(card)) => Word::Token(card.token),
+            Some(Answer::NothingNewer) => Word::NothingNewer,
+            Some(Answer::Withheld { error, .. }) => Word::Withheld(error),
+        })
+    }
+
+    /// The stored token, if it is trusted; one in doubt is proven where that is asked for.
+    async fn store(&self, prove: bool) -> Result<Option<Token>, Failure> {
+        if prove {
+            return match believed(self.context, self.account).await {
+                Ok(token) => Ok(Some(token)),
+                Err(Failure::NoToken { .. }) => Ok(None),
+                Err(failure) => Err(failure),
+            };
+        }
+        let stores: Stores = self.context.stores()?;
+        let token = ledger::stored(stores.store(), self.clock, &self.account.app)?;
+        Ok(token.filter(|token| token.life.standing(self.clock.now()) == Standing::Trusted))
+    }
+}
