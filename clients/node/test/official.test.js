@@ -140,8 +140,9 @@ describe('ticker', () => {
     assert.deepEqual([...heard.orders].sort(), placed.map((one) => `${one} OPEN`).sort());
     for (const instrument of INSTRUMENTS) {
       const told = heard.full.filter((tick) => tick.instrument_token === instrument).map((tick) => tick.exchange_timestamp / 1000);
-      assert.ok(told.length > 5);
-      assert.deepEqual(told, told.map((_, n) => told[0] + n), 'each second once, in order');
+      // kitesim's beat is a little longer than a second, so it may leave one out; two in a row would be lost.
+      const steps = told.slice(1).map((second, n) => second - told[n]);
+      assert.ok(told.length > 5 && steps.every((step) => step === 1 || step === 2), `in order, none twice: ${told}`);
     }
     assert.deepEqual([heard.connect, heard.close, heard.error], [1, [], []], 'nobody noticed');
   });

@@ -10,9 +10,9 @@ from unittest import mock
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "src"), str(HERE.parent.parent / "tests")]
 
-from stage import Sim, Stand, until  # noqa: E402
+from stage import Sim, Stand, complete, until  # noqa: E402
 
-__all__ = ["Bench", "Sim", "Stand", "card", "until"]
+__all__ = ["Bench", "Sim", "Stand", "card", "complete", "until"]
 
 
 def card(generation, account="main", access_token="canary-Zq7x"):
