@@ -4,11 +4,11 @@ import threading
 import time
 import unittest
 
-from bench import Bench
+import firstbell
 from kiteconnect import KiteConnect
 from kiteconnect.exceptions import TokenException
 
-import firstbell
+from bench import Bench
 
 
 class Kept(Bench):

@@ -6,11 +6,11 @@ import time
 import unittest
 from collections import Counter
 
-from bench import Bench, complete, until
-from kiteconnect import KiteConnect, KiteTicker
-
 import firstbell
 from firstbell._handover import Handover
+from kiteconnect import KiteConnect, KiteTicker
+
+from bench import Bench, complete, until
 
 INSTRUMENTS = [408065, 256265]
 
