@@ -5,10 +5,10 @@ import socket
 import threading
 import unittest
 
-import firstbell
+from bench import Bench, Sim, until
 from stage import Home, program
 
-from bench import Bench, Sim, until
+import firstbell
 
 
 class Real(Bench):

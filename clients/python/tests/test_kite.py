@@ -4,11 +4,11 @@ import threading
 import time
 import unittest
 
-import firstbell
+from bench import Bench
 from kiteconnect import KiteConnect
 from kiteconnect.exceptions import TokenException
 
-from bench import Bench
+import firstbell
 
 
 class Kept(Bench):

@@ -6,11 +6,11 @@ import time
 import unittest
 from collections import Counter
 
-import firstbell
-from firstbell._handover import Handover
+from bench import Bench, complete, until
 from kiteconnect import KiteConnect, KiteTicker
 
-from bench import Bench, complete, until
+import firstbell
+from firstbell._handover import Handover
 
 INSTRUMENTS = [408065, 256265]
 

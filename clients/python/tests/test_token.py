@@ -13,10 +13,10 @@ import time
 import unittest
 from unittest import mock
 
+from bench import Bench, card
+
 import firstbell
 from firstbell import _place, _wire
-
-from bench import Bench, card
 
 
 class Asked(Bench):

@@ -8,10 +8,10 @@ import time
 import unittest
 from unittest import mock
 
+from bench import Bench, card, until
+
 import firstbell
 from firstbell._feed import Feed
-
-from bench import Bench, card, until
 
 
 class Watched(Bench):
