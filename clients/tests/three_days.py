@@ -6,10 +6,12 @@ moment to the end of the day: every order update exactly once, and every instrum
 order, none twice, never two seconds missing in a row. The second morning finds the old token dead, as after Kite's night. The
 third finds it alive, so there the orders are placed through the change itself, and none of their updates is lost or told twice.
 
-The program under `firstbell exec` is started anew with each token. It asks for the day's orders when it starts; of it is shown
+The program under `firstbell exec` is started anew with each token, so it has besides the time that its start takes; in it the
+ticker's connection is timed, for the first tick comes a beat later. It asks for the day's orders when it starts; of it is shown
 that it knows every order.
 """
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -45,8 +47,9 @@ class Strategy:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self):
-        for line in self.child.stdout:
-            self.told.append(json.loads(line))
+        with contextlib.suppress(ValueError):
+            for line in self.child.stdout:
+                self.told.append(json.loads(line))
 
     def since(self, at, key):
         return [one for one in list(self.told) if one["at"] >= at and key in one]
@@ -55,6 +58,9 @@ class Strategy:
         self.child.send_signal(signal.SIGTERM)
         try:
             self.child.wait(20)
+        except subprocess.TimeoutExpired:
+            self.errors.seek(0)
+            raise AssertionError(f"{self.name} does not end: {self.errors.read()}") from None
         finally:
             self.child.kill()
             self.child.stdout.close()
@@ -72,6 +78,9 @@ class ThreeDays(unittest.TestCase):
         self.sim.settings(flush="06:00")
         self.home = Home(self.sim)
         self.addCleanup(self.home.end)
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-c", "import kiteconnect"], check=True)
+        self.start_s = time.monotonic() - began
         self.handed_out = {}
         self.orders = []
         self.placing = threading.Event()
@@ -114,11 +123,13 @@ class ThreeDays(unittest.TestCase):
         header = ["--on-change", "usr1", "--fd", "3", "--format", "header", "--"]
         # It hears the signal and goes on: each call reads the descriptor anew.
         shell = ["sh", "-c", f"trap : USR1; . {STRATEGIES / 'plain.sh'}"]
+        # env lets in the signals that are held back where it starts; Python keeps them so, and would not hear that it is to end.
+        official = ["env", "--default-signal", sys.executable, str(STRATEGIES / "plain.py")]
         commands = [
             ("python", [sys.executable, str(STRATEGIES / "follows.py")], with_package),
             ("node", ["node", str(script)], environment),
             ("shell", [*execute, *header, *shell], environment),
-            ("official", [*execute, "--", sys.executable, str(STRATEGIES / "plain.py")], environment),
+            ("official", [*execute, "--", *official], environment),
         ]
         self.strategies = [Strategy(name, command, self.node, env) for name, command, env in commands]
         for strategy in self.strategies:
@@ -145,9 +156,10 @@ class ThreeDays(unittest.TestCase):
         for one in self.strategies:
             until(f"{one.name} calls the API", lambda one=one: one.since(at, "user"))
             late[one.name, "rest"] = one.since(at, "user")[0]["at"] - at
-            if one.name != "shell":
-                until(f"{one.name} receives ticks", lambda one=one: one.since(at, "tick"))
-                late[one.name, "ticks"] = one.since(at, "tick")[0]["at"] - at
+            key = {"shell": None, "official": "connected"}.get(one.name, "tick")
+            if key:
+                until(f"{one.name} has its ticker", lambda one=one, key=key: one.since(at, key))
+                late[one.name, key] = one.since(at, key)[0]["at"] - at
         print(f"generation {generation}:", ", ".join(f"{' '.join(k)} {v:.2f} s" for k, v in late.items()), flush=True)
         return late
 
@@ -183,10 +195,14 @@ class ThreeDays(unittest.TestCase):
         self.placer.start()
 
     def on_time(self, late):
-        self.assertTrue(all(seconds <= WITHIN_S for seconds in late.values()), late)
+        for (name, what), seconds in late.items():
+            # What is started anew has first to start.
+            most = WITHIN_S + (self.start_s if name == "official" else 0)
+            self.assertLessEqual(seconds, most, f"{name}, {what}: {late}")
 
     def test_every_program_goes_on_by_itself_each_morning(self):
         self.addCleanup(self.placing.clear)
+        self.leap(DAYS[0], "08:00")
         self.start()
         self.leap(DAYS[0], "09:20")
         self.changed(1)

@@ -88,7 +88,8 @@ class Kept(Bench):
                 placed.append(kite.place_order("regular", "NSE", "INFY", "BUY", 1, "CNC", "LIMIT", price=1000))
                 time.sleep(0.13)
 
-        thread = threading.Thread(target=load)
+        thread = threading.Thread(target=load, daemon=True)
+        self.addCleanup(done.set)
         thread.start()
         for _ in range(2):
             before = program.ticker._line.generation

@@ -21,6 +21,7 @@ ticker = KiteTicker(key, token, root=os.environ["KITE_TICKER"])
 
 
 def on_connect(ws, response):
+    tell(connected=True)
     ws.subscribe(INSTRUMENTS)
     ws.set_mode(ws.MODE_FULL, INSTRUMENTS)
     # What happened while it was not there.
