@@ -6,9 +6,8 @@ moment to the end of the day: every order update exactly once, and every instrum
 order, none twice, never two seconds missing in a row. The second morning finds the old token dead, as after Kite's night. The
 third finds it alive, so there the orders are placed through the change itself, and none of their updates is lost or told twice.
 
-The program under `firstbell exec` is started anew with each token, so it has besides the time that its start takes; in it the
-ticker's connection is timed, for the first tick comes a beat later. It asks for the day's orders when it starts; of it is shown
-that it knows every order.
+The official client under `firstbell exec` is started anew with each token, so it has ten seconds for that. It asks for the day's
+orders when it starts; of it is shown that it knows every order.
 """
 
 import contextlib
@@ -33,6 +32,8 @@ from stage import Home, Sim, complete, program, until
 STRATEGIES = Path(__file__).resolve().parent / "strategies"
 INSTRUMENTS = {408065, 256265}
 WITHIN_S = 2.0
+#: What is started anew has first to end and to start, on a machine that may do much else.
+STARTED_WITHIN_S = 10.0
 DAYS = ("2026-01-05", "2026-01-06", "2026-01-07")
 
 
@@ -79,9 +80,6 @@ class ThreeDays(unittest.TestCase):
         self.sim.settings(flush="06:00")
         self.home = Home(self.sim)
         self.addCleanup(self.home.end)
-        began = time.monotonic()
-        subprocess.run([sys.executable, "-c", "import kiteconnect"], check=True)
-        self.start_s = time.monotonic() - began
         self.handed_out = {}
         self.orders = []
         self.placing = threading.Event()
@@ -135,6 +133,9 @@ class ThreeDays(unittest.TestCase):
         self.strategies = [Strategy(name, command, self.node, env) for name, command, env in commands]
         for strategy in self.strategies:
             self.addCleanup(strategy.end)
+        # A reload of the daemon may break off a first question.
+        for strategy in self.strategies[2:]:
+            until(f"{strategy.name} waits", lambda one=strategy: "waiting for a token" in Path(one.errors.name).read_text())
 
     def place(self):
         """Places orders as somebody else would, for as long as it is told to."""
@@ -155,7 +156,11 @@ class ThreeDays(unittest.TestCase):
         at = self.handed_out[generation][0]
         late = {}
         for one in self.strategies:
-            until(f"{one.name} calls the API", lambda one=one: one.since(at, "user"))
+            try:
+                until(f"{one.name} calls the API", lambda one=one: one.since(at, "user"), 30)
+            except AssertionError as fault:
+                one.errors.seek(0)
+                raise AssertionError(f"{fault}; told {one.told[-3:]}, {one.child.poll()}: {one.errors.read()[-2000:]}") from None
             late[one.name, "rest"] = one.since(at, "user")[0]["at"] - at
             key = {"shell": None, "official": "connected"}.get(one.name, "tick")
             if key:
@@ -203,8 +208,7 @@ class ThreeDays(unittest.TestCase):
 
     def on_time(self, late):
         for (name, what), seconds in late.items():
-            # What is started anew has first to start.
-            most = WITHIN_S + (self.start_s if name == "official" else 0)
+            most = STARTED_WITHIN_S if name == "official" else WITHIN_S
             self.assertLessEqual(seconds, most, f"{name}, {what}: {late}")
 
     def test_every_program_goes_on_by_itself_each_morning(self):
