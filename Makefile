@@ -1,5 +1,5 @@
 # The few things people type. `make demo` and `make test` need nothing but Rust and, on Debian or Ubuntu, apt-get.
-.PHONY: demo test bench bench-kitesim lint docs deny browser browsers mail postgres python node deb packaging-test server clean
+.PHONY: demo test clients test-clients bench bench-kitesim lint docs deny browser browsers mail postgres python node deb packaging-test server clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -11,6 +11,19 @@ demo: browser
 test: browsers mail postgres python node
 	$(CARGO) build --workspace --locked --all-targets
 	$(CARGO) test --workspace --locked
+	$(MAKE) test-clients
+
+# The packages for programs in Python and JavaScript, as a registry would get them: into target/clients.
+clients: python node
+	$(VENV)/bin/python clients/tests/packages.py
+
+# They against a stand-in, the simulated Kite and the daemon, which must be built (make test does); three minutes.
+test-clients: clients
+	cd clients/python && ../../$(VENV)/bin/mypy --cache-dir ../../target/mypy
+	$(VENV)/bin/ruff check --no-cache --config clients/python/pyproject.toml clients
+	cd target/node && node --test ../../clients/node/test/token.test.js ../../clients/node/test/official.test.js
+	set -e; for test in clients/python/tests/test_*.py clients/tests/test_readme.py clients/tests/three_days.py; do \
+	    $(VENV)/bin/python -W ignore::ResourceWarning $$test; done
 
 bench: browsers
 	python3 bench/login/run.py --write
@@ -58,10 +71,10 @@ packaging-test: server
 server:
 	packaging/server.sh
 
-# The official Python client, for the tests that use it.
+# The official Python client, and what checks and builds ours, for the tests that use them.
 python: $(VENV)/ready
-$(VENV)/ready: crates/firstbell/tests/requirements.txt
-	packaging/python.sh $(VENV) crates/firstbell/tests/requirements.txt
+$(VENV)/ready: crates/firstbell/tests/requirements.txt clients/python/tests/requirements.txt
+	packaging/python.sh $(VENV) clients/python/tests/requirements.txt
 
 # The official JavaScript client, for the tests that use it.
 node: target/node/ready

@@ -81,7 +81,7 @@ async fn supervise(
     let life = Life { args, manner, supply: &supply, orders: &orders, masked: &masked };
     loop {
         masked.add(token.access.secret());
-        let mut child = match manner.start(&token) {
+        let mut child = match orders.without_holding(|| manner.start(&token)) {
             Ok(child) => child,
             Err(e) => return Ok(Exit::not_started(manner.program().0, &e)),
         };

@@ -1,11 +1,18 @@
 //! The signals that a supervisor hears, with who sent them: what the terminal sent, the program has heard itself.
 
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll};
+
 use firstbell_core::failure::Failure;
-use nix::sys::signal::{SigSet, Signal as Number};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal as Number};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::process::Signal;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 use super::super::demo::broken;
 
@@ -22,9 +29,15 @@ const PASSED: [(Number, Signal); 6] = [
     (Number::SIGUSR2, Signal::USR2),
 ];
 
-/// The signals that come from now on. None of them ends this process by itself any more; programs that it starts begin with
-/// none of them held back (the standard library sees to that).
-pub(super) struct Orders(AsyncFd<SignalFd>);
+/// The signals that come from now on. None of them ends this process by itself any more.
+pub(super) struct Orders {
+    held_back: AsyncFd<SignalFd>,
+    /// What comes while none is held back, because a program is being started: nobody knows who sent it.
+    meanwhile: RefCell<Vec<(Signal, Stream)>>,
+    all: SigSet,
+    /// What was held back before us, and is for the programs that we start.
+    before: SigSet,
+}
 
 /// One signal.
 #[derive(Clone, Copy, Debug)]
@@ -44,25 +57,53 @@ impl Heard {
 
 impl Orders {
     pub(super) fn watch() -> Result<Orders, Failure> {
-        let cannot = |e: String| broken(format!("signals cannot be watched: {e}"));
-        let mut set = SigSet::empty();
-        PASSED.iter().for_each(|(number, _)| set.add(*number));
-        set.thread_block().map_err(|e| cannot(e.to_string()))?;
+        let cannot = |e: &dyn Display| broken(format!("signals cannot be watched: {e}"));
+        let mut all = SigSet::empty();
+        PASSED.iter().for_each(|(number, _)| all.add(*number));
+        let stream = |(number, passed): (Number, Signal)| {
+            Ok((passed, signal(SignalKind::from_raw(number as i32)).map_err(|e| cannot(&e))?))
+        };
+        let meanwhile = PASSED.into_iter().map(stream).collect::<Result<_, Failure>>()?;
+        let before = all.thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(|e| cannot(&e))?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        let fd = SignalFd::with_flags(&set, flags).map_err(|e| cannot(e.to_string()))?;
+        let fd = SignalFd::with_flags(&all, flags).map_err(|e| cannot(&e))?;
         #[expect(
             deprecated,
             reason = "sound here: the descriptor is ours alone, and stays the same until it is dropped"
         )]
-        let fd = AsyncFd::with_interest(fd, Interest::READABLE);
-        Ok(Orders(fd.map_err(|e| cannot(e.to_string()))?))
+        let held_back = AsyncFd::with_interest(fd, Interest::READABLE).map_err(|e| cannot(&e))?;
+        Ok(Orders { held_back, meanwhile: RefCell::new(meanwhile), all, before })
+    }
+
+    /// Starts a program: it inherits what is held back in this moment, and that must be nothing of ours.
+    pub(super) fn without_holding<T>(&self, start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        self.before.thread_set_mask()?;
+        let started = start();
+        self.all.thread_block()?;
+        started
     }
 
     pub(super) async fn next(&self) -> Heard {
+        tokio::select! {
+            heard = self.held_back() => heard,
+            signal = poll_fn(|context| self.poll_meanwhile(context)) => Heard { signal, by_terminal: false },
+        }
+    }
+
+    fn poll_meanwhile(&self, context: &mut Context<'_>) -> Poll<Signal> {
+        for (signal, stream) in self.meanwhile.borrow_mut().iter_mut() {
+            if stream.poll_recv(context).is_ready() {
+                return Poll::Ready(*signal);
+            }
+        }
+        Poll::Pending
+    }
+
+    async fn held_back(&self) -> Heard {
         loop {
             // An error of the event loop itself: nothing can be heard any more, and the program goes on.
-            let Ok(mut ready) = self.0.readable().await else { return std::future::pending().await };
-            let Ok(Some(info)) = self.0.get_ref().read_signal() else {
+            let Ok(mut ready) = self.held_back.readable().await else { return std::future::pending().await };
+            let Ok(Some(info)) = self.held_back.get_ref().read_signal() else {
                 ready.clear_ready();
                 continue;
             };

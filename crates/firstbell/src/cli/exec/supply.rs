@@ -54,10 +54,20 @@ impl<'a> Supply<'a> {
     /// # Errors
     /// Why there is none.
     pub(super) async fn first(&self, wait: Wait) -> Result<Token, Failure> {
-        let mut why = match self.now().await {
-            Err(Failure::NoToken { why }) if wait != Wait::No => why,
-            outcome => return outcome,
+        let mut why = match self.ask(None).await {
+            Ok(Word::Token(token)) => return Ok(token),
+            Ok(Word::Withheld(why)) => why,
+            Ok(Word::Nobody | Word::NothingNewer) => match believed(self.context, self.account).await {
+                Err(Failure::NoToken { why }) => why,
+                outcome => return outcome,
+            },
+            // A daemon that is being started anew, or reads its configuration: whoever waits can wait for that as well.
+            Err(failure) if wait != Wait::No => failure.to_string(),
+            Err(failure) => return Err(failure),
         };
+        if wait == Wait::No {
+            return Err(Failure::NoToken { why });
+        }
         let until = match wait {
             Wait::Until(at) => format!(" until {} in India", clock(at)),
             _ => String::new(),
@@ -112,14 +122,6 @@ impl<'a> Supply<'a> {
                 }
                 Ok(Word::Token(_) | Word::Withheld(_)) | Err(_) => tokio::time::sleep(AGAIN).await,
             }
-        }
-    }
-
-    async fn now(&self) -> Result<Token, Failure> {
-        match self.ask(None).await? {
-            Word::Token(token) => Ok(token),
-            Word::Withheld(why) => Err(Failure::NoToken { why }),
-            Word::Nobody | Word::NothingNewer => believed(self.context, self.account).await,
         }
     }
 

@@ -1,0 +1,138 @@
+"""The official KiteConnect against kitesim, across changes of the token: reads go on, and no order is sent twice."""
+
+import threading
+import time
+import unittest
+
+from bench import Bench
+from kiteconnect import KiteConnect
+from kiteconnect.exceptions import TokenException
+
+import firstbell
+
+
+class Kept(Bench):
+    def setUp(self):
+        super().setUp()
+        self.stage = self.sim()
+        self.server = self.stand()
+        self.generation = 0
+        self.change()
+
+    def change(self):
+        self.generation += 1
+        self.server.hand_out(self.stage.card(self.generation, self.stage.mint()))
+
+    def kite(self, **more):
+        return firstbell.kite(root=self.stage.api, **more)
+
+    def order(self, kite):
+        return kite.place_order("regular", "NSE", "INFY", "BUY", 1, "CNC", "LIMIT", price=1000)
+
+    def test_is_the_official_one(self):
+        kite = self.kite(timeout=3)
+        self.assertIsInstance(kite, KiteConnect)
+        self.assertEqual((kite.timeout, kite.root), (3, self.stage.api))
+        self.assertEqual(kite.profile()["user_id"], "AB1234")
+        self.assertEqual(len(kite.instruments("NSE")) > 0, True)
+        self.assertNotIn(kite.access_token, repr(kite))
+
+    def test_a_read_goes_on_across_the_morning(self):
+        kite, hooks = self.kite(), []
+        kite.set_session_expiry_hook(lambda: hooks.append(1))
+        kite.profile()
+        self.stage.lever("/flush", {})
+        threading.Timer(0.5, self.change).start()
+        self.assertEqual(kite.profile()["user_id"], "AB1234")
+        self.assertEqual((hooks, kite.access_token), ([], self.server.cards["main"]["access_token"]))
+
+    def test_a_new_token_is_used_before_the_old_one_is_refused(self):
+        kite = self.kite()
+        kite.profile()
+        old = kite.access_token
+        self.change()
+        kite._feed.newer(1, 20)
+        kite.profile()
+        self.assertNotEqual(kite.access_token, old)
+
+    def test_a_read_without_a_newer_token_fails_and_is_not_sent_again_and_again(self):
+        kite, hooks = self.kite(patience_s=0.2), []
+        kite.set_session_expiry_hook(lambda: hooks.append(1))
+        self.stage.lever("/flush", {})
+        sent = []
+        session = kite.reqsession.request
+        kite.reqsession.request = lambda *a, **k: sent.append(a[0]) or session(*a, **k)
+        for _ in range(4):
+            with self.assertRaises(TokenException) as caught:
+                kite.profile()
+            self.assertEqual(caught.exception.code, 403)
+        self.assertEqual((sent, len(hooks)), (["GET"], 4))
+        self.change()
+        self.assertEqual(kite.profile()["user_id"], "AB1234")
+
+    def test_an_order_is_never_sent_twice_and_the_next_call_has_the_new_token(self):
+        kite = self.kite()
+        self.stage.lever("/flush", {})
+        sent = []
+        session = kite.reqsession.request
+
+        def request(method, *rest, **more):
+            sent.append(method)
+            reply = session(method, *rest, **more)
+            if len(sent) == 1:
+                # The next token comes in the very moment of the refusal.
+                self.change()
+                kite._feed.newer(1, 20)
+            return reply
+
+        kite.reqsession.request = request
+        with self.assertRaises(TokenException):
+            self.order(kite)
+        self.assertEqual(sent, ["POST"])
+        self.assertTrue(self.order(kite))
+        self.assertEqual(len(kite.orders()), 1)
+        self.assertEqual(sent, ["POST", "POST", "GET"])
+
+    def test_other_errors_are_no_matter_of_tokens(self):
+        kite, sent = self.kite(), []
+        session = kite.reqsession.request
+        kite.reqsession.request = lambda *a, **k: sent.append(a[0]) or session(*a, **k)
+        with self.assertRaises(Exception) as caught:
+            kite.order_history("nonsense")
+        self.assertNotIsInstance(caught.exception, TokenException)
+        self.assertEqual(sent, ["GET"])
+
+    def test_many_threads_go_on_together(self):
+        kite, failures, done = self.kite(), [], threading.Event()
+
+        def run():
+            while not done.is_set():
+                try:
+                    kite.profile()
+                except Exception as fault:
+                    failures.append(fault)
+                time.sleep(0.01)
+
+        threads = [threading.Thread(target=run) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            time.sleep(0.2)
+            self.stage.lever("/flush", {})
+            self.change()
+        time.sleep(0.3)
+        done.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+    def test_without_a_token_it_says_why(self):
+        self.server.withhold()
+        with self.assertRaises(firstbell.NoToken):
+            self.kite()
+        threading.Timer(0.3, self.change).start()
+        self.assertEqual(self.kite(wait_s=20).profile()["user_id"], "AB1234")
+
+
+if __name__ == "__main__":
+    unittest.main()

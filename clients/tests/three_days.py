@@ -1,0 +1,252 @@
+"""Three trading days with the real daemon and programs that know nothing of tokens: each goes on by itself every morning.
+
+What is shown. At each morning's change every program has called the API, and where it has a ticker received ticks, within two
+seconds of the moment in which the daemon hands the token out (which it does when it is proven). No lost update means, from that
+moment to the end of the day: every order update exactly once, and every instrument's ticks complete as `stage.complete` says: in
+order, none twice, never two seconds missing in a row. The second morning finds the old token dead, as after Kite's night. The
+third finds it alive, so there the orders are placed through the change itself, and none of their updates is lost or told twice.
+
+The official client under `firstbell exec` is started anew with each token, so it has ten seconds for that. It asks for the day's
+orders when it starts; of it is shown that it knows every order.
+"""
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+import packages
+from stage import Home, Sim, complete, program, until
+
+STRATEGIES = Path(__file__).resolve().parent / "strategies"
+INSTRUMENTS = {408065, 256265}
+WITHIN_S = 2.0
+#: What is started anew has first to end and to start, on a machine that may do much else.
+STARTED_WITHIN_S = 10.0
+DAYS = ("2026-01-05", "2026-01-06", "2026-01-07")
+
+
+class Strategy:
+    """A running program, and what it told."""
+
+    def __init__(self, name, command, folder, environment):
+        self.name, self.told = name, []
+        self.errors = open(Path(folder) / f"{name}.err", "w+")
+        self.child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=self.errors, stdin=subprocess.DEVNULL, cwd=folder, env=environment
+        )
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        with contextlib.suppress(ValueError):
+            for line in self.child.stdout:
+                self.told.append(json.loads(line))
+
+    def since(self, at, key):
+        return [one for one in list(self.told) if one["at"] >= at and key in one]
+
+    def end(self):
+        self.child.send_signal(signal.SIGTERM)
+        try:
+            self.child.wait(20)
+        except subprocess.TimeoutExpired:
+            self.errors.seek(0)
+            raise AssertionError(f"{self.name} does not end: {self.errors.read()}") from None
+        finally:
+            self.child.kill()
+            self.child.stdout.close()
+            self.errors.close()
+
+
+class ThreeDays(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="fb-test-")
+        self.addCleanup(folder.cleanup)
+        self.python, self.node = packages.unpack(folder.name)
+        self.sim = Sim("--clock", f"{DAYS[0]}T07:00:00+05:30")
+        self.addCleanup(self.sim.end)
+        self.sim.lever("/clock", {"freeze": True, "set": f"{DAYS[0]}T07:00:00+05:30"})
+        self.sim.settings(flush="06:00")
+        self.home = Home(self.sim)
+        self.addCleanup(self.home.end)
+        self.handed_out = {}
+        self.orders = []
+        self.placing = threading.Event()
+
+    def leap(self, day, hour):
+        """Lets the daemon's clock, which is kitesim's, leap on to a moment of a day."""
+        now = self.sim.lever("/clock", {"freeze": True})["now"]
+        self.home.configure(
+            f'[schedule]\nspread_s = 0\n[rehearsal.leap]\ncontrol = "{self.sim.inspect}"\nfrom = "{now}"\n'
+            f'to = "{day}T{hour}:00+05:30"\n'
+        )
+        if self.home.daemon:
+            self.home.daemon.send_signal(signal.SIGHUP)
+        else:
+            self.home.start()
+            threading.Thread(target=self.stamp, daemon=True).start()
+        end = datetime.fromisoformat(f"{day}T{hour}:00+05:30")
+
+        def there():
+            now = self.sim.lever("/clock", {})["now"]
+            return datetime.fromisoformat(now[:19] + "+00:00") >= end
+
+        until(f"{day} {hour}", there)
+
+    def stamp(self):
+        """Notes when each generation is handed out, without any of the clients."""
+        while self.home.daemon:
+            status, card = self.home.ask("/v1/accounts/main/token") or (0, {})
+            if status == 200 and card["generation"] not in self.handed_out:
+                self.handed_out[card["generation"]] = (time.time(), card)
+            time.sleep(0.01)
+
+    def start(self):
+        roots = {"KITE_API": self.sim.api, "KITE_TICKER": self.sim.ticker}
+        environment = {**self.home.environment(), **roots}
+        with_package = {**environment, "PYTHONPATH": str(self.python)}
+        script = self.node / "follows.mjs"
+        script.write_text((STRATEGIES / "follows.mjs").read_text())
+        execute = [program("FIRSTBELL_BIN", "firstbell"), "exec", "--wait"]
+        header = ["--on-change", "usr1", "--fd", "3", "--format", "header", "--"]
+        # It hears the signal and goes on: each call reads the descriptor anew.
+        shell = ["sh", "-c", f"trap : USR1; . {STRATEGIES / 'plain.sh'}"]
+        # env lets in the signals that are held back where it starts; Python keeps them so, and would not hear that it is to end.
+        official = ["env", "--default-signal", sys.executable, str(STRATEGIES / "plain.py")]
+        commands = [
+            ("python", [sys.executable, str(STRATEGIES / "follows.py")], with_package),
+            ("node", ["node", str(script)], environment),
+            ("shell", [*execute, *header, *shell], environment),
+            ("official", [*execute, "--", *official], environment),
+        ]
+        self.strategies = [Strategy(name, command, self.node, env) for name, command, env in commands]
+        for strategy in self.strategies:
+            self.addCleanup(strategy.end)
+        # A reload of the daemon may break off a first question.
+        for strategy in self.strategies[2:]:
+            until(f"{strategy.name} waits", lambda one=strategy: "waiting for a token" in Path(one.errors.name).read_text())
+
+    def place(self):
+        """Places orders as somebody else would, for as long as it is told to."""
+        while self.placing.is_set():
+            card = self.handed_out[max(self.handed_out)][1]
+            form = {"exchange": "NSE", "tradingsymbol": "INFY", "transaction_type": "BUY", "quantity": 1, "product": "CNC",
+                    "order_type": "LIMIT", "price": 1000, "validity": "DAY"}
+            headers = {"Authorization": f"token {card['api_key']}:{card['access_token']}", "X-Kite-Version": "3"}
+            data = urllib.parse.urlencode(form).encode()
+            request = urllib.request.Request(self.sim.api + "/orders/regular", data, headers)
+            with urllib.request.urlopen(request, timeout=20) as reply:
+                self.orders.append(json.loads(reply.read())["data"]["order_id"])
+            time.sleep(0.1)
+
+    def changed(self, generation):
+        """Every program has gone on with this generation, in time."""
+        until(f"generation {generation}", lambda: generation in self.handed_out)
+        at = self.handed_out[generation][0]
+        late = {}
+        for one in self.strategies:
+            try:
+                until(f"{one.name} calls the API", lambda one=one: one.since(at, "user"), 30)
+            except AssertionError as fault:
+                one.errors.seek(0)
+                raise AssertionError(f"{fault}; told {one.told[-3:]}, {one.child.poll()}: {one.errors.read()[-2000:]}") from None
+            late[one.name, "rest"] = one.since(at, "user")[0]["at"] - at
+            key = {"shell": None, "official": "connected"}.get(one.name, "tick")
+            if key:
+                until(f"{one.name} has its ticker", lambda one=one, key=key: one.since(at, key))
+                late[one.name, key] = one.since(at, key)[0]["at"] - at
+        print(f"generation {generation}:", ", ".join(f"{' '.join(k)} {v:.2f} s" for k, v in late.items()), flush=True)
+        return late
+
+    def observe(self, since, orders_from):
+        """Lets the clock run, orders be placed, and looks at what every program was told of it."""
+        self.sim.lever("/clock", {"freeze": False})
+        begun = time.time()
+        if not self.placing.is_set():
+            self.begin_placing()
+        time.sleep(5)
+        self.placing.clear()
+        self.placer.join()
+        placed = self.orders[orders_from:]
+        self.assertGreater(len(placed), 20)
+        for one in [s for s in self.strategies if s.name != "shell"]:
+            def told(one=one):
+                return [u["order"] for u in one.since(since, "order") if u["status"] == "OPEN"]
+
+            until(f"{one.name} knows the last order", lambda told=told: set(placed) <= set(told()), 20)
+            if one.name == "official":
+                continue
+            self.assertEqual(Counter(told()), Counter(placed), f"{one.name}: every update exactly once")
+            for instrument in INSTRUMENTS:
+                seconds = [t["second"] for t in one.since(begun + 1, "tick") if t["tick"] == instrument]
+                self.assertTrue(complete(seconds), f"{one.name}: {seconds}")
+
+    def mark(self, name):
+        """Leaves a mark among the requests that kitesim remembers; it forgets the oldest."""
+        with contextlib.suppress(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{self.sim.api}/{name}", timeout=20).close()
+
+    def handshakes_since(self, name):
+        paths = [one["path"] for one in self.sim.seen()["requests"]]
+        return paths[paths.index(f"/{name}") :].count("/")
+
+    def begin_placing(self):
+        self.placing.set()
+        self.placer = threading.Thread(target=self.place)
+        self.placer.start()
+
+    def on_time(self, late):
+        for (name, what), seconds in late.items():
+            most = STARTED_WITHIN_S if name == "official" else WITHIN_S
+            self.assertLessEqual(seconds, most, f"{name}, {what}: {late}")
+
+    def test_every_program_goes_on_by_itself_each_morning(self):
+        self.addCleanup(self.placing.clear)
+        self.leap(DAYS[0], "08:00")
+        self.start()
+        self.leap(DAYS[0], "09:20")
+        self.changed(1)
+        self.observe(self.handed_out[1][0], 0)
+        # The second morning: Kite ended the token in the night.
+        self.leap(DAYS[1], "08:29")
+        until("the old token is refused", lambda: self.sim.seen()["live_tokens"] == 0)
+        time.sleep(4)
+        self.mark("night")
+        time.sleep(2)
+        self.assertLessEqual(self.handshakes_since("night"), 1, "only the official ticker knocks with a dead token")
+        begun = len(self.orders)
+        self.leap(DAYS[1], "09:20")
+        self.on_time(self.changed(2))
+        self.observe(self.handed_out[2][0], begun)
+        # The third morning: the old token lives on, and orders are placed through the change.
+        self.sim.settings(flush_mode="never")
+        self.leap(DAYS[2], "08:29")
+        begun, since = len(self.orders), time.time()
+        self.begin_placing()
+        until("orders", lambda: len(self.orders) > begun + 10)
+        self.mark("morning")
+        self.leap(DAYS[2], "09:20")
+        self.on_time(self.changed(3))
+        until("three tickers have connected anew", lambda: self.handshakes_since("morning") >= 3)
+        self.observe(since, begun)
+        self.assertEqual(sorted(self.handed_out), [1, 2, 3])
+        tokens = [card["access_token"] for _, card in self.handed_out.values()]
+        for strategy in self.strategies:
+            strategy.errors.seek(0)
+            said = strategy.errors.read()
+            self.assertFalse([t for t in tokens if t in said], f"{strategy.name} shows a token")
+
+
+if __name__ == "__main__":
+    unittest.main()
