@@ -82,6 +82,59 @@ fn over_tcp_every_request_needs_a_key_that_may() {
 }
 
 #[test]
+fn another_name_for_the_address_and_a_browser_s_headers_get_nothing_even_with_the_key() {
+    let serving = Serving::start(&["main"]);
+    serving.post(1);
+    let key = bearer(&serving.key("algo", Scope::Admin, None));
+    let port = serving.tcp.port();
+    let card = "/v1/accounts/main/token";
+    for host in ["127.0.0.1:PORT", "localhost:PORT"] {
+        let mut client = serving.inet();
+        client.host = host.replace("PORT", &port.to_string());
+        assert_eq!(client.get(card, &key).status, 200, "{host}");
+    }
+    for host in [
+        "",
+        "127.0.0.1",
+        "localhost",
+        "firstbell",
+        "[::1]:PORT",
+        "evil.example:PORT",
+        "LOCALHOST:PORT",
+        "localhost.:PORT",
+        "127.0.0.1.:PORT",
+        "127.1:PORT",
+        "0.0.0.0:PORT",
+        "2130706433:PORT",
+        "127.0.0.1:PORT.evil.example",
+        "me@127.0.0.1:PORT",
+        "127.0.0.1:PORT, evil.example",
+        "127.0.0.1:80",
+    ] {
+        let mut client = serving.inet();
+        client.host = host.replace("PORT", &port.to_string());
+        assert_eq!(client.get(card, &key).status, 403, "{host:?}");
+    }
+    for lines in [
+        "Host: evil.example\r\n",
+        "Origin: null\r\n",
+        "Origin: http://127.0.0.1:PORT\r\n",
+        "Origin: file://\r\n",
+        "Sec-Fetch-Site: same-origin\r\n",
+        "Sec-Fetch-Mode: no-cors\r\n",
+        "Sec-WebSocket-Key: x\r\n",
+        "Upgrade: websocket\r\n",
+        "Access-Control-Request-Method: GET\r\n",
+    ] {
+        let lines = lines.replace("PORT", &port.to_string());
+        let answer = serving.inet().get(card, &format!("{key}{lines}"));
+        assert_eq!(answer.status, 403, "{lines}");
+        assert!(!answer.head.contains("access-control"), "{answer:?}");
+    }
+    assert_eq!(serving.number("firstbell_api_key_refused_total"), 0.0);
+}
+
+#[test]
 fn a_key_that_is_taken_away_ends_what_it_had_begun() {
     let serving = Serving::start(&["main"]);
     serving.post(1);
