@@ -26,11 +26,12 @@ use crate::chat::Awaited;
 use crate::clock::MachineClock;
 use crate::codes::CodeConfig;
 use crate::config::{Account, Config, Environment};
+use crate::courier;
 use crate::crier;
 use crate::halt::{END, FINISH, Halt};
 use crate::hands::Hands;
 use crate::http::HyperHttp;
-use crate::keeper::{Face, House, Keeper};
+use crate::keeper::{Face, House, Keeper, Listener};
 use crate::leap::{Follower, LeapClock};
 use crate::ports::Clock;
 use crate::selftest::Bench;
@@ -234,6 +235,10 @@ async fn round(
     let criers =
         criers.map(|(hands, (face, log))| crier::cry(Hands { clock: beside, ..*hands }, face, ways, log));
     let work = together(join_all(keepers), join_all(criers));
+    let rounds = hands.iter().zip(faces.iter().zip(&logs)).map(|(hands, (face, log))| {
+        let listener: &dyn Listener = log;
+        (Hands { clock: beside, ..*hands }, &*face.row, listener)
+    });
     let door = Door::open(&config.state_dir)?;
     let staff = Staff { hands: &hands, faces: &faces };
     let counter = Counter { context, staff: &staff, clock: beside, lines };
@@ -244,6 +249,7 @@ async fn round(
             next.tell(lines);
             Ok(next)
         }
+        never = courier::carry(rounds) => match never {},
         never = machine.tick() => match never {},
         never = door.serve(&staff) => match never {},
         never = counter.serve(&stores, &awaited) => match never {},

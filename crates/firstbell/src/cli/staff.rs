@@ -20,7 +20,13 @@ pub(super) struct Staff<'a> {
 
 impl Desk for Staff<'_> {
     fn accounts(&self) -> Vec<Value> {
-        self.faces.iter().filter_map(|face| Some(face.shown()?.words)).collect()
+        // The row knows of the sinks too; it is empty where the store could not be read yet.
+        let words = |face: &Face| {
+            let shown = face.shown()?.words;
+            let row = face.row.words();
+            Some(if row.is_object() { (*row).clone() } else { shown })
+        };
+        self.faces.iter().filter_map(words).collect()
     }
 
     fn order(&self, account: &str, order: Order) -> Option<Result<(), Failure>> {

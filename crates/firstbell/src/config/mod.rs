@@ -153,8 +153,15 @@ fn variables<'a>(
 ) -> Vec<&'a str> {
     let of_accounts = accounts.iter().flat_map(|a| a.secrets.iter().map(|(_, source)| source));
     let of_channels = channels.iter().flat_map(|c| c.secrets.iter().map(|(_, source)| source));
+    let of_sinks =
+        accounts.iter().flat_map(|a| &a.sinks).flat_map(|s| s.secrets.iter().map(|(_, source)| source));
     let of_store = shared.map(|shared| &shared.source);
-    of_accounts.chain(of_channels).chain(of_store).filter_map(|source| source.variable()).collect()
+    of_accounts
+        .chain(of_sinks)
+        .chain(of_channels)
+        .chain(of_store)
+        .filter_map(|source| source.variable())
+        .collect()
 }
 
 fn read_accounts(root: &mut Section<'_>) -> Vec<Account> {
