@@ -1,5 +1,5 @@
 # The few things people type. `make demo` and `make test` need nothing but Rust and, on Debian or Ubuntu, apt-get.
-.PHONY: demo test bench bench-kitesim lint docs deny browser browsers mail postgres python node clean
+.PHONY: demo test bench bench-kitesim lint docs deny browser browsers mail postgres redis python node clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -8,7 +8,7 @@ demo: browser
 	$(CARGO) build --release --locked --quiet --bin firstbell --bin kitesim
 	target/release/firstbell demo
 
-test: browsers mail postgres python node
+test: browsers mail postgres redis python node
 	$(CARGO) build --workspace --locked --all-targets
 	$(CARGO) test --workspace --locked
 
@@ -43,6 +43,10 @@ mail:
 # A database server, for the tests in which several nodes share a store.
 postgres:
 	packaging/postgres.sh
+
+# A Redis server, for the tests in which a token goes there.
+redis:
+	packaging/redis.sh
 
 # The official Python client, for the tests that use it.
 python: $(VENV)/ready

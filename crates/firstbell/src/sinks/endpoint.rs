@@ -1,7 +1,7 @@
 //! The token to an HTTP endpoint of the owner's, as JSON, signed by Standard Webhooks so that the receiver can check it.
 //!
-//! The body is the JSON form of `firstbell token`. The headers are those of the webhook channel: `webhook-id` (the account and the
-//! generation: the same token sent again has the same), `webhook-timestamp`, `webhook-signature`. Any answer of 2xx is a success.
+//! The body is the JSON form of `firstbell token`. The headers are those of the webhook channel: `webhook-id` (the account, the
+//! generation and the second of issue: the same token sent again has the same), `webhook-timestamp`, `webhook-signature`. Any answer of 2xx is a success.
 
 use firstbell_core::origin::Origin;
 use firstbell_core::secret::Secret;
@@ -88,7 +88,9 @@ impl Kind for Endpoint {
 
     fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>, tools: &'a Tools<'a>) -> Done<'a> {
         Box::pin(async {
-            let id = format!("{}-{}", delivery.account, delivery.token.generation);
+            // A store that was begun anew counts from one again.
+            let (token, issued) = (delivery.token, delivery.token.life.issued.as_second());
+            let id = format!("{}-{}-{issued}", delivery.account, token.generation);
             self.send(tools, &id, card(delivery)).await
         })
     }

@@ -30,7 +30,7 @@ struct FileSink {
     mode: u32,
     owner: Option<String>,
     group: Option<String>,
-    /// Held by a write that hangs, for as long as it does: another one would hang beside it.
+    /// Held by a write for as long as it takes: beside one that hangs, no other one hangs as well.
     busy: Arc<Mutex<()>>,
 }
 
@@ -83,9 +83,7 @@ impl FileSink {
         &self,
         work: impl FnOnce(&FileSink) -> std::io::Result<()> + Send + 'static,
     ) -> Result<(), Fault> {
-        let Ok(busy) = Arc::clone(&self.busy).try_lock_owned() else {
-            return Err(Fault::new("an earlier write has not come to an end", "Look at the disk it is on."));
-        };
+        let busy = Arc::clone(&self.busy).lock_owned().await;
         let sink = self.clone();
         let done = tokio::task::spawn_blocking(move || {
             let _busy = busy;
