@@ -3,6 +3,8 @@
 
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "support/desk.rs"]
+mod desk;
 #[path = "support/postgres.rs"]
 mod postgres;
 #[path = "support/receiver.rs"]

@@ -107,11 +107,10 @@ impl FileSink {
     fn probe(&self) -> std::io::Result<()> {
         let beside = self.beside();
         let mut file = self.open(&beside)?;
-        self.hand_over(&file)?;
         // As many bytes as any token file has, so that a full disk shows now.
-        file.write_all(&[b' '; 1024])?;
-        file.sync_all()?;
-        fs::remove_file(&beside)
+        let written = self.hand_over(&file).and_then(|()| file.write_all(&[b' '; 1024]));
+        let written = written.and_then(|()| file.sync_all());
+        fs::remove_file(&beside).and(written)
     }
 
     fn replace(&self, text: &Secret, token: &Token) -> std::io::Result<()> {

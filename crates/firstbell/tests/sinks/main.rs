@@ -7,6 +7,8 @@ mod certificate;
 mod cluster;
 #[path = "../support/daemon.rs"]
 mod daemon;
+#[path = "../support/desk.rs"]
+mod desk;
 mod faults;
 mod hooks;
 mod mornings;

@@ -25,6 +25,8 @@ pub struct Cluster {
     pub web: Web,
     pub token: String,
     kept: Arc<Mutex<Kept>>,
+    /// Somebody else changes this value of a Secret just before the next write, once.
+    pub first: Arc<Mutex<Option<(String, String)>>>,
 }
 
 impl Cluster {
@@ -39,13 +41,26 @@ impl Cluster {
     fn with(start: impl FnOnce(Box<dyn Fn(&Asked) -> Answer + Send + Sync>) -> Web) -> Cluster {
         let (token, kept) = (format!("eyJ{}", marker(40)), Arc::new(Mutex::new(Kept::default())));
         let (own, own_kept) = (format!("Bearer {token}"), Arc::clone(&kept));
+        let first = Arc::new(Mutex::new(None::<(String, String)>));
+        let own_first = Arc::clone(&first);
         let web = start(Box::new(move |asked| {
             if asked.header("authorization") != Some(&own) {
                 return status(401, "Unauthorized");
             }
-            answer(asked, &mut own_kept.lock().unwrap())
+            let mut kept = own_kept.lock().unwrap();
+            if asked.method == "PATCH"
+                && let Some((key, value)) = own_first.lock().unwrap().take()
+            {
+                kept.version += 1;
+                let version = kept.version.to_string();
+                let name = asked.path.rsplit('/').next().unwrap();
+                let found = kept.secrets.get_mut(name).unwrap();
+                found["metadata"]["resourceVersion"] = version.into();
+                found["data"][key] = BASE64.encode(value.as_bytes()).into();
+            }
+            answer(asked, &mut kept)
         }));
-        Cluster { web, token, kept }
+        Cluster { web, token, kept, first }
     }
 
     /// The lines that place a sink there; the token is in a file of this folder.
@@ -69,16 +84,6 @@ impl Cluster {
 
     pub fn whole(&self, secret: &str) -> Option<Value> {
         self.kept.lock().unwrap().secrets.get(secret).cloned()
-    }
-
-    /// Somebody else changes it.
-    pub fn touch(&self, secret: &str, key: &str) {
-        let mut kept = self.kept.lock().unwrap();
-        kept.version += 1;
-        let version = kept.version.to_string();
-        let found = kept.secrets.get_mut(secret).unwrap();
-        found["metadata"]["resourceVersion"] = version.into();
-        found["data"][key] = BASE64.encode(b"theirs").into();
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Vault {
     pub token: String,
     kept: Kept,
     may: Arc<Mutex<Vec<&'static str>>>,
+    /// What somebody else writes just before the next write, once.
+    pub first: Arc<Mutex<Option<Value>>>,
 }
 
 impl Vault {
@@ -34,13 +36,21 @@ impl Vault {
         let token = format!("hvs.{}", marker(24));
         let (kept, may) = (Kept::default(), Arc::new(Mutex::new(vec!["create", "read", "update"])));
         let (own, own_kept, own_may) = (token.clone(), Arc::clone(&kept), Arc::clone(&may));
+        let first = Arc::new(Mutex::new(None));
+        let own_first = Arc::clone(&first);
         let web = start(Box::new(move |asked| {
             if asked.header("x-vault-token") != Some(&own) {
                 return (403, json!({ "errors": ["permission denied"] }).to_string());
             }
+            if asked.method == "POST"
+                && let Some(path) = asked.path.strip_prefix("/v1/secret/data/")
+                && let Some(theirs) = own_first.lock().unwrap().take()
+            {
+                own_kept.lock().unwrap().entry(path.to_owned()).or_default().push(theirs);
+            }
             answer(asked, &own_kept, &own_may.lock().unwrap())
         }));
-        Vault { web, token, kept, may }
+        Vault { web, token, kept, may, first }
     }
 
     /// The lines that place a sink there; the token is in a file of this folder.
