@@ -49,7 +49,7 @@ pub trait Driver {
     fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>>;
 }
 
-/// What an engine that is no browser works with.
+/// What an engine that is no browser works with, and a sink.
 #[derive(Clone, Copy)]
 pub struct Reach<'a> {
     /// Calls out.

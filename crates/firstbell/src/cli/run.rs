@@ -235,10 +235,6 @@ async fn round(
     let criers =
         criers.map(|(hands, (face, log))| crier::cry(Hands { clock: beside, ..*hands }, face, ways, log));
     let work = together(join_all(keepers), join_all(criers));
-    let rounds = hands.iter().zip(faces.iter().zip(&logs)).map(|(hands, (face, log))| {
-        let listener: &dyn Listener = log;
-        (Hands { clock: beside, ..*hands }, &*face.row, listener)
-    });
     let door = Door::open(&config.state_dir)?;
     let staff = Staff { hands: &hands, faces: &faces };
     let counter = Counter { context, staff: &staff, clock: beside, lines };
@@ -249,13 +245,25 @@ async fn round(
             next.tell(lines);
             Ok(next)
         }
-        never = courier::carry(rounds) => match never {},
+        never = courier::carry(rounds(&hands, (&faces, &logs), beside)) => match never {},
         never = machine.tick() => match never {},
         never = door.serve(&staff) => match never {},
         never = counter.serve(&stores, &awaited) => match never {},
         never = service::watch(&staff) => match never {},
         never = weekly(config, &machine, (&stores, &http), lines) => match never {},
     }
+}
+
+/// Whose tokens go to which sinks, and who hears of it.
+fn rounds<'a>(
+    hands: &'a [Hands<'a>],
+    (faces, logs): (&'a [Face], &'a [Lines]),
+    clock: &'a dyn Clock,
+) -> impl Iterator<Item = (Hands<'a>, &'a Row, &'a dyn Listener)> {
+    hands.iter().zip(faces.iter().zip(logs)).map(move |(hands, (face, log))| {
+        let listener: &dyn Listener = log;
+        (Hands { clock, ..*hands }, &*face.row, listener)
+    })
 }
 
 /// The weekly test of all channels. A rehearsal's clock has no weeks to wait for.

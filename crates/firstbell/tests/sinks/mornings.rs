@@ -19,7 +19,6 @@ fn morning(how: How) {
     let mut tokens = vec![token(&town)];
     for broken in ALL {
         town.break_it(broken, how);
-        eprintln!("{how:?} {broken} {:?}", now());
         let generation = town.next(&daemon);
         let began = now();
         let well = || ALL.into_iter().filter(|name| *name != broken);
