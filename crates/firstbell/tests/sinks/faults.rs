@@ -81,6 +81,13 @@ fn a_file_is_given_the_mode_and_the_owner_that_are_asked_for() {
     assert_eq!(left, 1, "nothing but the token");
 }
 
+#[test]
+fn outside_of_a_cluster_kubernetes_must_be_told_where_it_is() {
+    let failure = play(async { Desk::new().check(&sink("kind = \"kubernetes\"")).await }).unwrap_err();
+    assert!(failure.to_string().contains("is not told where its cluster is"), "{failure}");
+    assert!(failure.cure().contains("server, token and namespace"), "{failure:?}");
+}
+
 /// The name of this process' own group.
 fn nix_group() -> String {
     let gid = rustix::process::getegid().as_raw();

@@ -13,6 +13,7 @@ use crate::cluster::Cluster;
 use crate::daemon::Daemon;
 use crate::desk::{Desk, play, sink, token};
 use crate::postgres::{self, Postgres};
+use crate::receiver::Receiver;
 use crate::redis::{PASSWORD, Redis};
 use crate::support::ended;
 use crate::town::{ALL, Town};
@@ -72,6 +73,47 @@ fn a_private_authority_is_trusted_where_it_is_named_and_nowhere_else() {
 }
 
 #[test]
+fn redis_is_spoken_to_over_tls_where_its_name_is_proven() {
+    let (folder, desk) = (tempfile::tempdir().unwrap(), Desk::new());
+    let [chain, key] = certificate(folder.path(), "DNS:localhost");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let redis = Redis::encrypted(port, [&chain, &key]);
+    let socket = format!("socket = \"{}\"", redis.socket().display());
+    let lines =
+        |host: &str| redis.sink().replace(&socket, &format!("address = \"{host}:{port}\"\ntls = true"));
+    let trusting = format!("authority = \"{}\"\n", chain.display());
+    play(async {
+        // Its authority is nobody's; its name is another.
+        for lines in [lines("localhost"), format!("{}{trusting}", lines("127.0.0.1"))] {
+            let refused = desk.deliver(&sink(&lines), &token(1, 0)).await.unwrap_err();
+            assert!(refused.to_string().contains("encrypted connection is not good"), "{refused:?}");
+        }
+        assert_eq!(redis.text("firstbell:a"), None);
+        let good = sink(&format!("{}{trusting}", lines("localhost")));
+        desk.check(&good).await.unwrap();
+        desk.deliver(&good, &token(1, 0)).await.unwrap();
+    });
+    assert!(redis.text("firstbell:a").is_some());
+}
+
+#[test]
+fn an_endpoint_is_probed_where_its_owner_says_so() {
+    let (folder, desk, mut receiver) = (tempfile::tempdir().unwrap(), Desk::new(), Receiver::start());
+    let silent = sink(&receiver.sink(folder.path()));
+    let probed = sink(&format!("{}probe = true\n", receiver.sink(folder.path())));
+    play(desk.check(&silent)).unwrap();
+    assert!(receiver.taken().is_empty());
+    play(desk.check(&probed)).unwrap();
+    assert_eq!(receiver.taken(), [json!({ "version": 1, "probe": true, "account": "a" })]);
+    // With another key it is none of ours.
+    std::fs::write(folder.path().join("receiver.key"), "another").unwrap();
+    let refused = play(desk.check(&probed)).unwrap_err();
+    assert!(refused.to_string().contains("HTTP 401"), "{refused}");
+    receiver.web.kill();
+    assert!(play(desk.check(&silent)).is_err());
+}
+
+#[test]
 fn whoever_subscribed_to_redis_hears_the_generation_and_not_the_token() {
     let (redis, desk) = (Redis::start(), Desk::new());
     let (mut cli, to_redis) = (Command::new("redis-cli"), sink(&redis.sink()));
@@ -106,6 +148,9 @@ fn whoever_listens_to_the_database_hears_the_generation_and_not_the_token() {
     crate::support::private(&file);
     let to_table = sink(&format!("kind = \"postgres\"\nurl = {{ file = \"{}\" }}\n", file.display()));
     let (first, second) = (token(7, 10), token(8, 0));
+    let lines = format!("kind = \"postgres\"\nurl = {{ file = \"{}\" }}\ncreate = false\n", file.display());
+    let refused = play(desk.check(&sink(&lines))).unwrap_err();
+    assert!(refused.to_string().contains("has no table firstbell_token"), "{refused}");
     let heard = play(async {
         let (client, mut wire) = tokio_postgres::connect(&url, NoTls).await.unwrap();
         let mut messages = Box::pin(poll_fn(move |cx| wire.poll_message(cx)));

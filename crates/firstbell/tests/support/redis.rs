@@ -1,7 +1,7 @@
 //! A Redis server of a test's own: in a folder, reached by a socket in it, gone with the test.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this one")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -28,7 +28,26 @@ impl Drop for Redis {
 impl Redis {
     pub fn start() -> Redis {
         let folder = tempfile::Builder::new().prefix("fb-test-").tempdir().unwrap();
-        let child = serve(&folder.path().join("redis.sock"));
+        let child = serve(&folder.path().join("redis.sock"), &[]);
+        Redis { child, folder }
+    }
+
+    /// One that is reached over TLS at this port, with this certificate and its key.
+    pub fn encrypted(port: u16, [certificate, key]: [&Path; 2]) -> Redis {
+        let folder = tempfile::Builder::new().prefix("fb-test-").tempdir().unwrap();
+        let path = |path: &Path| path.display().to_string();
+        let tls = [
+            "--tls-port",
+            &port.to_string(),
+            "--tls-auth-clients",
+            "no",
+            "--tls-cert-file",
+            &path(certificate),
+        ]
+        .map(str::to_owned);
+        let key =
+            ["--tls-key-file".to_owned(), path(key), "--tls-ca-cert-file".to_owned(), path(certificate)];
+        let child = serve(&folder.path().join("redis.sock"), &[tls.as_slice(), &key].concat());
         Redis { child, folder }
     }
 
@@ -55,7 +74,7 @@ impl Redis {
 
     /// Another one in its place, which knows nothing.
     pub fn again(&mut self) {
-        self.child = serve(&self.socket());
+        self.child = serve(&self.socket(), &[]);
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -71,7 +90,7 @@ impl Redis {
     }
 }
 
-fn serve(socket: &std::path::Path) -> Child {
+fn serve(socket: &Path, more: &[String]) -> Child {
     let _ = std::fs::remove_file(socket);
     let child = Command::new("setpriv")
         .args([
@@ -90,6 +109,7 @@ fn serve(socket: &std::path::Path) -> Child {
         .arg(socket)
         .arg("--dir")
         .arg(socket.parent().unwrap())
+        .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -101,7 +121,7 @@ fn serve(socket: &std::path::Path) -> Child {
     child
 }
 
-fn say(socket: &std::path::Path, words: &[&str]) -> String {
+fn say(socket: &Path, words: &[&str]) -> String {
     let mut cli = Command::new("redis-cli");
     let said = cli.arg("-s").arg(socket).args(words).env("REDISCLI_AUTH", PASSWORD).output();
     String::from_utf8(said.expect("redis-cli is there").stdout).unwrap().trim_end().to_owned()
