@@ -1,5 +1,5 @@
 # The few things people type. `make demo` and `make test` need nothing but Rust and, on Debian or Ubuntu, apt-get.
-.PHONY: demo test clients test-clients bench bench-kitesim lint docs deny browser browsers mail postgres python node deb packaging-test server clean
+.PHONY: demo test clients test-clients bench bench-kitesim lint docs deny browser browsers mail postgres redis python node deb packaging-test server clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -8,7 +8,7 @@ demo: browser
 	$(CARGO) build --release --locked --quiet --bin firstbell --bin kitesim
 	target/release/firstbell demo
 
-test: browsers mail postgres python node
+test: browsers mail postgres redis python node
 	$(CARGO) build --workspace --locked --all-targets
 	$(CARGO) test --workspace --locked
 	$(MAKE) test-clients
@@ -72,6 +72,10 @@ server:
 	packaging/server.sh
 
 # The official Python client, and what checks and builds ours, for the tests that use them.
+# A Redis server, for the tests in which a token goes there.
+redis:
+	packaging/redis.sh
+
 python: $(VENV)/ready
 $(VENV)/ready: crates/firstbell/tests/requirements.txt clients/python/tests/requirements.txt
 	packaging/python.sh $(VENV) clients/python/tests/requirements.txt

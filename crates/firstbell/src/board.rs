@@ -8,6 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::landing::{Landing, Landings};
+
 /// A keeper's clock that differs by less than this from the machine's is the machine's, read a moment earlier.
 const SAME: SignedDuration = SignedDuration::from_secs(1);
 
@@ -55,6 +57,8 @@ pub struct Row {
     pub api_key: String,
     /// The client id.
     pub user_id: String,
+    /// What became of its token at each of its sinks.
+    pub landings: Landings,
     offer: watch::Sender<Offer>,
     words: watch::Sender<Arc<Value>>,
     /// By how much the keeper's clock is ahead of the machine's: nothing, but in a rehearsal.
@@ -69,6 +73,7 @@ impl Row {
             account: account.to_owned(),
             api_key: api_key.to_owned(),
             user_id: user_id.to_owned(),
+            landings: Landings::default(),
             offer: watch::Sender::new(Offer::Withheld { why, again_at: None }),
             words: watch::Sender::new(Arc::new(Value::Null)),
             ahead_ms: AtomicI64::new(0),
@@ -86,13 +91,25 @@ impl Row {
 
     /// Says how the account stands, as `firstbell status` shows it.
     pub fn tell(&self, words: &Value) {
+        let mut words = words.clone();
         self.words.send_if_modified(|before| {
-            let news = **before != *words;
+            if words.is_object() {
+                words["sinks"] = self.landings.words().into();
+            }
+            let news = **before != words;
             if news {
-                *before = Arc::new(words.clone());
+                *before = Arc::new(words);
             }
             news
         });
+    }
+
+    /// Changes what is known of one of its sinks; that is part of how it stands.
+    pub fn landed(&self, place: usize, change: impl FnOnce(&mut Landing)) {
+        if self.landings.change(place, change) {
+            let words = self.words();
+            self.tell(&words);
+        }
     }
 
     /// Compares the keeper's clock with the machine's.

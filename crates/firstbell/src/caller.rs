@@ -5,13 +5,14 @@ use std::pin::Pin;
 use firstbell_core::failure::Failure;
 use firstbell_core::invitation::{LIFE_MAX, Refusal};
 use firstbell_core::notice::Severity;
+use firstbell_core::token::Token;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 
 use crate::alerts::{ChannelConfig, Outside, TIME};
 use crate::chat::{Attempt, Awaited, Paired, link_words, write};
 use crate::halt::{self, Halt};
-use crate::hands::{Delivered, Hands};
+use crate::hands::Hands;
 use crate::ports::{Message, Person, Returned, Soon};
 use crate::returns::Ways;
 use crate::shape::clock;
@@ -46,7 +47,7 @@ pub struct Exchange<'a> {
 /// A person is being waited for.
 pub struct Call<'a> {
     stop: Halt,
-    outcome: Pin<Box<dyn Future<Output = Result<Delivered, Failure>> + 'a>>,
+    outcome: Pin<Box<dyn Future<Output = Result<Token, Failure>> + 'a>>,
 }
 
 impl<'a> Call<'a> {
@@ -59,18 +60,18 @@ impl<'a> Call<'a> {
     }
 
     /// What came of it.
-    pub async fn ended(&mut self) -> Result<Delivered, Failure> {
+    pub async fn ended(&mut self) -> Result<Token, Failure> {
         (&mut self.outcome).await
     }
 
     /// Waits no longer; an exchange that is under way has its moment.
-    pub async fn end(self) -> Result<Delivered, Failure> {
+    pub async fn end(self) -> Result<Token, Failure> {
         self.stop.ask();
         self.outcome.await
     }
 }
 
-async fn wait(hands: Hands<'_>, exchange: Exchange<'_>) -> Result<Delivered, Failure> {
+async fn wait(hands: Hands<'_>, exchange: Exchange<'_>) -> Result<Token, Failure> {
     let vault = hands.stores.vault();
     let paired = |channel: &&ChannelConfig| {
         channel.takes_commands() && Paired::of(channel, vault).is_ok_and(|paired| paired.is_some())

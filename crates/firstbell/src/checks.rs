@@ -18,16 +18,19 @@ const OFF_MAX_S: i64 = 10;
 /// All that a login needs, and no credential: the clock against the broker's two, names, network and certificates, an engine,
 /// the secrets, the sinks. The store is proven by the event that is written of this.
 pub async fn beforehand(hands: &Hands<'_>) -> Vec<String> {
-    let mut lacks = ground(hands).await;
-    if hands.account.assisted != Assisted::Only && !starts(hands).await {
-        lacks.push("browser".into());
-    }
-    if hands.lacks_secret().is_some() {
-        lacks.push("secrets".into());
-    }
-    if hands.sinks().iter().any(|sink| sink.check().is_err()) {
-        lacks.push("sink".into());
-    }
+    let rest = async {
+        let mut lacks = ground(hands).await;
+        if hands.account.assisted != Assisted::Only && !starts(hands).await {
+            lacks.push("browser".into());
+        }
+        if hands.lacks_secret().is_some() {
+            lacks.push("secrets".into());
+        }
+        lacks
+    };
+    // A sink that hangs takes no more time than the rest does, or little.
+    let (mut lacks, sinks) = tokio::join!(rest, hands.check_sinks());
+    lacks.extend(sinks.iter().map(|(sink, _)| format!("sink {}", sink.name)));
     lacks
 }
 

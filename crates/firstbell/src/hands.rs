@@ -10,6 +10,7 @@ use firstbell_core::secret::Secret;
 use firstbell_core::token::Token;
 use firstbell_core::totp::Seed;
 use firstbell_core::walk::{Codes, Credentials};
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::codes::CodeConfig;
@@ -18,8 +19,9 @@ use crate::drivers::DriverConfig;
 use crate::halt::Halt;
 use crate::ledger::{Journal, Ledger};
 use crate::login::{Keys, Login, Progress, Queue};
-use crate::ports::{Album, Clock, CodeSource, Delivery, Http, Person, Sink, Soon};
+use crate::ports::{Album, Clock, CodeSource, Delivery, Http, Person, Reach, Soon};
 use crate::secrets::{Name, Owner};
+use crate::sinks::SinkConfig;
 use crate::stores::{Stores, Turn};
 
 /// One account with everything around it.
@@ -56,17 +58,6 @@ pub struct Seat {
 /// When an account's last login had ended well, by whichever machine's clock: to be told from another time, not compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Before(Option<Timestamp>);
-
-/// What became of a login, and of the places that its token goes to.
-#[derive(Debug)]
-pub struct Delivered {
-    /// The token, proven and stored.
-    pub token: Token,
-    /// The sinks that have it, by name.
-    pub sinks: Vec<String>,
-    /// The last fault of those that have not.
-    pub fault: Option<Failure>,
-}
 
 impl<'a> Hands<'a> {
     /// The account's history, to look.
@@ -106,22 +97,21 @@ impl<'a> Hands<'a> {
     /// One login, by whoever holds the account's lock. Where somebody else's login ended since `before`, its token is ours.
     ///
     /// # Errors
-    /// Why there is no token. A sink that fails is no failure of the login.
+    /// Why there is no token.
     pub async fn log_in(
         &self,
         before: Option<Before>,
         album: Option<&'a dyn Album>,
-    ) -> Result<Delivered, Failure> {
+    ) -> Result<Token, Failure> {
         let mut ledger = self.attest()?;
         if let Some(token) = others(&ledger, before)? {
             return Ok(token);
         }
         let keys = self.keys()?;
-        let sinks = self.checked_sinks()?;
         let codes = self.account.codes.open(self.http);
         let login = Login { album, ..self.login(codes.as_deref()) };
         let token = login.run(&mut ledger, &keys).await?;
-        Ok(self.finish(&sinks, token))
+        Ok(self.finish(token))
     }
 
     /// One login that a person makes, by whoever holds the account's lock; of the account's secrets it needs the API secret
@@ -134,7 +124,7 @@ impl<'a> Hands<'a> {
         before: Before,
         person: &mut dyn Person,
         life: SignedDuration,
-    ) -> Result<Delivered, Failure> {
+    ) -> Result<Token, Failure> {
         let mut ledger = self.attest()?;
         if let Some(token) = others(&ledger, Some(before))? {
             return Ok(token);
@@ -148,7 +138,7 @@ impl<'a> Hands<'a> {
     ///
     /// # Errors
     /// As there.
-    pub async fn invite(&self, person: &mut dyn Person, life: SignedDuration) -> Result<Delivered, Failure> {
+    pub async fn invite(&self, person: &mut dyn Person, life: SignedDuration) -> Result<Token, Failure> {
         self.ask(&Taken(*self), person, life).await
     }
 
@@ -157,24 +147,17 @@ impl<'a> Hands<'a> {
         queue: &Q,
         person: &mut dyn Person,
         life: SignedDuration,
-    ) -> Result<Delivered, Failure> {
+    ) -> Result<Token, Failure> {
         let api_secret = self.secret(Name::ApiSecret)?;
-        let sinks = self.checked_sinks()?;
         let token = self.login(None).assisted(queue, &api_secret, person, life).await?;
-        Ok(self.finish(&sinks, token))
+        Ok(self.finish(token))
     }
 
-    fn checked_sinks(&self) -> Result<Vec<Box<dyn Sink>>, Failure> {
-        let sinks = self.sinks();
-        sinks.iter().try_for_each(|sink| sink.check())?;
-        Ok(sinks)
-    }
-
-    fn finish(&self, sinks: &[Box<dyn Sink>], token: Token) -> Delivered {
+    fn finish(&self, token: Token) -> Token {
         if let Err(failure) = self.stores.store().tidy(self.clock.now()) {
             tracing::warn!(%failure, "old events could not be pruned");
         }
-        self.deliver(sinks, token)
+        token
     }
 
     /// Asks the broker whether a token lives.
@@ -185,23 +168,36 @@ impl<'a> Hands<'a> {
         self.login(None).probe(&token.access).await
     }
 
-    /// Writes a token to every sink; each gets its turn, whatever becomes of another.
-    pub fn deliver(&self, sinks: &[Box<dyn Sink>], token: Token) -> Delivered {
-        let App { api_key, user_id, .. } = &self.account.app;
-        let delivery = Delivery { account: &self.account.name, api_key, user_id, token: &token };
-        let (mut names, mut fault) = (Vec::new(), None);
-        for sink in sinks {
-            match sink.deliver(&delivery) {
-                Ok(()) => names.push(sink.name()),
-                Err(failure) => fault = Some(failure),
-            }
-        }
-        Delivered { token, sinks: names, fault }
+    /// What a sink is given of a token.
+    pub fn delivery<'t>(&self, token: &'t Token) -> Delivery<'t>
+    where
+        'a: 't,
+    {
+        let (account, App { api_key, user_id, .. }) = (&self.account.name, &self.account.app);
+        Delivery { account, api_key, user_id, token }
     }
 
-    /// The account's sinks.
-    pub fn sinks(&self) -> Vec<Box<dyn Sink>> {
-        self.account.sinks.iter().map(crate::sinks::SinkConfig::open).collect()
+    /// What a sink reaches the world with.
+    pub fn reach(&self) -> Reach<'a> {
+        Reach { http: self.http, clock: self.clock }
+    }
+
+    /// Writes a token to all sinks at one time; each has its own time, whatever becomes of another. Over within 10 s.
+    pub async fn deliver(&self, token: &Token) -> Vec<(&'a SinkConfig, Result<(), Failure>)> {
+        let delivery = self.delivery(token);
+        let one = |sink: &'a SinkConfig| {
+            let delivery = &delivery;
+            async move { (sink, sink.deliver(self.stores.vault(), self.reach(), delivery).await) }
+        };
+        join_all(self.account.sinks.iter().map(one)).await
+    }
+
+    /// Looks at all sinks at one time, whether they could be written; gives those that could not. Over within 10 s.
+    pub async fn check_sinks(&self) -> Vec<(&'a SinkConfig, Failure)> {
+        let one = |sink: &'a SinkConfig| async move {
+            sink.check(self.stores.vault(), self.reach()).await.err().map(|failure| (sink, failure))
+        };
+        join_all(self.account.sinks.iter().map(one)).await.into_iter().flatten().collect()
     }
 
     /// Fetches what only a login may see.
@@ -291,10 +287,10 @@ impl<'a> Queue<'a> for Taken<'a> {
 }
 
 /// The token of a login that somebody else made while we waited for our turn.
-fn others(ledger: &Ledger<'_>, before: Option<Before>) -> Result<Option<Delivered>, Failure> {
+fn others(ledger: &Ledger<'_>, before: Option<Before>) -> Result<Option<Token>, Failure> {
     let Some(Before(before)) = before else { return Ok(None) };
     if ledger.state().proven_at == before {
         return Ok(None);
     }
-    Ok(ledger.current()?.map(|token| Delivered { token, sinks: Vec::new(), fault: None }))
+    ledger.current()
 }

@@ -1,5 +1,6 @@
 //! The one place that calls out: one request, one reply, bounded in size and time.
 
+use std::path::Path;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
@@ -14,11 +15,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
+use rustls::ClientConfig;
 
 use firstbell_core::obstacle::TlsFault;
 use firstbell_core::secret::{Secret, SecretBytes};
 
-use crate::ports::{Call, Http, Received, Soon, WireFault};
+use crate::ports::{Call, Http, Method, Received, Soon, WireFault};
+use crate::tls;
 
 /// A TCP and TLS connection must stand within this.
 const CONNECT: Duration = Duration::from_secs(8);
@@ -32,7 +35,8 @@ const BODY_BYTES: usize = 512 * 1024;
 /// We never pretend to be a browser.
 const AGENT: &str = concat!("firstbell/", env!("CARGO_PKG_VERSION"));
 
-/// HTTP over rustls with the roots that are compiled in: a root that somebody added to this machine counts nothing.
+/// HTTP over rustls with the roots that are compiled in, or one authority of the owner's: a root that somebody added to this
+/// machine counts nothing.
 #[derive(Debug)]
 pub struct HyperHttp {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -41,12 +45,24 @@ pub struct HyperHttp {
 impl HyperHttp {
     /// A client with no connections yet.
     pub fn unconnected() -> HyperHttp {
+        HyperHttp::over(tls::public())
+    }
+
+    /// The same for a server whose certificate an authority in this PEM file signed, and for no other.
+    ///
+    /// # Errors
+    /// Why the file cannot be used.
+    pub fn trusting(authority: &Path) -> Result<HyperHttp, String> {
+        tls::trusting(authority).map(HyperHttp::over)
+    }
+
+    fn over(tls: ClientConfig) -> HyperHttp {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT));
         let tls = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_webpki_roots()
+            .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
@@ -94,7 +110,11 @@ pub fn read_date(text: &str) -> Option<Timestamp> {
 }
 
 fn build(call: &Call) -> Result<hyper::Request<Full<Bytes>>, String> {
-    let method = if call.post { "POST" } else { "GET" };
+    let method = match call.method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+        Method::Patch => "PATCH",
+    };
     let mut request =
         hyper::Request::builder().method(method).uri(call.url.expose()).header(USER_AGENT, AGENT);
     for (name, value) in &call.headers {

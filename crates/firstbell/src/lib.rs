@@ -1,7 +1,7 @@
 //! firstbell does and never decides: it performs what `firstbell-core` says, on real files, networks and browsers.
 //!
 //! Read from the bottom up: [`ports`], [`halt`], [`written`], the shelves ([`drivers`], [`secrets`], [`codes`], [`stores`],
-//! [`sinks`]), [`planfile`], [`calendarfile`], [`chat`], [`config`], [`ledger`], [`login`], [`returns`], [`hands`], [`standing`], [`board`], [`caller`], [`keeper`], [`crier`], [`selftest`], [`serve`], [`cli`].
+//! [`sinks`]), [`planfile`], [`calendarfile`], [`chat`], [`config`], [`ledger`], [`login`], [`returns`], [`hands`], [`standing`], [`board`], [`caller`], [`keeper`], [`courier`], [`crier`], [`selftest`], [`serve`], [`cli`].
 
 pub mod album;
 pub mod alerts;
@@ -14,13 +14,16 @@ pub mod cli;
 pub mod clock;
 pub mod codes;
 pub mod config;
+pub mod courier;
 pub mod crier;
+pub mod database;
 pub mod deadman;
 pub mod drivers;
 pub mod halt;
 pub mod hands;
 pub mod http;
 pub mod keeper;
+pub mod landing;
 pub mod leap;
 pub mod ledger;
 pub mod login;
@@ -33,11 +36,13 @@ pub mod secrets;
 pub mod selftest;
 pub mod serve;
 pub mod shape;
+pub mod signature;
 pub mod sinks;
 pub mod standing;
 pub mod stores;
 pub mod tally;
 pub mod terminal;
 pub mod textfile;
+pub mod tls;
 pub mod witness;
 pub mod written;

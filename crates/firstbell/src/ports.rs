@@ -1,5 +1,7 @@
 //! The small traits between what decides and what does, each with its promises.
 
+mod call;
+
 use std::future::Future;
 use std::pin::Pin;
 
@@ -8,14 +10,15 @@ use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
 use firstbell_core::invitation::Refusal;
 use firstbell_core::notice::Severity;
-use firstbell_core::obstacle::TlsFault;
 use firstbell_core::plan::Plan;
-use firstbell_core::secret::{Secret, SecretBytes};
+use firstbell_core::secret::Secret;
 use firstbell_core::sight::{Action, Seen};
 use firstbell_core::state::State;
 use firstbell_core::token::Token;
 use jiff::Timestamp;
 use tokio::sync::oneshot::Sender;
+
+pub use self::call::{Call, FORM, Http, Method, Received, WireFault};
 
 /// A future that need not move between threads: one login is one thread's work.
 pub type Soon<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -33,85 +36,6 @@ pub trait Clock {
     fn until(&self, at: Timestamp) -> Soon<'_, ()>;
 }
 
-/// One HTTP request.
-#[derive(Debug)]
-pub struct Call {
-    /// `GET` or `POST`.
-    pub post: bool,
-    /// Where to.
-    pub url: Secret,
-    /// Headers that are nobody's secret.
-    pub headers: Vec<(&'static str, &'static str)>,
-    /// Further headers, by the names that a provider or the owner gives them.
-    pub own_headers: Vec<(String, Secret)>,
-    /// The `Authorization` header.
-    pub authorization: Option<Secret>,
-    /// The `Cookie` header.
-    pub cookie: Option<Secret>,
-    /// The body, and its media type.
-    pub body: Option<(&'static str, Secret)>,
-}
-
-/// The media type of a form.
-pub const FORM: &str = "application/x-www-form-urlencoded";
-
-impl Call {
-    /// Asks for what is at an address.
-    pub fn get(url: Secret) -> Call {
-        Call {
-            post: false,
-            url,
-            headers: Vec::new(),
-            own_headers: Vec::new(),
-            authorization: None,
-            cookie: None,
-            body: None,
-        }
-    }
-
-    /// Gives an address a body of this media type.
-    pub fn post(url: Secret, media: &'static str, body: Secret) -> Call {
-        Call { post: true, body: Some((media, body)), ..Call::get(url) }
-    }
-}
-
-/// One HTTP reply, read whole.
-#[derive(Debug)]
-pub struct Received {
-    /// The status.
-    pub status: u16,
-    /// The media type without parameters, in lower case.
-    pub media: String,
-    /// Where a redirect leads.
-    pub location: Option<Secret>,
-    /// Name and value of each cookie that was set.
-    pub cookies: Vec<(String, Secret)>,
-    /// The other side's clock.
-    pub date: Option<Timestamp>,
-    /// How long the other side asks us to wait.
-    pub retry_after_s: Option<u32>,
-    /// The body.
-    pub body: SecretBytes,
-}
-
-/// A request without a reply.
-#[derive(Clone, Debug)]
-pub struct WireFault {
-    /// Whether any byte of the request may have left this machine.
-    pub left: bool,
-    /// What happened, without the address: addresses may carry secrets.
-    pub why: String,
-    /// What is wrong with the encrypted connection, where that is it.
-    pub tls: Option<TlsFault>,
-}
-
-/// Calls out. A request is sent once: never resent after a fault, never redirected, and no proxy of the environment is
-/// used. Replies are bounded in size and time.
-pub trait Http {
-    /// Sends one request and reads its reply whole.
-    fn send(&self, call: Call) -> Soon<'_, Result<Received, WireFault>>;
-}
-
 /// Walks one login for us. Not shared; dropped after one walk whatever happened.
 pub trait Driver {
     /// Performs the action, and says what it sees next. A [`Action::Fill`] lets exactly one request of its step leave
@@ -125,7 +49,7 @@ pub trait Driver {
     fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>>;
 }
 
-/// What an engine that is no browser works with.
+/// What an engine that is no browser works with, and a sink.
 #[derive(Clone, Copy)]
 pub struct Reach<'a> {
     /// Calls out.
@@ -314,20 +238,20 @@ pub struct Delivery<'a> {
     pub token: &'a Token,
 }
 
-/// A place that a fresh token is written to, for other programs. Whoever reads it sees the old or the new one, whole.
+/// A place that a fresh token is written to, for other programs. Whoever reads it sees the old or the new one, whole; where the
+/// place tells which token it holds, a newer one is never replaced by an older one. A write that was dropped half way may still
+/// happen, and the same token may be delivered again: to a place that holds it already that is nothing new.
 pub trait Sink {
-    /// A name for messages.
-    fn name(&self) -> String;
-    /// Proves, before a credential is spent, that a write will succeed.
+    /// Proves, before there is a token, that a write will succeed; leaves nothing behind. May hang: who calls it holds the clock.
     ///
     /// # Errors
     /// [`Failure::Broken`] with what to do.
-    fn check(&self) -> Result<(), Failure>;
-    /// Writes the token.
+    fn check(&self) -> Soon<'_, Result<(), Failure>>;
+    /// Writes the token. May hang: who calls it holds the clock.
     ///
     /// # Errors
     /// As above; what was there before is still there.
-    fn deliver(&self, delivery: &Delivery<'_>) -> Result<(), Failure>;
+    fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> Soon<'a, Result<(), Failure>>;
 }
 
 /// What a login that failed looked like. Nothing in it is secret.

@@ -1,8 +1,11 @@
 //! A program of the owner's: started with little around it, given little time, and nothing of it left when it is over.
 
+use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
@@ -28,6 +31,9 @@ const VARIABLES: [&str; 16] = [
     "PASSWORD_STORE_DIR",
 ];
 
+/// What a program needs that is given a token.
+const VARIABLES_LITTLE: [&str; 3] = ["PATH", "HOME", "LANG"];
+
 /// One start of a program.
 #[derive(Debug)]
 pub struct Program<'a> {
@@ -35,11 +41,36 @@ pub struct Program<'a> {
     pub words: &'a [String],
     /// What it reads.
     pub input: &'a [u8],
+    /// Where it reads that.
+    pub feed: Feed,
+    /// What it finds in its environment.
+    pub around: Around<'a>,
     /// How long it may take.
     pub time: Duration,
-    /// How many bytes of its output are read.
+    /// How many bytes of its output are read. None: it may say what it likes, and nobody hears it.
     pub output_max: u64,
 }
+
+/// Where a program reads what it is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// Its standard input.
+    Stdin,
+    /// The descriptor of this number, as a pipe; its standard input is empty.
+    Descriptor(i32),
+}
+
+/// What a program finds in its environment.
+#[derive(Clone, Copy, Debug)]
+pub enum Around<'a> {
+    /// Where it and its keys are, and how to reach the owner's session.
+    Session,
+    /// `PATH`, `HOME` and `LANG`, and these.
+    Little(&'a [(&'static str, String)]),
+}
+
+/// A pipe takes so much before somebody reads it (pipe(7): 16 pages).
+const PIPE_BYTES: usize = 65_536;
 
 impl Program<'_> {
     /// Runs it to its end, and gives what it wrote.
@@ -48,33 +79,44 @@ impl Program<'_> {
     /// Why it did not end well, to be read after its name.
     pub async fn run(&self) -> Result<Zeroizing<Vec<u8>>, String> {
         let (name, arguments) = self.words.split_first().expect("a program has a name");
-        let kept = VARIABLES.iter().filter_map(|key| Some((*key, std::env::var_os(key)?)));
-        let mut child = Command::new(name)
-            .args(arguments)
-            .env_clear()
-            .envs(kept)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|e| format!("cannot be started: {e}"))?;
+        let (kept, own): (&[&str], &[_]) = match self.around {
+            Around::Session => (&VARIABLES, &[]),
+            Around::Little(own) => (&VARIABLES_LITTLE, own),
+        };
+        let kept = kept.iter().filter_map(|key| Some((*key, std::env::var_os(key)?)));
+        let own = own.iter().map(|(name, value)| (*name, value.into()));
+        let mut command = Command::new(name);
+        command.args(arguments).env_clear().envs(kept.chain(own));
+        let stdin = if self.feed == Feed::Stdin { Stdio::piped() } else { Stdio::null() };
+        let stdout = if self.output_max > 0 { Stdio::piped() } else { Stdio::null() };
+        command.stdin(stdin).stdout(stdout).stderr(Stdio::null()).process_group(0).kill_on_drop(true);
+        if let Feed::Descriptor(number) = self.feed {
+            let parent_fd = self.piped().map_err(|e| format!("cannot be given its input: {e}"))?;
+            let mapping = vec![FdMapping { parent_fd, child_fd: number }];
+            command.fd_mappings(mapping).map_err(|e| format!("cannot be given its input: {e}"))?;
+        }
+        let mut child = command.spawn().map_err(|e| format!("cannot be started: {e}"))?;
+        // Our side of what it was given.
+        drop(command);
         let group = Group(child.id());
-        let mut stdin = child.stdin.take().expect("it was piped");
-        let stdout = child.stdout.take().expect("it was piped");
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let mut bytes = Zeroizing::new(Vec::with_capacity(128));
         let run = async {
             let write = async {
                 // One that reads nothing is no fault: it may need nothing.
-                let _ = stdin.write_all(self.input).await;
-                drop(stdin);
+                if let Some(mut stdin) = stdin {
+                    let _ = stdin.write_all(self.input).await;
+                }
             };
-            let mut output = stdout.take(self.output_max + 1);
-            let (_, read) = tokio::join!(write, output.read_to_end(&mut bytes));
+            let read = async {
+                match stdout {
+                    // It ends by itself even where it has more to say.
+                    Some(stdout) => stdout.take(self.output_max + 1).read_to_end(&mut bytes).await.map(drop),
+                    None => Ok(()),
+                }
+            };
+            let (_, read) = tokio::join!(write, read);
             read?;
-            // It ends by itself even where it has more to say.
-            drop(output);
             child.wait().await
         };
         let ended = tokio::time::timeout(self.time, run).await;
@@ -86,6 +128,16 @@ impl Program<'_> {
             return Err(format!("ended with {status}"));
         }
         Ok(bytes)
+    }
+
+    /// The reading end of a pipe that has the input in it already.
+    fn piped(&self) -> std::io::Result<OwnedFd> {
+        if self.input.len() > PIPE_BYTES {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        let (read, mut write) = std::io::pipe()?;
+        write.write_all(self.input)?;
+        Ok(read.into())
     }
 }
 

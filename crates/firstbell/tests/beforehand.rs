@@ -124,7 +124,7 @@ fn a_check_finds_secrets_and_places_that_are_missing() {
             "[[account.main.sink]]\nkind = \"file\"\nformat = \"json\"\npath = '/nowhere/at/all/token.json'";
         configure(home, sim, sink, &leap(sim, at("08:25")));
     });
-    assert_eq!(lacks, ["sink"]);
+    assert_eq!(lacks, ["sink file /nowhere/at/all/token.json"]);
     let lacks = check(|home, sim| {
         let tables = "[channel.phone]\nkind = \"ntfy\"\naddress = { vault = true }\n";
         configure(home, sim, "", &format!("{tables}{}", leap(sim, at("08:25"))));
@@ -214,6 +214,6 @@ fn a_sink_that_cannot_be_written_at_the_deadline_is_told() {
     fs::remove_dir_all(&folder).unwrap();
     configure(&home, &sim, &sink, &leap(&sim, at("09:02")));
     let (log, account) = play(&home, &sim, "09:02");
-    assert_eq!(unready(&log), ["sink"]);
+    assert_eq!(unready(&log), [format!("sink file {}", folder.join("token.json").display())]);
     assert_eq!((&account["served"], sim.passwords()), (&json!("yes"), 1));
 }

@@ -148,7 +148,13 @@ fn the_token_is_printed_in_each_form_and_exec_passes_it_on() {
 #[test]
 fn a_file_sink_is_written_whole_and_private_in_each_format() {
     let sim = Sim::start();
-    for (format, start) in [("plain", ""), ("json", "{\"version\":1,"), ("env", "KITE_API_KEY=")] {
+    for (format, start) in [
+        ("plain", ""),
+        ("json", "{\"version\":1,"),
+        ("env", "KITE_API_KEY="),
+        ("toml", "version = 1\naccount = \"main\"\n"),
+        ("header", "token "),
+    ] {
         let home = Home::new(&sim);
         sim.settings(&json!({ "totp_reuse": true }));
         let path = home.dir.path().join("token.out");
@@ -168,13 +174,16 @@ fn a_file_sink_is_written_whole_and_private_in_each_format() {
 }
 
 #[test]
-fn a_sink_that_cannot_be_written_stops_before_a_credential_is_spent() {
+fn a_sink_that_cannot_be_written_is_said_and_costs_no_login() {
     let sim = Sim::start();
     let home = Home::new(&sim);
     home.configure(&sim, "[[account.main.sink]]\nkind = \"file\"\npath = \"/nonexistent/folder/token\"");
     let ended = home.login("http");
     assert!(ended.code == 7 && ended.stderr.contains("Make the folder /nonexistent/folder"), "{ended:?}");
-    assert_eq!(sim.passwords(), 0);
+    assert!(ended.stderr.contains("note: the sink file /nonexistent/folder/token"), "{ended:?}");
+    assert!(ended.stdout.contains("file /nonexistent/folder/token"), "it ends with the name: {ended:?}");
+    // A login for which a sink may wait is worth more than the sink: the token is there.
+    assert_eq!((sim.passwords(), home.token().is_some()), (1, true));
 }
 
 #[test]

@@ -1,18 +1,27 @@
 //! One contract for each port, run by every member of its shelf.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/cluster.rs"]
+mod cluster;
+#[path = "support/desk.rs"]
+mod desk;
 #[path = "support/postgres.rs"]
 mod postgres;
+#[path = "support/receiver.rs"]
+mod receiver;
+#[path = "support/redis.rs"]
+mod redis;
+#[path = "contracts/sinks.rs"]
+mod sinks;
 mod support;
-
-use std::fs;
-use std::path::Path;
+#[path = "support/vault.rs"]
+mod vault;
+#[path = "support/web.rs"]
+mod web;
 
 use firstbell::clock::MachineClock;
 use firstbell::http::HyperHttp;
-use firstbell::ports::{Delivery, Driver, Engines, Reach, Sink, Store, TokenChange, Vault};
-use firstbell::shape::Format;
-use firstbell::sinks::FileSink;
+use firstbell::ports::{Driver, Engines, Reach, Store, TokenChange, Vault};
 use firstbell::stores::{self, Place, Server};
 use firstbell_core::broker::{App, Broker};
 use firstbell_core::brokers::kite::Kite;
@@ -143,27 +152,6 @@ fn vault_contract(open: Opener<'_>) {
     });
 }
 
-/// Every sink: check leaves no trace, a delivery is whole, and a failed one keeps what was there.
-fn sink_contract(sink: &dyn Sink, read: &dyn Fn() -> Option<String>, break_it: &dyn Fn()) {
-    let (first, second) = (token(1), token(2));
-    let delivery = |token| Delivery { account: "a", api_key: "key", user_id: "AB1234", token };
-    sink.check().unwrap();
-    assert_eq!(read(), None, "a check is no delivery");
-    sink.deliver(&delivery(&first)).unwrap();
-    assert!(read().unwrap().contains(first.access.secret().expose()));
-    sink.check().unwrap();
-    assert!(read().unwrap().contains(first.access.secret().expose()), "a check keeps what was there");
-    break_it();
-    for outcome in [sink.check(), sink.deliver(&delivery(&second))] {
-        let Err(Failure::Broken { cure, .. }) = outcome else { panic!("{outcome:?}") };
-        assert!(!cure.is_empty());
-    }
-    assert!(
-        read().unwrap().contains(first.access.secret().expose()),
-        "a failed delivery keeps what was there"
-    );
-}
-
 #[test]
 fn sqlite_keeps_the_store_s_and_the_vault_s_contract() {
     for contract in [store_contract, history_contract, vault_contract] {
@@ -215,22 +203,6 @@ fn a_history_with_a_hole_or_an_event_that_cannot_be_read_is_refused() {
         opened.store().record("a", &events, TokenChange::Keep).unwrap();
         rusqlite::Connection::open(state.join("store.db")).unwrap().execute(edit, []).unwrap();
         assert!(opened.store().history("a").is_err(), "{edit}");
-    }
-}
-
-#[test]
-fn the_file_sink_keeps_the_sink_s_contract() {
-    for format in [Format::Plain, Format::Json, Format::Env] {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
-        let beside = folder.path().join(".token.firstbell");
-        let read = || fs::read_to_string(&path).ok();
-        // A folder in the place of the file beside: no user, root included, can write through it.
-        sink_contract(&FileSink::new(&path, format), &read, &|| fs::create_dir(&beside).unwrap());
-        let link = |at: &Path| std::os::unix::fs::symlink("/dev/null", at).unwrap();
-        fs::remove_dir(&beside).unwrap();
-        link(&beside);
-        assert!(FileSink::new(&path, format).check().is_err(), "a link in its place is not followed");
     }
 }
 

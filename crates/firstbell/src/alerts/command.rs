@@ -5,7 +5,7 @@ use serde_json::json;
 use super::kind::{Far, Keys, Kind, Outside, Sources};
 use super::request;
 use crate::ports::{ChannelFault, Message, Receipt, Soon};
-use crate::program::Program;
+use crate::program::{Around, Feed, Program};
 use crate::written::Section;
 
 pub(super) const KEYS: &[&str] = &["command"];
@@ -50,8 +50,14 @@ impl Kind for Command {
                 "over": message.over,
             });
             let input = format!("{input}\n");
-            let program =
-                Program { words: &self.words, input: input.as_bytes(), time: outside.time, output_max: 0 };
+            let program = Program {
+                words: &self.words,
+                input: input.as_bytes(),
+                feed: Feed::Stdin,
+                around: Around::Session,
+                time: outside.time,
+                output_max: 0,
+            };
             let fault = |why: String| ChannelFault {
                 why: format!("{} {why}", self.words[0]),
                 cure: "See that it runs by hand and ends with 0.".into(),

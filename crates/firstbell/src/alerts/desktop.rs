@@ -5,7 +5,7 @@ use firstbell_core::notice::Severity;
 use super::kind::{Far, Keys, Kind, Outside, Sources};
 use super::text;
 use crate::ports::{ChannelFault, Message, Receipt, Soon};
-use crate::program::Program;
+use crate::program::{Around, Feed, Program};
 use crate::written::Section;
 
 pub(super) const KEYS: &[&str] = &[];
@@ -46,7 +46,14 @@ impl Kind for Desktop {
                 &body(message),
             ]
             .map(str::to_owned);
-            let program = Program { words: &words, input: &[], time: outside.time, output_max: 0 };
+            let program = Program {
+                words: &words,
+                input: &[],
+                feed: Feed::Stdin,
+                around: Around::Session,
+                time: outside.time,
+                output_max: 0,
+            };
             let fault = |why: String| ChannelFault {
                 why: format!("notify-send {why}"),
                 cure: "Install libnotify-bin, and run firstbell in the session of whoever sits there.".into(),

@@ -3,7 +3,6 @@
 use data_encoding::{BASE64, HEXLOWER};
 use firstbell_core::origin::Origin;
 use firstbell_core::secret::Secret;
-use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -41,16 +40,6 @@ pub(super) fn bearer(token: &Secret) -> Secret {
 pub(super) fn basic(user: &str, password: &Secret) -> Secret {
     let pair = Secret::new(format!("{user}:{}", password.expose()));
     Secret::new(format!("Basic {}", BASE64.encode(pair.expose().as_bytes())))
-}
-
-/// HMAC-SHA256 in base64, keyed as Standard Webhooks has it: `whsec_` and base64, or any other text as it stands.
-pub(super) fn signature(key: &Secret, text: &str) -> String {
-    let written = key.expose().trim();
-    let decoded = written.strip_prefix("whsec_").and_then(|key| BASE64.decode(key.as_bytes()).ok());
-    let bytes = zeroize::Zeroizing::new(decoded.unwrap_or_else(|| written.as_bytes().to_vec()));
-    let mut mac = Hmac::<Sha256>::new_from_slice(&bytes).expect("any length is a key");
-    mac.update(text.as_bytes());
-    BASE64.encode(&mac.finalize().into_bytes())
 }
 
 /// What tells one message from another: the same message sent again has the same.
@@ -92,13 +81,5 @@ mod tests {
             let fault = of(wrong).unwrap_err();
             assert!(!fault.again && !fault.why.contains("example"), "{fault:?}");
         }
-    }
-
-    /// The example of the specification's own libraries.
-    #[test]
-    fn a_signature_is_that_of_standard_webhooks() {
-        let key = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into());
-        let text = "msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{\"test\": 2432232314}";
-        assert_eq!(signature(&key, text), "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 }

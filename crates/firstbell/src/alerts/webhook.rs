@@ -14,6 +14,7 @@ use super::kind::{Keys, Kind, Sources};
 use super::provider::{Provider, Web};
 use super::request;
 use crate::ports::{Call, ChannelFault, Message, Receipt, Received};
+use crate::signature;
 use crate::written::Section;
 
 pub(super) const KEYS: &[&str] = &["address", "key"];
@@ -50,17 +51,10 @@ impl Web for Webhook {
             "over": message.over,
         })
         .to_string();
-        let seconds = now.as_second();
-        let signature = request::signature(keys.of("key"), &format!("{id}.{seconds}.{body}"));
         let url = request::address("address", keys.of("address"), &[])?;
-        let mut call = Call::post(url, "application/json", Secret::new(body));
-        let headers = [
-            ("webhook-id", id),
-            ("webhook-timestamp", seconds.to_string()),
-            ("webhook-signature", format!("v1,{signature}")),
-        ];
-        call.own_headers = headers.map(|(name, value)| (name.to_owned(), Secret::new(value))).to_vec();
-        Ok(call)
+        let body = Secret::new(body);
+        let own_headers = signature::headers(keys.of("key"), (&id, now.as_second()), &body);
+        Ok(Call { own_headers, ..Call::post(url, "application/json", body) })
     }
 
     fn answer(&self, _reply: &Received) -> Result<Receipt, ChannelFault> {

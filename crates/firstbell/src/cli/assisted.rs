@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use firstbell_core::failure::Failure;
 use firstbell_core::invitation::Refusal;
+use firstbell_core::token::Token;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::process::Command;
@@ -15,7 +16,7 @@ use super::say;
 use crate::alerts::{ChannelConfig, Outside, TIME};
 use crate::chat::{Awaited, Chat, Hold, Links, Phone, beside, write};
 use crate::halt::{self, Halt};
-use crate::hands::{Before, Delivered, Hands};
+use crate::hands::{Before, Hands};
 use crate::ports::{Person, Returned, Soon};
 use crate::returns::Ways;
 use crate::shape::india;
@@ -45,7 +46,7 @@ pub(super) async fn log_in(
     hands: &Hands<'_>,
     before: Before,
     args: &LoginArgs,
-) -> Result<Delivered, Failure> {
+) -> Result<Token, Failure> {
     let (ways, closed) = Ways::open(&hands.account.app.redirect, hands.account.callback.as_ref()).await;
     if let Some(closed) = &closed {
         say::error(&format!(

@@ -17,6 +17,7 @@ use crate::halt::Halt;
 use crate::hands::Hands;
 use crate::http::HyperHttp;
 use crate::login::Progress;
+use crate::sinks::SinkConfig;
 use crate::stores::Stores;
 
 /// The configuration and what stands around it.
@@ -48,6 +49,15 @@ impl Context {
         let names = || self.config.channels.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
         let found = self.config.channels.iter().find(|channel| channel.name == name);
         found.ok_or_else(|| Exit::usage(&format!("there is no channel {name:?}. There are: {}", names())))
+    }
+
+    /// The sink that is called `ACCOUNT/NAME`, and its account.
+    pub(super) fn sink(&self, called: &str) -> Result<(&Account, &SinkConfig), Exit> {
+        let all = || self.config.accounts.iter().flat_map(|a| a.sinks.iter().map(move |sink| (a, sink)));
+        let name = |(account, sink): &(&Account, &SinkConfig)| format!("{}/{}", account.name, sink.name);
+        let names = || all().map(|both| name(&both)).collect::<Vec<_>>().join(", ");
+        let found = all().find(|both| name(both) == called);
+        found.ok_or_else(|| Exit::usage(&format!("there is no sink {called:?}. There are: {}", names())))
     }
 
     pub(super) fn stores(&self) -> Result<Stores, Failure> {

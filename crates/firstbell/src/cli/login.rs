@@ -1,5 +1,7 @@
 //! `firstbell login`: one morning for one account, with its steps, and the token delivered to its sinks.
 
+use std::pin::pin;
+
 use firstbell_core::failure::Failure;
 use firstbell_core::token::Token;
 use serde_json::json;
@@ -14,6 +16,7 @@ use super::signals::interruptible;
 use crate::album::FolderAlbum;
 use crate::config::Account;
 use crate::halt::Halt;
+use crate::hands::Hands;
 use crate::shape::india;
 
 pub(super) async fn run(mut context: Context, mut args: LoginArgs) -> Exit {
@@ -48,14 +51,46 @@ async fn morning(
     let turn = halt.or(hands.turn()).await;
     let seat = turn.unwrap_or(Err(Failure::Interrupted))?;
     let album = FolderAlbum::of(&context.config.state_dir, &account.name, came);
-    let delivered = if args.assisted {
-        assisted::log_in(context, &hands, seat.before, args).await?
-    } else {
-        hands.log_in(Some(seat.before), Some(&album)).await?
+    let before = seat.before;
+    let login = async {
+        if args.assisted {
+            assisted::log_in(context, &hands, before, args).await
+        } else {
+            hands.log_in(Some(before), Some(&album)).await
+        }
     };
+    // Beside the login, which no sink may delay or refuse: the owner can mend one while it goes on.
+    let look = async {
+        for (_, failure) in hands.check_sinks().await {
+            say::error(&format!("note: {failure}. {}", failure.cure()));
+        }
+    };
+    let (mut login, mut look) = (pin!(login), pin!(look));
+    let token = tokio::select! {
+        outcome = &mut login => outcome,
+        () = &mut look => login.await,
+    }?;
     ticks.end(true);
-    delivered.sinks.iter().for_each(|sink| say::error(&format!("  → {sink}")));
-    delivered.fault.map_or(Ok(delivered.token), Err)
+    drop(seat);
+    deliver(&hands, token).await
+}
+
+/// Brings the token to the sinks, whether a daemon does so too or not: a sink that has it takes it for the same.
+async fn deliver(hands: &Hands<'_>, token: Token) -> Result<Token, Failure> {
+    let mut fault = None;
+    for (sink, outcome) in hands.deliver(&token).await {
+        match outcome {
+            Ok(()) => say::error(&format!("  → {}", sink.place())),
+            Err(failure) => {
+                // The last one is how this ends.
+                let before: Option<Failure> = fault.replace(failure);
+                before
+                    .into_iter()
+                    .for_each(|failure| say::error(&format!("  {failure}. {}", failure.cure())));
+            }
+        }
+    }
+    fault.map_or(Ok(token), Err)
 }
 
 fn report(account: &Account, token: &Token, ticks: &Ticks) -> Exit {

@@ -241,25 +241,28 @@ struct SecretOwner {
     /// A channel of alerts in the place of an account.
     #[arg(long, value_name = "NAME", conflicts_with = "account")]
     channel: Option<String>,
+    /// A sink in the place of an account.
+    #[arg(long, value_name = "ACCOUNT/NAME", conflicts_with_all = ["account", "channel"])]
+    sink: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 enum SecretsCommand {
     /// Store a secret: asked for at a terminal, else read from standard input.
     Set {
-        /// password, totp_seed or api_secret; with --channel one of the channel's own.
+        /// password, totp_seed or api_secret; with --channel or --sink one of its own.
         name: String,
         #[command(flatten)]
         owner: SecretOwner,
     },
-    /// List the secrets of an account or a channel: where each comes from, and whether it is there.
+    /// List the secrets of an account, a channel or a sink: where each comes from, and whether it is there.
     List {
         #[command(flatten)]
         owner: SecretOwner,
     },
     /// Remove a secret from the vault.
     Rm {
-        /// password, totp_seed or api_secret; with --channel one of the channel's own.
+        /// password, totp_seed or api_secret; with --channel or --sink one of its own.
         name: String,
         #[command(flatten)]
         owner: SecretOwner,

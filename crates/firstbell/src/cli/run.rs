@@ -27,11 +27,12 @@ use crate::chat::Awaited;
 use crate::clock::MachineClock;
 use crate::codes::CodeConfig;
 use crate::config::{Account, Config, Environment};
+use crate::courier;
 use crate::crier;
 use crate::halt::{END, FINISH, Halt};
 use crate::hands::Hands;
 use crate::http::HyperHttp;
-use crate::keeper::{Face, House, Keeper};
+use crate::keeper::{Face, House, Keeper, Listener};
 use crate::leap::{Follower, LeapClock};
 use crate::ports::Clock;
 use crate::selftest::Bench;
@@ -216,15 +217,7 @@ async fn round(
     let beside: &dyn Clock = follower.as_ref().map_or(&machine, |follower| follower);
     let (halt, leave, gate) = (Halt::new(), Halt::new(), Semaphore::new(config.keeping.at_once));
     let awaited = Awaited::default();
-    let house = House {
-        calendar: &config.calendar,
-        keeping: &config.keeping,
-        state_dir: &config.state_dir,
-        channels: &config.channels,
-        awaited: &awaited,
-        gate: &gate,
-        leave: &leave,
-    };
+    let house = house(config, &awaited, (&gate, &leave));
     let faces: Vec<Face> = config.accounts.iter().map(|account| Face::of(row_of(account))).collect();
     let logs: Vec<Lines> = config.accounts.iter().map(|account| for_account(lines, account)).collect();
     let hands: Vec<Hands<'_>> = config
@@ -263,6 +256,7 @@ async fn round(
             next.tell(lines);
             Ok(next)
         }
+        never = courier::carry(rounds(&hands, (&faces, &logs), beside)) => match never {},
         never = machine.tick() => match never {},
         () = serve::attend(errands, &staff) => Err(api::ended()),
         never = api::hold_keys(config, &stores, (&ring, &bell)) => match never {},
@@ -270,6 +264,27 @@ async fn round(
         never = service::watch(&staff) => match never {},
         never = weekly(config, &machine, (&stores, &http), lines) => match never {},
     }
+}
+
+fn house<'a>(
+    config: &'a Config,
+    awaited: &'a Awaited,
+    (gate, leave): (&'a Semaphore, &'a Halt),
+) -> House<'a> {
+    let Config { calendar, keeping, state_dir, channels, .. } = config;
+    House { calendar, keeping, state_dir, channels, awaited, gate, leave }
+}
+
+/// Whose tokens go to which sinks, and who hears of it.
+fn rounds<'a>(
+    hands: &'a [Hands<'a>],
+    (faces, logs): (&'a [Face], &'a [Lines]),
+    clock: &'a dyn Clock,
+) -> impl Iterator<Item = (Hands<'a>, &'a Row, &'a dyn Listener)> {
+    hands.iter().zip(faces.iter().zip(logs)).map(move |(hands, (face, log))| {
+        let listener: &dyn Listener = log;
+        (Hands { clock, ..*hands }, &*face.row, listener)
+    })
 }
 
 /// The weekly test of all channels. A rehearsal's clock has no weeks to wait for.

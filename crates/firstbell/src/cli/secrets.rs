@@ -18,7 +18,8 @@ use crate::alerts::ChannelConfig;
 use crate::clock::MachineClock;
 use crate::config::Account;
 use crate::ports::{Clock, TokenChange};
-use crate::secrets::{Name, Owner, Source};
+use crate::secrets::{Name, Owner, Source, Wanted};
+use crate::sinks::SinkConfig;
 use crate::stores::Stores;
 
 /// Longer than any password or key.
@@ -37,11 +38,19 @@ pub(super) async fn run(context: &Context, command: SecretsCommand, as_json: boo
     let (SecretsCommand::Set { owner, .. }
     | SecretsCommand::List { owner }
     | SecretsCommand::Rm { owner, .. }) = &command;
-    let outcome = match &owner.channel {
-        Some(channel) => {
-            context.channel(channel).and_then(|channel| of_channel(context, channel, &command, as_json))
-        }
-        None => match context.account(owner.account.account.as_deref()) {
+    let outcome = match (&owner.channel, &owner.sink) {
+        (Some(channel), _) => context
+            .channel(channel)
+            .and_then(|channel| of_holder(context, &Holder::Channel(channel), &command, as_json)),
+        (None, Some(sink)) => match context.sink(sink) {
+            Ok((account, sink)) => {
+                let done = of_holder(context, &Holder::Sink(account, sink), &command, as_json);
+                order::nudge(context, account).await;
+                done
+            }
+            Err(exit) => Err(exit),
+        },
+        (None, None) => match context.account(owner.account.account.as_deref()) {
             Ok(account) => of_account(context, account, &command, as_json).await,
             Err(exit) => Err(exit),
         },
@@ -66,60 +75,100 @@ async fn of_account(
     })
 }
 
-fn of_channel(
+/// Who has secrets beside the accounts.
+enum Holder<'a> {
+    Channel(&'a ChannelConfig),
+    Sink(&'a Account, &'a SinkConfig),
+}
+
+impl Holder<'_> {
+    fn secrets(&self) -> &[(String, Source)] {
+        match self {
+            Holder::Channel(channel) => &channel.secrets,
+            Holder::Sink(_, sink) => &sink.secrets,
+        }
+    }
+
+    fn wanted<'s>(&'s self, name: &'s str) -> Wanted<'s> {
+        match self {
+            Holder::Channel(channel) => channel.wanted(name),
+            Holder::Sink(_, sink) => sink.wanted(name),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Holder::Channel(_) => "channel",
+            Holder::Sink(..) => "sink",
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Holder::Channel(channel) => channel.name.clone(),
+            Holder::Sink(account, sink) => format!("{}/{}", account.name, sink.name),
+        }
+    }
+
+    fn called(&self) -> String {
+        format!("{} {}", self.kind(), self.name())
+    }
+}
+
+fn of_holder(
     context: &Context,
-    channel: &ChannelConfig,
+    holder: &Holder<'_>,
     command: &SecretsCommand,
     as_json: bool,
 ) -> Result<Exit, Exit> {
     let known = |name: &String| {
-        let found = channel.secrets.iter().find(|(own, _)| own == name);
+        let found = holder.secrets().iter().find(|(own, _)| own == name);
         found.ok_or_else(|| {
-            let names: Vec<_> = channel.secrets.iter().map(|(own, _)| own.as_str()).collect();
+            let names: Vec<_> = holder.secrets().iter().map(|(own, _)| own.as_str()).collect();
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            Exit::usage(&format!("channel {} has no secret {name:?}; it has: {names}", channel.name))
+            Exit::usage(&format!("{} has no secret {name:?}; it has: {names}", holder.called()))
         })
     };
     Ok(match command {
-        SecretsCommand::Set { name, .. } => set_of_channel(context, channel, known(name)?),
-        SecretsCommand::List { .. } => list_of_channel(context, channel, as_json),
+        SecretsCommand::Set { name, .. } => set_of_holder(context, holder, known(name)?),
+        SecretsCommand::List { .. } => list_of_holder(context, holder, as_json),
         SecretsCommand::Rm { name, .. } => {
-            let wanted = channel.wanted(&known(name)?.0);
-            forget(context, wanted.owner, name, &format!("channel {}", channel.name))
-                .with(json!({ "channel": channel.name, "name": name }))
+            let wanted = holder.wanted(&known(name)?.0);
+            forget(context, wanted.owner, name, &holder.called())
+                .with(json!({ holder.kind(): holder.name(), "name": name }))
         }
     })
 }
 
-fn set_of_channel(context: &Context, channel: &ChannelConfig, (name, source): &(String, Source)) -> Exit {
-    let secret = match ask(&format!("{name} of channel {}: ", channel.name)) {
+fn set_of_holder(context: &Context, holder: &Holder<'_>, (name, source): &(String, Source)) -> Exit {
+    let secret = match ask(&format!("{name} of {}: ", holder.called())) {
         Ok(secret) if secret.is_blank() => return Exit::usage("nothing was given; nothing was stored"),
         Ok(secret) => secret,
         Err(why) => return Exit::usage(&why),
     };
-    let keep = |stores: Stores| stores.vault().keep(channel.wanted(name).owner, name, &secret);
+    let keep = |stores: Stores| stores.vault().keep(holder.wanted(name).owner, name, &secret);
     if let Err(failure) = context.stores().and_then(keep) {
         return Exit::failed(&failure);
     }
-    say::error(&format!("{name} of channel {} is in the vault", channel.name));
+    say::error(&format!("{name} of {} is in the vault", holder.called()));
     elsewhere(name, source);
-    Exit::done(json!({ "channel": channel.name, "name": name }))
+    Exit::done(json!({ holder.kind(): holder.name(), "name": name }))
 }
 
-fn list_of_channel(context: &Context, channel: &ChannelConfig, as_json: bool) -> Exit {
+fn list_of_holder(context: &Context, holder: &Holder<'_>, as_json: bool) -> Exit {
     let stores = match context.stores() {
         Ok(stores) => stores,
         Err(failure) => return Exit::failed(&failure),
     };
     let row = |(name, source): &(String, Source)| {
-        let there = source.take(&channel.wanted(name), stores.vault()).is_ok();
+        let there = source.take(&holder.wanted(name), stores.vault()).is_ok();
         if !as_json {
             say::out(&row_line(name, there, &source.describe()));
         }
         json!({ "name": name, "source": source.describe(), "present": there })
     };
-    let rows: Vec<_> = channel.secrets.iter().map(row).collect();
-    Exit::done(json!({ "channel": channel.name, "secrets": rows }))
+    let rows: Vec<_> = holder.secrets().iter().map(row).collect();
+    Exit::done(json!({ holder.kind(): holder.name(), "secrets": rows }))
 }
 
 fn row_line(name: &str, there: bool, source: &str) -> String {

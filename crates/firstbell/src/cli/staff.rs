@@ -24,7 +24,13 @@ pub(super) struct Staff<'a> {
 impl Staff<'_> {
     /// All accounts as they stand.
     pub(super) fn accounts(&self) -> Vec<Value> {
-        self.faces.iter().filter_map(|face| Some(face.shown()?.words)).collect()
+        // The row knows of the sinks too; it is empty where the store could not be read yet.
+        let words = |face: &Face| {
+            let shown = face.shown()?.words;
+            let row = face.row.words();
+            Some(if row.is_object() { (*row).clone() } else { shown })
+        };
+        self.faces.iter().filter_map(words).collect()
     }
 }
 

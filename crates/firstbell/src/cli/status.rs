@@ -99,6 +99,7 @@ pub(super) fn rows(status: &Value) -> Vec<String> {
     if !lacks.is_empty() {
         lines.push(format!("  missing    {}, when it was last looked at", lacks.join(", ")));
     }
+    lines.extend(status["sinks"].as_array().into_iter().flatten().filter_map(|sink| sink_line(sink, status)));
     if let Some(needs) = status["needs_you"].as_str() {
         lines.push(format!("  needs you  {needs}"));
     }
@@ -109,4 +110,20 @@ pub(super) fn rows(status: &Value) -> Vec<String> {
     };
     lines.push(format!("  next       {what}, because {}", next("because")));
     lines
+}
+
+/// A sink that is behind or broken; of the others there is nothing to say.
+fn sink_line(sink: &Value, status: &Value) -> Option<String> {
+    let name = sink["name"].as_str().unwrap_or_default();
+    let has = match sink["generation"].as_u64() {
+        Some(generation) => format!("it has generation {generation}"),
+        None => "it has none yet".to_owned(),
+    };
+    match sink["fault"].as_str() {
+        Some(fault) => Some(format!("  sink       {name}, {has}: {fault}")),
+        None if status["served"] == "yes" && sink["generation"] != status["generation"] => {
+            Some(format!("  sink       {name} is being written; {has}"))
+        }
+        None => None,
+    }
 }

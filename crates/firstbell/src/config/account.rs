@@ -67,7 +67,7 @@ pub(super) fn read(name: String, mut section: Section<'_>) -> Option<Account> {
     let switch = section.parsed("dead_mans_switch", Switch::parse);
     let (assisted, callback) = read_assisted(&mut section, redirect.as_ref());
     let dates = read_dates(&mut section);
-    let sinks = section.list("sink").into_iter().filter_map(SinkConfig::read).collect();
+    let sinks = read_sinks(&name, &mut section);
     let mut known = vec![
         "broker",
         "user_id",
@@ -137,6 +137,18 @@ fn read_dates(section: &mut Section<'_>) -> Dates {
 /// A day, as the owner writes it.
 pub(super) fn read_date(text: &str) -> Result<Date, String> {
     text.parse().map_err(|_| "must be a day such as \"2026-12-31\"".to_owned())
+}
+
+fn read_sinks(account: &str, section: &mut Section<'_>) -> Vec<SinkConfig> {
+    let tables = section.list("sink").into_iter();
+    let sinks: Vec<_> = tables.filter_map(|table| SinkConfig::read(account, table)).collect();
+    for (i, sink) in sinks.iter().enumerate() {
+        if sinks[..i].iter().any(|other| other.name == sink.name) {
+            section
+                .fault(&format!("two sinks are called {}: give each a name = \"…\" of its own", sink.name));
+        }
+    }
+    sinks
 }
 
 fn required<T>(section: &mut Section<'_>, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {

@@ -108,6 +108,13 @@ pub fn load(path: &Path, env: &Environment) -> Result<Config, ConfigFaults> {
     read(&file, &text, env)
 }
 
+impl Config {
+    /// The variables that secrets come from: nobody else's business.
+    pub fn secret_variables(&self) -> Vec<&str> {
+        variables::of(&self.accounts, &self.channels, self.shared.as_ref())
+    }
+}
+
 fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFaults> {
     let faults = Faults::new(file, text);
     let mut root = Section::root(text, faults.clone());

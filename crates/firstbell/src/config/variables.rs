@@ -10,8 +10,17 @@ use crate::drivers::{DriverConfig, DriverName};
 const VARIABLES: [&str; 5] =
     ["FIRSTBELL_BROWSER", "FIRSTBELL_CONFIG", "FIRSTBELL_DRIVER", "FIRSTBELL_LOG", "FIRSTBELL_STATE_DIR"];
 
-/// Variables by which programs find the local API: theirs, and set where they run firstbell's commands too.
-const PROGRAMS: [&str; 4] = ["FIRSTBELL_KEY", "FIRSTBELL_KEY_FILE", "FIRSTBELL_SOCKET", "FIRSTBELL_URL"];
+/// Variables by which programs find the local API, and those that `exec` and hooks give them: set where such programs run
+/// firstbell's commands too.
+const PROGRAMS: [&str; 7] = [
+    "FIRSTBELL_ACCOUNT",
+    "FIRSTBELL_FD",
+    "FIRSTBELL_GENERATION",
+    "FIRSTBELL_KEY",
+    "FIRSTBELL_KEY_FILE",
+    "FIRSTBELL_SOCKET",
+    "FIRSTBELL_URL",
+];
 
 /// The variables that secrets come from.
 pub(super) fn of<'a>(
@@ -21,8 +30,11 @@ pub(super) fn of<'a>(
 ) -> Vec<&'a str> {
     let of_accounts = accounts.iter().flat_map(|a| a.secrets.iter().map(|(_, source)| source));
     let of_channels = channels.iter().flat_map(|c| c.secrets.iter().map(|(_, source)| source));
+    let of_sinks =
+        accounts.iter().flat_map(|a| &a.sinks).flat_map(|s| s.secrets.iter().map(|(_, source)| source));
     let of_store = shared.map(|shared| &shared.source);
-    of_accounts.chain(of_channels).chain(of_store).filter_map(|source| source.variable()).collect()
+    let all = of_accounts.chain(of_channels).chain(of_sinks).chain(of_store);
+    all.filter_map(|source| source.variable()).collect()
 }
 
 /// Reads them over the file; gives what is wrong with them.

@@ -12,7 +12,7 @@ use firstbell_core::plan::{Plan, Role, Step, StepPlan, WireSign};
 use firstbell_core::secret::Secret;
 use firstbell_core::sight::{Action, Answer, Fill, Rest, Seen, Sight};
 
-use crate::ports::{Call, Driver, FORM, Reach, Received, Soon};
+use crate::ports::{Call, Driver, FORM, Method, Reach, Received, Soon};
 
 /// Redirects followed within the broker's own origin. Kite's longest known chain has four.
 const HOPS_MAX: usize = 5;
@@ -153,7 +153,8 @@ impl<'a> HttpDriver<'a> {
             self.cookies.iter().map(|(name, value)| format!("{name}={}", value.expose())).collect();
         let cookie = (!pairs.is_empty()).then(|| Secret::new(pairs.join("; ")));
         let body = form.map(|form| (FORM, form));
-        let call = Call { post, cookie, body, ..Call::get(Secret::new(url)) };
+        let method = if post { Method::Post } else { Method::Get };
+        let call = Call { method, cookie, body, ..Call::get(Secret::new(url)) };
         let reply = self.reach.http.send(call).await.map_err(|fault| match fault.tls {
             Some(tls) if !fault.left => Seen::Insecure(tls),
             _ => Seen::Lost { left: fault.left, why: fault.why },

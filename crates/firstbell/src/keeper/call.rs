@@ -3,10 +3,10 @@
 use firstbell_core::decide::Step;
 use firstbell_core::event::{ASSISTED, Event};
 use firstbell_core::failure::Failure;
+use firstbell_core::token::Token;
 
 use super::{House, Keeper};
 use crate::caller::{Call, Exchange};
-use crate::hands::Delivered;
 
 impl Keeper<'_> {
     /// Performs a step, with a person who is waited for beside it: what he sends must not wait.
@@ -55,11 +55,10 @@ impl Keeper<'_> {
     }
 
     /// What came of it.
-    pub(super) fn came(&mut self, outcome: Result<Delivered, Failure>) {
+    pub(super) fn came(&mut self, outcome: Result<Token, Failure>) {
         (self.call, self.probe, self.marks) = (None, None, None);
         let fault = match outcome {
-            Ok(delivered) => delivered.fault,
-            Err(Failure::Interrupted) => None,
+            Ok(_) | Err(Failure::Interrupted) => None,
             Err(failure) => Some(failure),
         };
         if let Some(failure) = fault {
@@ -69,7 +68,7 @@ impl Keeper<'_> {
 }
 
 /// What becomes of the person who is waited for; never, where nobody is.
-pub(super) async fn ended(call: &mut Option<Call<'_>>) -> Result<Delivered, Failure> {
+pub(super) async fn ended(call: &mut Option<Call<'_>>) -> Result<Token, Failure> {
     match call {
         Some(call) => call.ended().await,
         None => std::future::pending().await,

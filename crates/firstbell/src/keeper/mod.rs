@@ -30,6 +30,7 @@ use crate::deadman::Beat;
 use crate::halt::Halt;
 use crate::hands::Hands;
 use crate::ports::Clock;
+use crate::sinks;
 use crate::standing::{self, Marks, Standing};
 
 /// A store that cannot be used is tried again after this, then after twice as long, up to four minutes.
@@ -303,12 +304,8 @@ impl<'a> Keeper<'a> {
         (self.probe, self.marks) = (None, None);
         let album = FolderAlbum::of(self.house.state_dir, &self.hands.account.name, came);
         let failure = match self.hands.log_in(Some(seat.before), Some(&album)).await {
-            Ok(delivered) => {
-                if let Some(failure) = delivered.fault {
-                    self.listener.failed(self.hands.clock.now(), &failure);
-                }
-                return Ok(());
-            }
+            // What is handed out from now on goes to the sinks by itself.
+            Ok(_) => return Ok(()),
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
             Err(failure) => failure,
         };
@@ -364,8 +361,11 @@ impl<'a> Keeper<'a> {
                 if self.hands.account.data && !checks::ticks(&self.hands, &token).await {
                     lacks.push("ticker".into());
                 }
-                let delivered = self.hands.deliver(&self.hands.sinks(), token);
-                lacks.extend(delivered.fault.map(|_| "sink".to_owned()));
+                let landings = &self.face.row.landings;
+                // One that is on its way may still arrive.
+                let _late = tokio::time::timeout(sinks::TIME, landings.settled(token.generation)).await;
+                let without = landings.without(token.generation);
+                lacks.extend(without.iter().map(|name| format!("sink {name}")));
             }
         }
         if let Some(egress) = &self.house.keeping.egress

@@ -1,6 +1,6 @@
 //! The request token's way to a proven token: exchanged once, kept as pending, proven, and only then the current one.
 
-use firstbell_core::broker::{Reply, Request};
+use firstbell_core::broker::{self, Reply, Request};
 use firstbell_core::event::Event;
 use firstbell_core::failure::{Failure, Stage};
 use firstbell_core::secret::Secret;
@@ -9,7 +9,7 @@ use firstbell_core::token::{Access, Grant, Life, Token};
 use super::Login;
 use crate::halt;
 use crate::ledger::Ledger;
-use crate::ports::{Call, FORM, WireFault};
+use crate::ports::{Call, FORM, Method, WireFault};
 
 /// Pauses before the proof is asked for again: reading is safe to repeat, and a token that was paid for with a login
 /// is worth a few seconds.
@@ -96,7 +96,10 @@ impl Login<'_> {
 
     async fn call(self, request: &Request) -> Result<Reply, WireFault> {
         let call = Call {
-            post: request.method == firstbell_core::broker::Method::Post,
+            method: match request.method {
+                broker::Method::Get => Method::Get,
+                broker::Method::Post => Method::Post,
+            },
             headers: request.headers.clone(),
             authorization: request.authorization.clone(),
             body: request.form.clone().map(|form| (FORM, form)),

@@ -94,6 +94,11 @@ impl Postgres {
         self.child = serve(self.folder.path(), self.port, &self.settings);
     }
 
+    /// The number of its first process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The folder with its socket.
     pub fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
@@ -132,16 +137,25 @@ pub fn number(url: &str, sql: &str) -> i64 {
     talk(url, async |client| client.query_one(sql, &[]).await.unwrap().get(0))
 }
 
-fn talk<T>(url: &str, with: impl AsyncFnOnce(&tokio_postgres::Client) -> T) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let (client, wire) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
-        let wire = tokio::spawn(wire);
-        let done = with(&client).await;
-        drop(client);
-        wire.await.unwrap().unwrap();
-        done
-    })
+/// The text that is the answer; none where there is no row.
+pub fn text(url: &str, sql: &str) -> Option<String> {
+    talk(url, async |client| client.query_opt(sql, &[]).await.unwrap().and_then(|row| row.get(0)))
+}
+
+/// On a thread of its own: whoever asks may be in the middle of a runtime.
+fn talk<T: Send>(url: &str, with: impl AsyncFnOnce(&tokio_postgres::Client) -> T + Send) -> T {
+    let talk = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (client, wire) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+            let wire = tokio::spawn(wire);
+            let done = with(&client).await;
+            drop(client);
+            wire.await.unwrap().unwrap();
+            done
+        })
+    };
+    std::thread::scope(|scope| scope.spawn(talk).join().unwrap())
 }
 
 fn free_port() -> u16 {

@@ -1,11 +1,10 @@
 //! What can go wrong with the shared database, in our own words: what the server says may quote rows and addresses.
 
-use std::io;
-
 use firstbell_core::failure::{Failure, Part};
 use tokio_postgres::error::SqlState;
 
 use super::super::folder::broken;
+use crate::database;
 
 /// Why the database did not do what it was asked.
 #[derive(Clone, Debug)]
@@ -22,27 +21,7 @@ pub(super) enum Fault {
 
 impl Fault {
     pub(super) fn of(error: &tokio_postgres::Error) -> Fault {
-        if let Some(code) = error.code() {
-            return Fault::Sql(code.clone());
-        }
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
-        while let Some(error) = cause {
-            if let Some(error) = error.downcast_ref::<rustls::Error>() {
-                return Fault::Away(format!("its encrypted connection is not good: {error}"));
-            }
-            if let Some(error) = error.downcast_ref::<io::Error>()
-                && error.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>())
-            {
-                return Fault::Away(error.kind().to_string());
-            }
-            cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-                Some(inner) => Some(inner),
-                None => error.source(),
-            };
-        }
-        Fault::Away(
-            if error.is_closed() { "the connection broke" } else { "no connection could be made" }.into(),
-        )
+        database::code_of(error).map_or_else(Fault::Away, Fault::Sql)
     }
 
     pub(super) fn failure(self) -> Failure {

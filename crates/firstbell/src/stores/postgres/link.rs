@@ -12,8 +12,9 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::super::sql::{Row, Value};
 use super::fault::Fault;
-use super::server::{CONNECT, Server};
+use super::server::Server;
 use crate::clock::MachineClock;
+use crate::database::CONNECT;
 use crate::ports::Clock;
 
 /// The server ends a statement after five seconds; one that says nothing by then is not there.

@@ -6,7 +6,6 @@ mod lease;
 mod link;
 mod opening;
 mod server;
-mod tls;
 
 pub use server::Server;
 

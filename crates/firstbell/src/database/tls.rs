@@ -2,52 +2,24 @@
 
 use std::future::Future;
 use std::io;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use firstbell_core::failure::{Failure, Part};
-use hyper_rustls::ConfigBuilderExt;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
 
-use super::super::folder::broken;
-
 /// Makes encrypted connections.
 #[derive(Clone)]
-pub(super) struct Tls(Arc<ClientConfig>);
+pub struct Tls(pub(super) Arc<ClientConfig>);
 
-impl Tls {
-    /// Trusts the authorities in this PEM file, or the public ones where there is none.
-    pub(super) fn new(authority: Option<&Path>) -> Result<Tls, Failure> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring speaks the versions that rustls does");
-        let config = match authority {
-            Some(path) => builder.with_root_certificates(roots(path)?).with_no_client_auth(),
-            None => builder.with_webpki_roots().with_no_client_auth(),
-        };
-        Ok(Tls(Arc::new(config)))
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls")
     }
-}
-
-fn roots(path: &Path) -> Result<RootCertStore, Failure> {
-    let cannot = |why: String| {
-        let why = format!("the authority of the store's database, {}, cannot be used: {why}", path.display());
-        broken(Part::Store, why, "Name a PEM file with its certificate: authority = \"/path\" under [store].")
-    };
-    let mut roots = RootCertStore::empty();
-    for found in CertificateDer::pem_file_iter(path).map_err(|e| cannot(e.to_string()))? {
-        let certificate = found.map_err(|e| cannot(e.to_string()))?;
-        roots.add(certificate).map_err(|e| cannot(e.to_string()))?;
-    }
-    if roots.is_empty() { Err(cannot("there is no certificate in it".into())) } else { Ok(roots) }
 }
 
 impl<S: Wire> MakeTlsConnect<S> for Tls {
@@ -63,11 +35,12 @@ impl<S: Wire> MakeTlsConnect<S> for Tls {
 }
 
 /// What a connection is made of.
-pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire for S {}
 
 /// One connection to be made to a server of this name.
-pub(super) struct Named {
+#[allow(missing_debug_implementations, reason = "what it holds has none")]
+pub struct Named {
     tls: TlsConnector,
     name: Option<ServerName<'static>>,
 }
@@ -86,7 +59,7 @@ impl<S: Wire> TlsConnect<S> for Named {
 }
 
 /// An encrypted connection.
-pub(super) struct Encrypted<S>(tokio_rustls::client::TlsStream<S>);
+pub struct Encrypted<S>(tokio_rustls::client::TlsStream<S>);
 
 impl<S: Wire> TlsStream for Encrypted<S> {
     fn channel_binding(&self) -> ChannelBinding {
