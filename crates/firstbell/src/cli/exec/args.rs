@@ -4,13 +4,12 @@ use std::ffi::OsString;
 
 use clap::Args;
 use jiff::civil::Time;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::Signal;
 
 use super::super::AccountArg;
 use crate::shape::Format;
-use firstbell_core::token::{date_in_india, in_india, ist};
+use firstbell_core::token::{date_in_india, in_india};
 
 /// A time that passed since less than this is over; one that passed before is tomorrow's.
 const PASSED: SignedDuration = SignedDuration::from_hours(12);
@@ -116,7 +115,9 @@ fn until(time: Time, now: Timestamp) -> Wait {
 fn read_time(text: &str) -> Result<Time, String> {
     let fault = "must be a time in India such as 09:10";
     let (hour, minute) = text.split_once(':').ok_or(fault)?;
-    let number = |text: &str| text.parse::<i8>().ok().filter(|_| text.len() == 2);
+    let number = |text: &str| {
+        text.parse::<i8>().ok().filter(|_| text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit()))
+    };
     let time = number(hour).zip(number(minute)).and_then(|(hour, minute)| Time::new(hour, minute, 0, 0).ok());
     time.ok_or_else(|| fault.to_owned())
 }
@@ -125,11 +126,6 @@ fn read_variable(text: &str) -> Result<String, String> {
     let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     let good = plain && text.bytes().next().is_some_and(|b| !b.is_ascii_digit());
     if good { Ok(text.to_owned()) } else { Err("must be a variable's name: letters, digits and _".into()) }
-}
-
-/// A moment as a clock in India shows it.
-pub(super) fn clock(at: Timestamp) -> String {
-    TimeZone::fixed(ist()).to_datetime(at).time().strftime("%H:%M").to_string()
 }
 
 #[cfg(test)]

@@ -8,12 +8,13 @@ use firstbell_core::token::{Standing, Token};
 use super::super::context::Context;
 use super::super::say;
 use super::super::token::believed;
-use super::args::{Wait, clock};
+use super::args::Wait;
 use crate::clock::MachineClock;
 use crate::config::Account;
 use crate::ledger;
 use crate::ports::Clock;
 use crate::serve::{self, Answer};
+use crate::shape::clock;
 use crate::stores::Stores;
 
 /// A daemon is asked to answer within this, and asked again.
