@@ -41,6 +41,7 @@ const FIRSTBELL: &[&[&str]] = &[
     &["caller", "checks", "selftest", "standing"],
     &["keeper"],
     &["crier", "serve"],
+    &["doctor"],
     &["cli"],
     &["main"],
 ];

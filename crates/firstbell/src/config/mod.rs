@@ -39,6 +39,8 @@ pub struct Config {
     pub drivers: DriverConfig,
     /// The login plan in the place of the compiled-in one: read, checked, and signed where a signature is asked for.
     pub plan: Option<String>,
+    /// Whether a signature of the plan was asked for, and is good.
+    pub plan_signed: bool,
     /// On which days the exchanges trade: what is compiled in, and over it the owner's lists in their order.
     pub calendar: Calendar,
     /// The hours, and what else keeping accounts asks.
@@ -102,6 +104,7 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         root.fault("rehearsal.leap is for the rehearsal of one account");
     }
     let shared = Shared::read(&mut root);
+    let plan_signed = root.asked("plan_key");
     let plan = read_plan(&mut root);
     let calendar = read_calendar(&mut root);
     root.end(&[
@@ -142,7 +145,19 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         let inside = format!("{file}: mark must be outside the state folder {}", state_dir.display());
         return Err(ConfigFaults(vec![inside]));
     }
-    Ok(Config { state_dir, store, shared, accounts, channels, drivers, plan, calendar, keeping, rehearsal })
+    Ok(Config {
+        state_dir,
+        store,
+        shared,
+        accounts,
+        channels,
+        drivers,
+        plan,
+        plan_signed,
+        calendar,
+        keeping,
+        rehearsal,
+    })
 }
 
 /// The variables that secrets come from.

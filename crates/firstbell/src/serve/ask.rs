@@ -18,6 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A thousand accounts fit.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// The number of the process that made the socket, by the kernel's word.
+pub async fn process(state_dir: &Path) -> Option<u32> {
+    let stream = UnixStream::connect(path_of(state_dir)).await.ok()?;
+    u32::try_from(stream.peer_cred().ok()?.pid()?).ok()
+}
+
 /// Asks the daemon of a state folder: status and body. None where no daemon runs.
 ///
 /// # Errors

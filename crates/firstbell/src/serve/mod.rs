@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::Value;
 use tokio::net::{UnixListener, UnixStream};
 
-pub use self::ask::ask;
+pub use self::ask::{ask, process};
 
 /// The socket's name in the state folder, which nobody else can enter.
 const SOCKET: &str = "socket";

@@ -1,0 +1,163 @@
+//! What the doctor found: a grade, a sentence, and what mends it. Nothing in it is secret: it is made to be pasted.
+
+use serde_json::{Value, json};
+
+/// How it is. The order is from well to ill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    /// As it should be.
+    Good,
+    /// It works, and could be safer; or it could not be told.
+    Warning,
+    /// A login fails by it, or somebody can get at what is secret.
+    Bad,
+}
+
+impl Grade {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Grade::Good => "good",
+            Grade::Warning => "warning",
+            Grade::Bad => "bad",
+        }
+    }
+
+    fn sign(self) -> char {
+        match self {
+            Grade::Good => '✓',
+            Grade::Warning => '!',
+            Grade::Bad => '✗',
+        }
+    }
+}
+
+/// What it is about, in the order in which it is told: first what a login needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Area {
+    /// The configuration, and what it names.
+    Setup,
+    /// The way to the broker.
+    Network,
+    /// The engines.
+    Browser,
+    /// Who can read what.
+    Files,
+    /// The running `firstbell run`.
+    Daemon,
+    /// What the kernel holds in force for our processes.
+    Posture,
+    /// Everything else on this machine.
+    Machine,
+}
+
+impl Area {
+    /// As `--json` writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Area::Setup => "setup",
+            Area::Network => "network",
+            Area::Browser => "browser",
+            Area::Files => "files",
+            Area::Daemon => "daemon",
+            Area::Posture => "posture",
+            Area::Machine => "machine",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Area::Setup => "Configuration",
+            Area::Network => "Network and clock",
+            Area::Browser => "Login engines",
+            Area::Files => "Files",
+            Area::Daemon => "The daemon",
+            Area::Posture => "In force for our processes",
+            Area::Machine => "This machine",
+        }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What it is about.
+    pub area: Area,
+    /// Its name for programs; the same in every version.
+    pub id: String,
+    /// How it is.
+    pub grade: Grade,
+    /// What was found, as a sentence.
+    pub what: String,
+    /// The command that mends it, or what to do.
+    pub mend: Option<String>,
+}
+
+impl Finding {
+    /// As it should be.
+    pub fn good(area: Area, id: &str, what: impl Into<String>) -> Finding {
+        Finding { area, id: id.to_owned(), grade: Grade::Good, what: what.into(), mend: None }
+    }
+
+    /// It works, and could be safer.
+    pub fn warning(area: Area, id: &str, what: impl Into<String>, mend: impl Into<String>) -> Finding {
+        let mend = Some(mend.into());
+        Finding { area, id: id.to_owned(), grade: Grade::Warning, what: what.into(), mend }
+    }
+
+    /// A login fails by it, or somebody can get at what is secret.
+    pub fn bad(area: Area, id: &str, what: impl Into<String>, mend: impl Into<String>) -> Finding {
+        Finding { grade: Grade::Bad, ..Finding::warning(area, id, what, mend) }
+    }
+
+    /// What cannot be seen is never good.
+    pub fn unknown(area: Area, id: &str, subject: &str) -> Finding {
+        let what = format!("{subject} could not be told");
+        Finding { area, id: id.to_owned(), grade: Grade::Warning, what, mend: None }
+    }
+}
+
+/// Everything that was found, in the order in which it is told.
+#[derive(Debug)]
+pub struct Report(Vec<Finding>);
+
+impl Report {
+    /// Sorts by area, and in each the worst first.
+    pub fn of(mut findings: Vec<Finding>) -> Report {
+        findings.sort_by_key(|finding| (finding.area, std::cmp::Reverse(finding.grade)));
+        Report(findings)
+    }
+
+    /// How many are of a grade.
+    pub fn count(&self, grade: Grade) -> usize {
+        self.0.iter().filter(|finding| finding.grade == grade).count()
+    }
+
+    /// For people: readable without colour, and on a narrow terminal.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut area = None;
+        for finding in &self.0 {
+            if area.replace(finding.area) != Some(finding.area) {
+                lines.push(finding.area.title().to_owned());
+            }
+            lines.push(format!("  {} {:<8} {}", finding.grade.sign(), finding.grade.as_str(), finding.what));
+            lines.extend(finding.mend.iter().map(|mend| format!("             → {mend}")));
+        }
+        let [bad, warnings, good] = [Grade::Bad, Grade::Warning, Grade::Good].map(|grade| self.count(grade));
+        lines.push(match bad {
+            0 => format!("nothing is bad; {warnings} to look at, {good} good"),
+            _ => format!("{bad} bad: mend that first; {warnings} to look at, {good} good"),
+        });
+        lines
+    }
+
+    /// For machines.
+    pub fn json(&self) -> Vec<Value> {
+        let one = |finding: &Finding| {
+            json!({ "area": finding.area.as_str(), "id": finding.id, "grade": finding.grade.as_str(),
+                    "what": finding.what, "mend": finding.mend })
+        };
+        self.0.iter().map(one).collect()
+    }
+}
