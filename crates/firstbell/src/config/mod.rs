@@ -38,15 +38,22 @@ pub struct Config {
     /// The engines.
     pub drivers: DriverConfig,
     /// The login plan in the place of the compiled-in one: read, checked, and signed where a signature is asked for.
-    pub plan: Option<String>,
-    /// Whether a signature of the plan was asked for, and is good.
-    pub plan_signed: bool,
+    pub plan: Option<OwnPlan>,
     /// On which days the exchanges trade: what is compiled in, and over it the owner's lists in their order.
     pub calendar: Calendar,
     /// The hours, and what else keeping accounts asks.
     pub keeping: Keeping,
     /// Loopback addresses in the place of the broker's own, for rehearsals.
     pub rehearsal: Option<(Origin, Origin)>,
+}
+
+/// A login plan of the owner's.
+#[derive(Debug)]
+pub struct OwnPlan {
+    /// Its file, as it is written.
+    pub text: String,
+    /// Whether a signature was asked for, and is good.
+    pub is_signed: bool,
 }
 
 /// What is wrong with a configuration: a line for each fault.
@@ -104,7 +111,6 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         root.fault("rehearsal.leap is for the rehearsal of one account");
     }
     let shared = Shared::read(&mut root);
-    let plan_signed = root.asked("plan_key");
     let plan = read_plan(&mut root);
     let calendar = read_calendar(&mut root);
     root.end(&[
@@ -145,19 +151,7 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         let inside = format!("{file}: mark must be outside the state folder {}", state_dir.display());
         return Err(ConfigFaults(vec![inside]));
     }
-    Ok(Config {
-        state_dir,
-        store,
-        shared,
-        accounts,
-        channels,
-        drivers,
-        plan,
-        plan_signed,
-        calendar,
-        keeping,
-        rehearsal,
-    })
+    Ok(Config { state_dir, store, shared, accounts, channels, drivers, plan, calendar, keeping, rehearsal })
 }
 
 /// The variables that secrets come from.
@@ -198,7 +192,7 @@ fn absolute_path(text: &str) -> Result<PathBuf, String> {
 }
 
 /// Reads `plan` and `plan_key`: the file at that path, in the place of the compiled-in plan.
-fn read_plan(root: &mut Section<'_>) -> Option<String> {
+fn read_plan(root: &mut Section<'_>) -> Option<OwnPlan> {
     let key = root.parsed("plan_key", planfile::read_key);
     let signed = root.asked("plan_key");
     // A key that cannot be read must not turn into no key.
@@ -218,7 +212,7 @@ fn read_plan(root: &mut Section<'_>) -> Option<String> {
     if signed && !root.asked("plan") {
         root.fault("plan_key without a plan: there is nothing to be signed");
     }
-    plan
+    plan.map(|text| OwnPlan { text, is_signed: signed })
 }
 
 /// Reads `calendar`: lists of days, laid one after another over what is compiled in.

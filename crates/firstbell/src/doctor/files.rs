@@ -49,9 +49,8 @@ pub fn one(held: &Held, uid: u32, shown: &Shown) -> Option<Finding> {
         false => meta,
         true if held.open_to == OpenTo::Readers => fs::metadata(&held.path).ok()?,
         true => {
-            let mend = format!(
-                "put the file itself there: cp --remove-destination \"$(readlink -f {path})\" {path} && chmod 600 {path}"
-            );
+            let mend =
+                format!("cp --remove-destination \"$(readlink -f {path})\" {path} && chmod 600 {path}");
             let what = format!("{what} is a link, which somebody could turn to another place");
             return Some(Finding::bad(AREA, &held.id, what, mend));
         }
@@ -93,7 +92,7 @@ pub fn above(places: &[&Path], uid: u32, shown: &Shown) -> Finding {
             AREA,
             id,
             "other users can change a folder above firstbell's own, and so put files of theirs in the place of yours",
-            format!("chmod go-w {0}    (and see whose it is: ls -ld {0})", shown.path(folder)),
+            format!("chmod go-w {0}    # see whose it is: ls -ld {0}", shown.path(folder)),
         ),
         None => Finding::good(AREA, id, "nobody but you and root can change the folders above"),
     }

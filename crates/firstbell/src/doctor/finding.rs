@@ -2,6 +2,10 @@
 
 use serde_json::{Value, json};
 
+/// Where a sentence begins, and how long a line of it is. A command is never broken: it is to be copied.
+const INDENT: &str = "             ";
+const WIDTH: usize = 84;
+
 /// How it is. The order is from well to ill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grade {
@@ -112,9 +116,23 @@ impl Finding {
 
     /// What cannot be seen is never good.
     pub fn unknown(area: Area, id: &str, subject: &str) -> Finding {
-        let what = format!("{subject} could not be told");
+        let what = format!("could not be told: {subject}");
         Finding { area, id: id.to_owned(), grade: Grade::Warning, what, mend: None }
     }
+}
+
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Everything that was found, in the order in which it is told.
@@ -141,8 +159,11 @@ impl Report {
             if area.replace(finding.area) != Some(finding.area) {
                 lines.push(finding.area.title().to_owned());
             }
-            lines.push(format!("  {} {:<8} {}", finding.grade.sign(), finding.grade.as_str(), finding.what));
-            lines.extend(finding.mend.iter().map(|mend| format!("             → {mend}")));
+            let mut what = wrapped(&finding.what).into_iter();
+            let first = what.next().unwrap_or_default();
+            lines.push(format!("  {} {:<8} {first}", finding.grade.sign(), finding.grade.as_str()));
+            lines.extend(what.map(|line| format!("{INDENT}{line}")));
+            lines.extend(finding.mend.iter().map(|mend| format!("{INDENT}→ {mend}")));
         }
         let [bad, warnings, good] = [Grade::Bad, Grade::Warning, Grade::Good].map(|grade| self.count(grade));
         lines.push(match bad {

@@ -54,7 +54,7 @@ pub fn swap(machine: &Machine) -> Finding {
             AREA,
             "swap",
             "memory may be swapped out to a disk that is not encrypted, secrets with it",
-            "sudo swapoff -a    (and take swap out of /etc/fstab, or encrypt it)",
+            "sudo swapoff -a    # then take swap out of /etc/fstab, or encrypt it",
         ),
         Swapped::Unknown => Finding::unknown(AREA, "swap", "whether memory is swapped out, and to where"),
     }
@@ -134,7 +134,7 @@ pub(super) fn core_limit(limits: &str) -> Option<u64> {
 /// Whether a process may look into another one of its user (Yama, kernel documentation admin-guide/LSM/Yama).
 pub fn tracing(machine: &Machine) -> Finding {
     let id = "ptrace";
-    let mend = "sudo sysctl -w kernel.yama.ptrace_scope=1    (and write it to /etc/sysctl.d/10-ptrace.conf)";
+    let mend = "sudo sysctl -w kernel.yama.ptrace_scope=1    # to last: a file in /etc/sysctl.d";
     match machine.text("/proc/sys/kernel/yama/ptrace_scope").as_deref().map(str::trim) {
         Some("0") => {
             let what =

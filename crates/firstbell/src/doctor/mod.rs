@@ -112,7 +112,7 @@ fn unconfigured(place: &Path, faults: &ConfigFaults, shown: &Shown) -> Finding {
             area,
             id,
             format!("the configuration at {path} cannot be used: {} wrong", faults.0.len()),
-            "firstbell status    (it lists every fault with its line)",
+            "firstbell status    # it lists every fault with its line",
         ),
     }
 }
@@ -188,7 +188,7 @@ async fn daemon(machine: &Machine, state: &Path) -> Vec<Finding> {
         Err(failure) => return vec![Finding::bad(area, id, failure.to_string(), failure.cure())],
         Ok(None) => {
             let what = "no firstbell run keeps these accounts: nothing logs in by itself";
-            return vec![Finding::warning(area, id, what, "firstbell run    (best as a service)")];
+            return vec![Finding::warning(area, id, what, "firstbell run    # best as a service")];
         }
         Ok(Some((200, _))) => {
             Finding::good(area, id, "firstbell run keeps these accounts, and looks when it should")

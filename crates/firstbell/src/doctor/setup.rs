@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use firstbell_core::broker::App;
 use firstbell_core::plan::VERSION;
+use firstbell_core::schedule::Assisted;
 use firstbell_core::token::date_in_india;
 use futures_util::future::join_all;
 use tokio::time::timeout;
@@ -11,9 +12,10 @@ use tokio::time::timeout;
 use super::Visit;
 use super::finding::{Area, Finding};
 use crate::checks;
+use crate::codes::CodeConfig;
 use crate::config::Config;
 use crate::hands::Hands;
-use crate::secrets::Source;
+use crate::secrets::{Name, Owner, Source};
 
 const AREA: Area = Area::Setup;
 /// Whatever calls out is given up after this.
@@ -54,16 +56,14 @@ pub(super) fn named(what: &str, whose: &str) -> String {
 
 fn plan(config: &Config) -> Finding {
     let id = "plan";
-    match (&config.plan, config.plan_signed) {
-        (None, _) => {
-            Finding::good(AREA, id, format!("the login plan is the compiled-in one (form {VERSION})"))
-        }
-        (Some(_), true) => Finding::good(
+    match config.plan.as_ref().map(|plan| plan.is_signed) {
+        None => Finding::good(AREA, id, format!("the login plan is the compiled-in one (form {VERSION})")),
+        Some(true) => Finding::good(
             AREA,
             id,
             format!("the login plan is yours, checked (form {VERSION}), its signature too"),
         ),
-        (Some(_), false) => Finding::warning(
+        Some(false) => Finding::warning(
             AREA,
             id,
             format!(
@@ -124,26 +124,42 @@ fn store(visit: &Visit<'_>, config: &Config) -> Finding {
 }
 
 fn secrets(hands: &Hands<'_>) -> Finding {
-    let (name, id) = (&hands.account.name, named("secrets", &hands.account.name));
-    match hands.lacks_secret() {
-        None => Finding::good(AREA, &id, format!("{name}: the secrets of a login are there")),
-        Some(failure) => Finding::bad(AREA, &id, format!("{name}: {failure}"), failure.cure()),
-    }
+    let (account, id) = (hands.account, named("secrets", &hands.account.name));
+    let Some(failure) = hands.lacks_secret() else {
+        return Finding::good(AREA, &id, format!("{}: the secrets of a login are there", account.name));
+    };
+    let user = account.app.user();
+    let owner = Owner { id: &user, name: &account.name };
+    // Where the vault lacks one, the command that stores it is all that is needed.
+    let wanted = |(name, source): &&(Name, Source)| {
+        let needed = match name {
+            Name::ApiSecret => true,
+            Name::Password => account.assisted != Assisted::Only,
+            Name::TotpSeed => account.assisted != Assisted::Only && matches!(account.codes, CodeConfig::Seed),
+        };
+        needed && *source == Source::Vault && source.fetch(owner, *name, hands.stores.vault()).is_err()
+    };
+    let mend = match account.secrets.iter().find(wanted) {
+        Some((name, _)) => format!("firstbell secrets set {} {}", name.as_str(), account.name),
+        None => failure.cure(),
+    };
+    Finding::bad(AREA, &id, format!("{}: {failure}", account.name), mend)
 }
 
 /// The one place that knows how a sink is tried.
 async fn sinks(hands: &Hands<'_>) -> Vec<Finding> {
     let name = &hands.account.name;
-    let one = |(number, sink): (usize, &Box<dyn crate::ports::Sink>)| {
+    let mut findings = Vec::new();
+    for (number, sink) in hands.sinks().iter().enumerate() {
         let id = named("sink", &format!("{name}_{}", number + 1));
-        match sink.check() {
+        findings.push(match sink.check() {
             Ok(()) => {
                 Finding::good(AREA, &id, format!("{name}: the token can be written to {}", sink.name()))
             }
             Err(failure) => Finding::bad(AREA, &id, format!("{name}: {failure}"), failure.cure()),
-        }
-    };
-    hands.sinks().iter().enumerate().map(one).collect()
+        });
+    }
+    findings
 }
 
 async fn channels(visit: &Visit<'_>, config: &Config) -> Vec<Finding> {
