@@ -157,6 +157,7 @@ impl Report {
         let mut area = None;
         for finding in &self.0 {
             if area.replace(finding.area) != Some(finding.area) {
+                lines.extend((!lines.is_empty()).then(String::new));
                 lines.push(finding.area.title().to_owned());
             }
             let mut what = wrapped(&finding.what).into_iter();
@@ -166,10 +167,19 @@ impl Report {
             lines.extend(finding.mend.iter().map(|mend| format!("{INDENT}→ {mend}")));
         }
         let [bad, warnings, good] = [Grade::Bad, Grade::Warning, Grade::Good].map(|grade| self.count(grade));
+        lines.push(String::new());
         lines.push(match bad {
             0 => format!("nothing is bad; {warnings} to look at, {good} good"),
-            _ => format!("{bad} bad: mend that first; {warnings} to look at, {good} good"),
+            _ => format!("{bad} bad, {warnings} to look at, {good} good; first of all:"),
         });
+        // What is worst has gone off the top of the screen by now; one thing may mend several.
+        let mut first: Vec<&String> = Vec::new();
+        for mend in self.0.iter().filter(|f| f.grade == Grade::Bad).filter_map(|f| f.mend.as_ref()) {
+            if !first.contains(&mend) {
+                first.push(mend);
+            }
+        }
+        lines.extend(first.into_iter().map(|mend| format!("  → {mend}")));
         lines
     }
 

@@ -22,7 +22,7 @@ use firstbell_core::brokers::kite::Kite;
 use firstbell_core::failure::Failure;
 
 use self::files::{Held, OpenTo};
-use self::finding::{Area, Finding};
+use self::finding::{Area, Finding, Grade};
 use self::machine::Machine;
 use self::posture::Posture;
 use self::shown::Shown;
@@ -87,6 +87,9 @@ pub async fn examine(visit: &Visit<'_>) -> Vec<Finding> {
     findings
 }
 
+/// What the store is not opened without.
+const CLOSES: [&str; 4] = ["state_folder", "key_file", "store_file", "store_copy"];
+
 async fn configured(visit: &Visit<'_>, config: &Config, shown: &Shown) -> Vec<Finding> {
     let machine = visit.machine;
     let mut findings = vec![Finding::good(Area::Setup, "configuration", "the configuration can be used")];
@@ -94,7 +97,11 @@ async fn configured(visit: &Visit<'_>, config: &Config, shown: &Shown) -> Vec<Fi
     findings.extend(files::examine(&held(visit.place, config), machine.uid, shown));
     findings.push(files::above(&[&config.state_dir, visit.place], machine.uid, shown));
     findings.push(key(config));
-    let (setup, daemon) = tokio::join!(setup::examine(visit, config), daemon(machine, &config.state_dir));
+    // A file of it that lies open is why a store is not opened: then one command mends both.
+    let closes = |f: &&Finding| f.grade == Grade::Bad && CLOSES.contains(&f.id.as_str());
+    let open = findings.iter().find(closes);
+    let (setup, daemon) =
+        tokio::join!(setup::examine(visit, config, open), daemon(machine, &config.state_dir));
     findings.extend(setup.into_iter().chain(daemon));
     findings
 }

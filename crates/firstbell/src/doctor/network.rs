@@ -23,6 +23,8 @@ use crate::ports::{Call, Clock, Http, WireFault};
 const AREA: Area = Area::Network;
 /// How long one host may take, with everything that is asked of it.
 const TIME: Duration = Duration::from_secs(5);
+/// A name service that is slower is none.
+const LOOKUP: Duration = Duration::from_secs(3);
 const ONLINE: &str =
     "see whether this machine is online, then its name servers: resolvectl query kite.zerodha.com";
 
@@ -36,12 +38,13 @@ struct Look {
 /// The hosts, and the clock.
 pub(super) async fn examine(kite: &Kite, http: &dyn Http, clock: &dyn Clock) -> Vec<Finding> {
     let ground = kite.ground();
-    let mut hosts = vec![("host_login_page", &kite.plan().origin), ("host_api", &ground.api)];
+    let mut hosts =
+        vec![("host_login_page", "login page", &kite.plan().origin), ("host_api", "API", &ground.api)];
     // In a rehearsal the API and the ticker are one.
     if ground.ticker != ground.api {
-        hosts.push(("host_ticker", &ground.ticker));
+        hosts.push(("host_ticker", "live prices", &ground.ticker));
     }
-    let looks = join_all(hosts.iter().map(|(id, origin)| look(id, origin, http, clock))).await;
+    let looks = join_all(hosts.iter().map(|(id, role, origin)| look((id, role), origin, http, clock))).await;
     let told = looks.iter().filter_map(|look| look.off_s).max_by_key(|off| off.abs());
     let clock = self::clock(told);
     if looks.iter().all(|look| !look.named) {
@@ -51,14 +54,14 @@ pub(super) async fn examine(kite: &Kite, http: &dyn Http, clock: &dyn Clock) -> 
     looks.into_iter().map(|look| look.finding).chain([clock]).collect()
 }
 
-async fn look(id: &str, origin: &Origin, http: &dyn Http, clock: &dyn Clock) -> Look {
+async fn look((id, role): (&str, &str), origin: &Origin, http: &dyn Http, clock: &dyn Clock) -> Look {
     let host = origin.host();
     let unnamed = |what: String, mend: &str| Look {
         finding: Finding::bad(AREA, id, what, mend),
         named: false,
         off_s: None,
     };
-    match timeout(TIME, addresses(host)).await {
+    match timeout(LOOKUP, addresses(host)).await {
         Ok(Some(found)) if found.iter().any(|ip| is_public(*ip)) || origin.is_loopback() => {}
         Ok(Some(_)) => {
             let what = format!(
@@ -73,13 +76,13 @@ async fn look(id: &str, origin: &Origin, http: &dyn Http, clock: &dyn Clock) -> 
     let ill = |finding| Look { finding, named: true, off_s: None };
     match asked {
         Ok(Ok(reply)) => {
-            let how = if origin.is_https() {
-                "with a certificate that public authorities vouch for"
-            } else {
-                "(a rehearsal)"
+            let how = match origin.is_https() {
+                true => "answers, with a certificate that public authorities vouch for",
+                false => "answers; this is a rehearsal",
             };
+            let what = format!("{host} ({role}) {how}");
             let off_s = reply.date.map(|date| off(date, clock.now()));
-            Look { finding: Finding::good(AREA, id, format!("{host} answers, {how}")), named: true, off_s }
+            Look { finding: Finding::good(AREA, id, what), named: true, off_s }
         }
         Ok(Err(fault)) => ill(refused(id, origin, &fault).await),
         Err(_) => ill(Finding::bad(

@@ -50,33 +50,26 @@ impl Posture {
         Some(Posture::read(&status, &limits, machine.owner(&format!("/proc/{pid}/status"))))
     }
 
-    /// In a few words.
+    /// The kernel's own words for it.
     fn words(&self) -> String {
-        let said = |known: Option<bool>, yes: &str, no: &str| match known {
-            Some(true) => yes.to_owned(),
-            Some(false) => no.to_owned(),
-            None => format!("{yes}: unknown"),
-        };
-        let rights = match self.rights {
-            Some(0) => "none of root's rights".to_owned(),
-            Some(bits) => format!("{} of root's rights", bits.count_ones()),
-            None => "root's rights: unknown".to_owned(),
+        let switch = |name: &str, known: Option<bool>| match known {
+            Some(true) => format!("{name} on"),
+            Some(false) => format!("{name} off"),
+            None => format!("{name} unknown"),
         };
         let core = match self.core {
-            Some(0) => "core limit 0".to_owned(),
             Some(u64::MAX) => "no core limit".to_owned(),
             Some(bytes) => format!("core limit {bytes}"),
             None => "core limit unknown".to_owned(),
         };
-        let locked = self.locked_kb.map_or("unknown".to_owned(), |kb| format!("{kb} kB"));
-        [
-            core,
-            said(self.no_new_rights, "no new rights", "new rights possible"),
-            said(self.filtered, "system calls filtered", "system calls not filtered"),
-            rights,
-            format!("locked memory {locked}"),
-        ]
-        .join(", ")
+        let number = |known: Option<u64>| known.map_or("unknown".to_owned(), |number| number.to_string());
+        format!(
+            "{core}, {}, {}, {} capabilities, {} kB locked",
+            switch("NoNewPrivs", self.no_new_rights),
+            switch("Seccomp", self.filtered),
+            number(self.rights.map(|bits| u64::from(bits.count_ones()))),
+            number(self.locked_kb),
+        )
     }
 }
 
@@ -89,14 +82,15 @@ pub fn own(machine: &Machine, dumpable: Option<bool>) -> Vec<Finding> {
     let words = posture.words();
     vec![match dumpable {
         Some(false) => {
-            let what = format!("this command: no other process sees its memory, no core file; {words}");
+            let what =
+                format!("this command: no other process sees its memory, no core file of it ({words})");
             Finding::good(AREA, "own_process", what)
         }
         Some(true) => Finding::bad(
             AREA,
             "own_process",
             format!(
-                "this command's memory is open to your other programs: the kernel did not do what it was asked; {words}"
+                "this command's memory is open to your other programs: the kernel did not do what it was asked ({words})"
             ),
             "report this line, with the kernel's version: uname -r",
         ),
@@ -160,7 +154,7 @@ pub fn daemon(posture: &Posture) -> Vec<Finding> {
     let all = Finding::good(
         AREA,
         "daemon_process",
-        format!("the daemon, in the kernel's words: {}", posture.words()),
+        format!("the daemon, as the kernel has it: {}", posture.words()),
     );
     vec![looks, rights, calls, all]
 }

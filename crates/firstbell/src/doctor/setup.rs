@@ -22,8 +22,8 @@ const AREA: Area = Area::Setup;
 const TIME: Duration = Duration::from_secs(6);
 
 /// All of it, for a configuration that could be read.
-pub(super) async fn examine(visit: &Visit<'_>, config: &Config) -> Vec<Finding> {
-    let mut findings = vec![plan(config), store(visit, config)];
+pub(super) async fn examine(visit: &Visit<'_>, config: &Config, open: Option<&Finding>) -> Vec<Finding> {
+    let mut findings = vec![plan(config), store(visit, config, open)];
     findings.extend(config.accounts.iter().map(|account| {
         let today = date_in_india(visit.clock.now());
         let id = named("calendar", &account.name);
@@ -74,10 +74,13 @@ fn plan(config: &Config) -> Finding {
     }
 }
 
-fn store(visit: &Visit<'_>, config: &Config) -> Finding {
+fn store(visit: &Visit<'_>, config: &Config, open: Option<&Finding>) -> Finding {
     let id = "store";
     match (&visit.closed, visit.hands.first()) {
-        (Some(failure), _) => Finding::bad(AREA, id, failure.to_string(), failure.cure()),
+        (Some(failure), _) => match open.and_then(|open| Some((&open.what, open.mend.clone()?))) {
+            Some((why, mend)) => Finding::bad(AREA, id, format!("the store is not opened: {why}"), mend),
+            None => Finding::bad(AREA, id, failure.to_string(), failure.cure()),
+        },
         (None, Some(hands)) => {
             let flawed = |hands: &&Hands<'_>| {
                 !hands

@@ -69,7 +69,10 @@ pub fn firewall(machine: &Machine) -> Finding {
             AREA,
             id,
             "no firewall was found on this machine; one around it (a cloud's, a router's) cannot be seen from here",
-            "sudo apt-get install -y ufw && sudo ufw allow OpenSSH && sudo ufw enable",
+            match machine.has("/etc/dnf") {
+                true => "sudo dnf install -y firewalld && sudo systemctl enable --now firewalld",
+                false => "sudo apt-get install -y ufw && sudo ufw allow OpenSSH && sudo ufw enable",
+            },
         ),
     }
 }
