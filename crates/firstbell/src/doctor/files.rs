@@ -5,6 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::finding::{Area, Finding};
+use super::machine::Machine;
+use super::people::is_alone_in;
 use super::shown::Shown;
 
 const AREA: Area = Area::Files;
@@ -32,12 +34,12 @@ pub enum OpenTo {
 }
 
 /// What is there of these; what is not there is somebody else's to miss.
-pub fn examine(all: &[Held], uid: u32, shown: &Shown) -> Vec<Finding> {
-    all.iter().filter_map(|held| one(held, uid, shown)).collect()
+pub fn examine(all: &[Held], machine: &Machine, shown: &Shown) -> Vec<Finding> {
+    all.iter().filter_map(|held| one(held, machine, shown)).collect()
 }
 
 /// One of them.
-pub fn one(held: &Held, uid: u32, shown: &Shown) -> Option<Finding> {
+pub fn one(held: &Held, machine: &Machine, shown: &Shown) -> Option<Finding> {
     let meta = match fs::symlink_metadata(&held.path) {
         Ok(meta) => meta,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return None,
@@ -55,7 +57,7 @@ pub fn one(held: &Held, uid: u32, shown: &Shown) -> Option<Finding> {
             return Some(Finding::bad(AREA, &held.id, what, mend));
         }
     };
-    Some(match (is_owned(&meta, uid), open(&meta, held.open_to)) {
+    Some(match (is_owned(&meta, machine.uid), open(machine, &meta, held.open_to)) {
         (false, _) => {
             let mend = format!("sudo chown $(id -u) {path}");
             Finding::bad(AREA, &held.id, format!("{what} is another user's"), mend)
@@ -76,7 +78,7 @@ pub fn one(held: &Held, uid: u32, shown: &Shown) -> Option<Finding> {
 }
 
 /// Whoever can change a folder above can put another file in the place of the one that is meant.
-pub fn above(places: &[&Path], uid: u32, shown: &Shown) -> Finding {
+pub fn above(places: &[&Path], machine: &Machine, shown: &Shown) -> Finding {
     let id = "folders_above";
     let mut folders: Vec<&Path> = places.iter().flat_map(|place| place.ancestors().skip(1)).collect();
     folders.sort();
@@ -84,8 +86,8 @@ pub fn above(places: &[&Path], uid: u32, shown: &Shown) -> Finding {
     let is_open = |folder: &&Path| {
         let Ok(meta) = fs::metadata(folder) else { return false };
         // A sticky folder, such as the one for temporary files, lets nobody move what is another's.
-        let loose = meta.mode() & 0o022 != 0 && meta.mode() & 0o1000 == 0;
-        loose || !is_owned(&meta, uid)
+        let loose = is_loose(machine, &meta) && meta.mode() & 0o1000 == 0;
+        loose || !is_owned(&meta, machine.uid)
     };
     match folders.into_iter().find(is_open) {
         Some(folder) => Finding::bad(
@@ -102,12 +104,17 @@ fn is_owned(meta: &Metadata, uid: u32) -> bool {
     [0, uid].contains(&meta.uid())
 }
 
-fn open(meta: &Metadata, to: OpenTo) -> Option<(&'static str, &'static str)> {
+/// Whether somebody else can change it.
+fn is_loose(machine: &Machine, meta: &Metadata) -> bool {
+    meta.mode() & 0o002 != 0 || meta.mode() & 0o020 != 0 && !is_alone_in(machine, meta.gid())
+}
+
+fn open(machine: &Machine, meta: &Metadata, to: OpenTo) -> Option<(&'static str, &'static str)> {
     let mode = meta.mode();
     match to {
         OpenTo::Nobody if mode & 0o077 != 0 && meta.is_dir() => Some(("entered", "700")),
         OpenTo::Nobody if mode & 0o077 != 0 => Some(("read or changed", "600")),
-        OpenTo::Readers if mode & 0o022 != 0 => Some(("changed", "go-w")),
+        OpenTo::Readers if is_loose(machine, meta) => Some(("changed", "go-w")),
         _ => None,
     }
 }

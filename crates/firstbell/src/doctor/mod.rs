@@ -13,6 +13,7 @@ pub mod people;
 pub mod posture;
 mod setup;
 pub mod shown;
+pub mod unit;
 pub mod upkeep;
 
 use std::path::{Path, PathBuf};
@@ -92,10 +93,11 @@ const CLOSES: [&str; 4] = ["state_folder", "key_file", "store_file", "store_copy
 
 async fn configured(visit: &Visit<'_>, config: &Config, shown: &Shown) -> Vec<Finding> {
     let machine = visit.machine;
+    let place = std::path::absolute(visit.place).unwrap_or_else(|_| visit.place.to_owned());
     let mut findings = vec![Finding::good(Area::Setup, "configuration", "the configuration can be used")];
     findings.push(disk::encryption(machine, &existing(&config.state_dir)));
-    findings.extend(files::examine(&held(visit.place, config), machine.uid, shown));
-    findings.push(files::above(&[&config.state_dir, visit.place], machine.uid, shown));
+    findings.extend(files::examine(&held(visit.place, config), machine, shown));
+    findings.push(files::above(&[&config.state_dir, &place], machine, shown));
     findings.push(key(config));
     // A file of it that lies open is why a store is not opened: then one command mends both.
     let closes = |f: &&Finding| f.grade == Grade::Bad && CLOSES.contains(&f.id.as_str());
@@ -207,9 +209,13 @@ async fn daemon(machine: &Machine, state: &Path) -> Vec<Finding> {
             "see its log (journalctl -u firstbell), then restart it",
         ),
     };
-    let posture = serve::process(state).await.and_then(|pid| Posture::of(machine, &pid.to_string()));
-    let posture = posture.map(|posture| posture::daemon(&posture)).unwrap_or_else(|| {
-        vec![Finding::unknown(Area::Posture, "daemon_process", "what is in force for the daemon")]
-    });
+    let pid = serve::process(state).await;
+    let posture = pid.and_then(|pid| Some((pid, Posture::of(machine, &pid.to_string())?)));
+    let posture = match posture {
+        Some((pid, posture)) => {
+            posture::daemon(&posture).into_iter().chain(unit::examine(machine, pid, &posture)).collect()
+        }
+        None => vec![Finding::unknown(Area::Posture, "daemon_process", "what is in force for the daemon")],
+    };
     [vec![alive], posture].concat()
 }

@@ -47,6 +47,23 @@ fn person(line: &str) -> Option<u32> {
     (PEOPLE.contains(&uid) && !shell.is_empty() && !none).then_some(uid)
 }
 
+/// Whether nobody but root and whoever looks is in a group: Debian and Fedora give each user one of his own, and let it write.
+pub fn is_alone_in(machine: &Machine, group: u32) -> bool {
+    let (Some(groups), Some(passwd)) = (machine.text("/etc/group"), machine.text("/etc/passwd")) else {
+        return false;
+    };
+    let number = |parts: &[&str], at: usize| parts.get(at).and_then(|text| text.parse::<u32>().ok());
+    let us = |uid: Option<u32>| uid.is_some_and(|uid| uid == 0 || uid == machine.uid);
+    let users: Vec<Vec<&str>> = passwd.lines().map(|line| line.split(':').collect()).collect();
+    let named = |name: &str| users.iter().any(|parts| parts[0] == name && us(number(parts, 2)));
+    let first =
+        users.iter().filter(|parts| number(parts, 3) == Some(group)).all(|parts| us(number(parts, 2)));
+    let mut rows = groups.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let row = rows.find(|parts| number(parts, 2) == Some(group));
+    let members = row.and_then(|parts| parts.get(3).copied());
+    first && members.is_some_and(|members| members.split(',').filter(|name| !name.is_empty()).all(named))
+}
+
 /// As whom firstbell runs.
 pub fn ourselves(machine: &Machine) -> Finding {
     match machine.uid {

@@ -128,7 +128,8 @@ pub fn daemon(posture: &Posture) -> Vec<Finding> {
         (no_new, Some(bits)) => {
             let gain =
                 if no_new == Some(true) { "can gain none" } else { "could gain some by a program it starts" };
-            let what = format!("the daemon has {} of root's rights and {gain}", bits.count_ones());
+            let has = if bits == 0 { "none".to_owned() } else { bits.count_ones().to_string() };
+            let what = format!("the daemon has {has} of root's rights, and {gain}");
             Finding::warning(
                 AREA,
                 "daemon_rights",

@@ -6,6 +6,7 @@ mod asked;
 mod certificate;
 #[path = "../support/daemon.rs"]
 mod daemon;
+mod kernel;
 mod outside;
 mod roots;
 #[path = "../support/scanner.rs"]

@@ -6,14 +6,14 @@ use std::path::Path;
 
 use firstbell::doctor::finding::{Finding, Grade, Report};
 use firstbell::doctor::machine::Machine;
-use firstbell::doctor::posture::{self, Posture};
+use firstbell::doctor::posture;
 use firstbell::doctor::{disk, doors, memory, people, upkeep};
 use tempfile::TempDir;
 
 const ME: u32 = 1000;
 
 /// A machine with these files; a text that begins with `-> ` is a link.
-fn machine(files: &[(&str, &str)]) -> (TempDir, Machine) {
+pub(crate) fn machine(files: &[(&str, &str)]) -> (TempDir, Machine) {
     let root = tempfile::tempdir().unwrap();
     for (path, text) in files {
         let path = root.path().join(path.trim_start_matches('/'));
@@ -295,41 +295,14 @@ fn updates_firewall_and_time_are_known_by_what_starts_them() {
     assert_eq!(grade(upkeep::time_service, &[]).0, Grade::Warning);
 }
 
-const STATUS: &str = "Name:\tfirstbell\nUid:\t1000\t1000\t1000\t1000\nVmLck:\t      64 kB\nCapEff:\t0000000000000000\n\
-                      NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\n";
-const LIMITS: &str = "Max core file size        0                    0                    bytes     \n";
-
 #[test]
-fn what_is_in_force_is_read_from_the_kernel_and_what_is_not_is_told() {
-    let good = Posture::read(STATUS, LIMITS, Some(0));
-    let want = Posture {
-        dumpable: Some(false),
-        core: Some(0),
-        no_new_rights: Some(true),
-        filtered: Some(true),
-        rights: Some(0),
-        locked_kb: Some(64),
-    };
-    assert_eq!(good, want);
-    assert!(posture::daemon(&good).iter().all(|found| found.grade == Grade::Good));
-    // The files of a process that anybody of its user may look into are that user's.
-    let open = Posture::read(STATUS, LIMITS, Some(1000));
-    assert_eq!(posture::daemon(&open)[0].grade, Grade::Bad);
-    // A unit asked for a filter, and the kernel has none.
-    let loose = STATUS.replace("Seccomp:\t2", "Seccomp:\t0").replace("NoNewPrivs:\t1", "NoNewPrivs:\t0");
-    let loose = posture::daemon(&Posture::read(&loose.replace("0000000000", "0000003fff"), LIMITS, Some(0)));
-    let grades: Vec<(&str, Grade)> = loose.iter().map(|found| (found.id.as_str(), found.grade)).collect();
-    assert_eq!(grades[1..3], [("daemon_rights", Grade::Warning), ("daemon_system_calls", Grade::Warning)]);
-    // Root's files are root's either way; an old kernel says less.
-    let blind = posture::daemon(&Posture::read("Uid:\t0\t0\t0\t0\n", "", Some(0)));
-    assert!(
-        blind[..3].iter().all(|found| found.grade == Grade::Warning && found.mend.is_none()),
-        "{blind:#?}"
-    );
-    let (_root, machine) = machine(&[("/proc/self/status", STATUS), ("/proc/self/limits", LIMITS)]);
-    for (dumpable, want) in [(Some(false), Grade::Good), (Some(true), Grade::Bad), (None, Grade::Warning)] {
-        assert_eq!(posture::own(&machine, dumpable)[0].grade, want);
-    }
+fn a_group_of_one_s_own_is_nobody_else_s() {
+    let passwd = "root:x:0:0::/:/bin/sh\nme:x:1000:1000::/:/bin/sh\ncarol:x:1002:1002::/:/bin/sh\ndan:x:1003:1004::/:/bin/sh\n";
+    let group = "me:x:1000:\nshared:x:1001:me,carol\nmine:x:1002:me,root\nown:x:1004:me\n";
+    let (_root, machine) = machine(&[("/etc/passwd", passwd), ("/etc/group", group)]);
+    let alone = |gid| people::is_alone_in(&machine, gid);
+    // Carol's first group is 1002, and Dan's 1004, whatever their rows say.
+    assert_eq!([1000, 1001, 1002, 1004, 77].map(alone), [true, false, false, false, false]);
 }
 
 #[test]
