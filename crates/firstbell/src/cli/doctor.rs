@@ -35,7 +35,8 @@ pub(super) async fn run(named: Option<&Path>, env: Environment, as_json: bool) -
         _ => Vec::new(),
     };
     let kite = context.as_ref().map_or_else(|_| Kite::live(), Context::kite);
-    let usual = DriverConfig::only(DriverName::Chrome);
+    let mut usual = DriverConfig::only(DriverName::Chrome);
+    usual.chrome.binary = env.get("FIRSTBELL_BROWSER").map(PathBuf::from);
     let visit = Visit {
         machine: &machine,
         home: env.get("HOME").map(PathBuf::from),

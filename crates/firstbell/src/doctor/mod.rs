@@ -166,10 +166,10 @@ fn held(place: &Path, config: &Config) -> Vec<Held> {
     for account in &config.accounts {
         for (number, sink) in account.sinks.iter().enumerate() {
             // A token file is there from the first login on.
-            if let Some(path) = sink.open().name().strip_prefix("file ") {
+            if let Some(path) = setup::token_file(sink) {
                 let id = setup::named("token_file", &format!("{}_{}", account.name, number + 1));
                 let what = format!("a token file of {}", account.name);
-                all.push(held(&id, what, path.into(), OpenTo::Nobody));
+                all.push(held(&id, what, path, OpenTo::Nobody));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What the configuration names: secrets, store, plan, calendar, places for the token, ways to the owner, the registered address.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use firstbell_core::broker::App;
@@ -16,6 +17,7 @@ use crate::codes::CodeConfig;
 use crate::config::Config;
 use crate::hands::Hands;
 use crate::secrets::{Name, Owner, Source};
+use crate::sinks::SinkConfig;
 
 const AREA: Area = Area::Setup;
 /// Whatever calls out is given up after this.
@@ -149,7 +151,12 @@ fn secrets(hands: &Hands<'_>) -> Finding {
     Finding::bad(AREA, &id, format!("{}: {failure}", account.name), mend)
 }
 
-/// The one place that knows how a sink is tried.
+/// The file that a sink writes, where it writes one. With `sinks` below all that is known here of sinks.
+pub(super) fn token_file(sink: &SinkConfig) -> Option<PathBuf> {
+    sink.open().name().strip_prefix("file ").map(PathBuf::from)
+}
+
+/// How a sink is tried.
 async fn sinks(hands: &Hands<'_>) -> Vec<Finding> {
     let name = &hands.account.name;
     let mut findings = Vec::new();

@@ -7,10 +7,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use firstbell_core::broker::Broker;
+use firstbell_core::brokers::kite::Kite;
+use serde_json::Value;
+
 use crate::asked::{doctor, findings, one};
 use crate::certificate::certificate;
-use crate::daemon::{Daemon, configure, now, until};
-use crate::support::{Account, Home, Sim, ended};
+use crate::daemon::{Daemon, configure, now};
+use crate::support::{Account, Home, Sim, ended, engines};
 
 /// A home whose login page is at another address.
 fn elsewhere(site: &str) -> (Sim, Home) {
@@ -81,10 +85,15 @@ fn a_host_that_speaks_no_tls_with_us_is_told() {
 #[test]
 fn a_network_that_answers_nothing_is_told_within_ten_seconds() {
     let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
+    let quick = elsewhere("http://127.0.0.1:9").1;
     let (_sim, home) = elsewhere(&format!("http://{}", deaf.local_addr().unwrap()));
     let began = now();
+    doctor(&quick);
+    let quick = began.elapsed();
+    let began = now();
     let all = doctor(&home);
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    // A quiet machine ends in half a second where nothing is waited for; this one may be doing much else.
+    assert!(began.elapsed() < Duration::from_secs(8) + 4 * quick, "{:?}, {quick:?}", began.elapsed());
     let found = one(&all, "host_login_page");
     assert!(found["what"].as_str().unwrap().contains("does not answer within 5 s"), "{found}");
 }
@@ -102,9 +111,7 @@ fn without_a_network_and_a_configuration_the_machine_is_looked_at_all_the_same()
     command.env_clear().envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
     // No engine is wanted here: that one is found is another test's.
     command.env("FIRSTBELL_BROWSER", "/nowhere/chrome");
-    let began = now();
     let ended = ended(command.output().unwrap());
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     let all = findings(&ended);
     let found = one(&all, "configuration");
     assert!(found["grade"] == "bad" && found["what"].as_str().unwrap().contains("~/config.toml"), "{found}");
@@ -124,18 +131,34 @@ fn a_clock_that_is_wrong_is_bad() {
     assert!(found["grade"] == "bad" && found["what"].as_str().unwrap().contains("s fast"), "{found}");
 }
 
+/// What a doctor says of an engine that is there and has its sandbox. On a machine that does much else it does not wait for it.
+fn is_well(found: &Value, called: &str) {
+    let what = found["what"].as_str().unwrap();
+    let well =
+        found["grade"] == "good" && what.contains("its sandbox is in force (") && what.contains(called);
+    let late = found["grade"] == "warning" && what.contains("does not start within 8 s");
+    assert!(well || late, "{found}");
+}
+
 #[test]
-fn an_engine_is_started_with_its_sandbox_and_a_missing_one_is_told() {
+fn each_engine_starts_with_its_sandbox_proven_and_ends() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let kite = Kite::live();
+    for engine in engines::BROWSERS.into_iter().chain([engines::HTTP]) {
+        let drivers = engines::config(engine);
+        let tried = runtime.block_on(drivers.try_out(engine.0, kite.plan()));
+        assert_eq!(tried, Ok(()), "{engine:?}");
+    }
+}
+
+#[test]
+fn an_engine_is_told_with_its_version_and_a_missing_one_with_what_installs_it() {
     let sim = Sim::start();
     let home = Home::new(&sim);
-    home.prepend("drivers = [\"chrome\"]");
+    home.prepend("drivers = [\"chrome\", \"firefox\"]");
     let all = doctor(&home);
-    let found = one(&all, "engine_chrome");
-    let what = found["what"].as_str().unwrap();
-    assert!(
-        found["grade"] == "good" && what.contains("sandbox is in force (") && what.contains("Chrom"),
-        "{found}"
-    );
+    is_well(one(&all, "engine_chrome"), "Chrom");
+    is_well(one(&all, "engine_firefox"), "Mozilla Firefox 1");
     for (drivers, grade) in [("[\"chrome\"]", "bad"), ("[\"chrome\", \"http\"]", "warning")] {
         home.configure(&sim, "");
         home.prepend(&format!("drivers = {drivers}\n[browser]\nbinary = \"/nowhere/chrome\""));
@@ -144,21 +167,6 @@ fn an_engine_is_started_with_its_sandbox_and_a_missing_one_is_told() {
         assert_eq!(found["grade"], grade, "{found}");
         assert!(found["mend"].as_str().unwrap().contains("apt-get install chromium"), "{found}");
     }
-}
-
-#[test]
-fn firefox_is_tried_in_its_cage() {
-    let sim = Sim::start();
-    let home = Home::new(&sim);
-    home.prepend("drivers = [\"firefox\"]");
-    // On a machine that does much else it may take longer than a doctor waits.
-    until("firefox starts in time", || {
-        let all = doctor(&home);
-        let found = one(&all, "engine_firefox");
-        let well = found["grade"] == "good" && found["what"].as_str().unwrap().contains("(Mozilla Firefox 1");
-        assert!(well || found["what"].as_str().unwrap().contains("does not start within"), "{found}");
-        if well { Ok(()) } else { Err(found.to_string()) }
-    });
 }
 
 #[test]
