@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use firstbell_core::broker::Broker;
 use firstbell_core::brokers::kite::Kite;
+use firstbell_core::failure::Failure;
 use serde_json::Value;
 
 use crate::asked::{doctor, findings, one};
@@ -146,8 +147,11 @@ fn each_engine_starts_with_its_sandbox_proven_and_ends() {
     let kite = Kite::live();
     for engine in engines::BROWSERS.into_iter().chain([engines::HTTP]) {
         let drivers = engines::config(engine);
-        let tried = runtime.block_on(drivers.try_out(engine.0, kite.plan()));
-        assert_eq!(tried, Ok(()), "{engine:?}");
+        // A machine that does much else may take longer than the driver's own limits.
+        let late = |failure: &Failure| failure.to_string().contains("in time");
+        let mut tries = (0..5).map(|_| runtime.block_on(drivers.try_out(engine.0, kite.plan())));
+        let tried = tries.find(|tried| !tried.as_ref().is_err_and(late));
+        assert_eq!(tried, Some(Ok(())), "{engine:?}");
     }
 }
 
