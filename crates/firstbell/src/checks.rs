@@ -1,5 +1,7 @@
 //! What is tried without a credential: before a login, and again for the verdict at the deadline. Each fault has a short name.
 
+use std::net::IpAddr;
+
 use firstbell_core::broker::{App, Broker};
 use firstbell_core::failure::Failure;
 use firstbell_core::schedule::Assisted;
@@ -10,10 +12,10 @@ use jiff::Timestamp;
 use crate::alerts::{ChannelConfig, Outside, TIME};
 use crate::config::Egress;
 use crate::hands::Hands;
-use crate::ports::{Call, Engines, Reach, Received, WireFault};
+use crate::ports::{Call, Engines, Http, Reach, Received, WireFault};
 
 /// A clock that is off by more makes codes that the broker refuses (KITE.md has no figure; a code lives 30 s).
-const OFF_MAX_S: i64 = 10;
+pub const OFF_MAX_S: i64 = 10;
 
 /// All that a login needs, and no credential: the clock against the broker's two, names, network and certificates, an engine,
 /// the secrets, the sinks. The store is proven by the event that is written of this.
@@ -69,11 +71,13 @@ pub async fn ticks(hands: &Hands<'_>, token: &Token) -> bool {
 
 /// Whether we come from the address that is registered at the broker, as far as somebody outside says.
 pub async fn comes_from(hands: &Hands<'_>, egress: &Egress) -> bool {
-    let reply = get(hands, egress.asked.clone(), Vec::new()).await;
-    let said = reply.ok().and_then(|reply| {
-        std::str::from_utf8(reply.body.expose()).ok()?.trim().parse::<std::net::IpAddr>().ok()
-    });
-    said == Some(egress.address)
+    our_address(hands.http, egress).await == Some(egress.address)
+}
+
+/// The address that we come from, as far as somebody outside says.
+pub async fn our_address(http: &dyn Http, egress: &Egress) -> Option<IpAddr> {
+    let reply = http.send(Call::get(Secret::new(egress.asked.clone()))).await.ok()?;
+    std::str::from_utf8(reply.body.expose()).ok()?.trim().parse().ok()
 }
 
 /// The channels whose secrets are missing, or where nobody answers. Whether a message would arrive, `firstbell alerts test` tells.

@@ -1,7 +1,7 @@
 //! firstbell does and never decides: it performs what `firstbell-core` says, on real files, networks and browsers.
 //!
 //! Read from the bottom up: [`ports`], [`halt`], [`written`], the shelves ([`drivers`], [`secrets`], [`codes`], [`stores`],
-//! [`sinks`]), [`planfile`], [`calendarfile`], [`chat`], [`config`], [`ledger`], [`login`], [`returns`], [`hands`], [`standing`], [`board`], [`caller`], [`keeper`], [`courier`], [`crier`], [`selftest`], [`serve`], [`cli`].
+//! [`sinks`]), [`planfile`], [`calendarfile`], [`chat`], [`config`], [`ledger`], [`login`], [`returns`], [`hands`], [`standing`], [`board`], [`caller`], [`keeper`], [`courier`], [`crier`], [`selftest`], [`serve`], [`doctor`], [`cli`].
 
 pub mod album;
 pub mod alerts;
@@ -18,6 +18,7 @@ pub mod courier;
 pub mod crier;
 pub mod database;
 pub mod deadman;
+pub mod doctor;
 pub mod drivers;
 pub mod halt;
 pub mod hands;

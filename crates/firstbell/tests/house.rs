@@ -30,6 +30,7 @@ const FIRSTBELL: &[&[&str]] = &[
     &["caller", "checks", "selftest", "standing"],
     &["keeper"],
     &["courier", "crier", "serve"],
+    &["doctor"],
     &["cli"],
     &["main"],
 ];

@@ -83,7 +83,7 @@ impl Context {
             None => kite,
         };
         match &self.config.plan {
-            Some(plan) => kite.with_plan(plan).expect("checked when it was read"),
+            Some(plan) => kite.with_plan(&plan.text).expect("checked when it was read"),
             None => kite,
         }
     }

@@ -82,6 +82,11 @@ impl Exit {
         Exit::bad(5, "untold", &what)
     }
 
+    /// Something on this machine must be mended first; what it is was said.
+    pub(super) fn unwell(bad: usize) -> Exit {
+        Exit::bad(7, "unwell", &format!("{bad} findings are bad"))
+    }
+
     /// A bot that has no chat to take commands from.
     pub(super) fn unpaired(why: &str) -> Exit {
         say::error(&format!(

@@ -6,6 +6,7 @@ mod assisted;
 mod chat;
 mod context;
 mod demo;
+mod doctor;
 mod exec;
 mod exit;
 mod history;
@@ -58,6 +59,8 @@ struct Cli {
 enum Command {
     /// Rehearse a whole morning against kitesim, the simulated Kite, in a real browser. Needs no account.
     Demo(DemoArgs),
+    /// Look at this machine, the network, the browser and the configuration, and say what to mend. Logs in nowhere.
+    Doctor,
     /// Log in now, prove the new token, and store it.
     Login(LoginArgs),
     /// Print today's token.
@@ -343,6 +346,9 @@ async fn run(cli: Cli, env: Environment) -> Exit {
     {
         return exit;
     }
+    if let Command::Doctor = &cli.command {
+        return doctor::run(cli.config.as_deref(), env, cli.json).await;
+    }
     let again = (cli.config.clone(), env.clone());
     let context = match Context::load(cli.config.as_deref(), env) {
         Ok(context) => context,
@@ -350,7 +356,7 @@ async fn run(cli: Cli, env: Environment) -> Exit {
     };
     match cli.command {
         Command::Demo(_) | Command::Plan(_) | Command::Cage { .. } => unreachable!("handled above"),
-        Command::Simulate(_) | Command::Next(_) => unreachable!("handled above"),
+        Command::Simulate(_) | Command::Next(_) | Command::Doctor => unreachable!("handled above"),
         Command::Login(args) => login::run(context, args).await,
         Command::Token(args) => token::run(&context, args, cli.json).await,
         Command::Exec(args) => exec::run(&context, args).await,

@@ -45,13 +45,22 @@ pub struct Config {
     /// The engines.
     pub drivers: DriverConfig,
     /// The login plan in the place of the compiled-in one: read, checked, and signed where a signature is asked for.
-    pub plan: Option<String>,
+    pub plan: Option<OwnPlan>,
     /// On which days the exchanges trade: what is compiled in, and over it the owner's lists in their order.
     pub calendar: Calendar,
     /// The hours, and what else keeping accounts asks.
     pub keeping: Keeping,
     /// Loopback addresses in the place of the broker's own, for rehearsals.
     pub rehearsal: Option<(Origin, Origin)>,
+}
+
+/// A login plan of the owner's.
+#[derive(Debug)]
+pub struct OwnPlan {
+    /// Its file, as it is written.
+    pub text: String,
+    /// Whether a signature was asked for, and is good.
+    pub is_signed: bool,
 }
 
 /// What is wrong with a configuration: a line for each fault.
@@ -197,7 +206,7 @@ fn absolute_path(text: &str) -> Result<PathBuf, String> {
 }
 
 /// Reads `plan` and `plan_key`: the file at that path, in the place of the compiled-in plan.
-fn read_plan(root: &mut Section<'_>) -> Option<String> {
+fn read_plan(root: &mut Section<'_>) -> Option<OwnPlan> {
     let key = root.parsed("plan_key", planfile::read_key);
     let signed = root.asked("plan_key");
     // A key that cannot be read must not turn into no key.
@@ -217,7 +226,7 @@ fn read_plan(root: &mut Section<'_>) -> Option<String> {
     if signed && !root.asked("plan") {
         root.fault("plan_key without a plan: there is nothing to be signed");
     }
-    plan
+    plan.map(|text| OwnPlan { text, is_signed: signed })
 }
 
 /// Reads `calendar`: lists of days, laid one after another over what is compiled in.

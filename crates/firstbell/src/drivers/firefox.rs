@@ -149,9 +149,14 @@ impl<'a> FirefoxDriver<'a> {
 }
 
 impl FirefoxDriver<'_> {
+    /// Whether its sandbox is in force, asked of the kernel.
+    pub(super) fn prove(&self) -> Result<(), Failure> {
+        sandbox::prove(self.cage.pid())
+    }
+
     async fn step(&mut self, action: Action) -> Result<Seen, Failure> {
         if matches!(action, Action::Fill(_)) && !self.proven {
-            sandbox::prove(self.cage.pid())?;
+            self.prove()?;
             self.proven = true;
         }
         if matches!(action, Action::Draw { .. }) {

@@ -25,6 +25,7 @@ use firstbell_core::plan::Plan;
 
 pub use chrome::ChromeConfig;
 pub use firefox::FirefoxConfig;
+pub(crate) use names::is_public;
 pub use webdriver::{Browser, WebDriverConfig};
 
 use self::cage::CageConfig;
@@ -162,6 +163,39 @@ impl DriverConfig {
         self.chrome.headful = headful;
         self.firefox.headful = headful;
         self.webdriver.headful = headful;
+    }
+
+    /// The program that an engine's pages are shown by; none where it is somebody else's, or no browser.
+    pub fn program(&self, name: DriverName) -> Option<Result<PathBuf, Failure>> {
+        match name {
+            DriverName::Chrome => Some(chrome::find(self.chrome.binary.as_deref(), self.chrome.headful)),
+            DriverName::Firefox => Some(firefox::find(self.firefox.binary.as_deref())),
+            DriverName::WebDriver => webdriver::browser(&self.webdriver),
+            DriverName::Http => None,
+        }
+    }
+
+    /// Starts an engine as a login does, has its sandbox proven, and ends it; no page is opened in it.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] where it does not start, or has no sandbox.
+    pub async fn try_out(&self, name: DriverName, plan: &Plan) -> Result<(), Failure> {
+        let (proven, driver) = match name {
+            DriverName::Chrome => {
+                let driver = chrome::ChromeDriver::start(plan, &self.chrome).await?;
+                (driver.prove(), Box::new(driver) as Box<dyn Driver>)
+            }
+            DriverName::Firefox => {
+                let driver = firefox::FirefoxDriver::start(plan, &self.firefox, self.cage()).await?;
+                (driver.prove(), Box::new(driver) as Box<dyn Driver>)
+            }
+            DriverName::WebDriver => {
+                let driver = webdriver::WebDriver::start(plan, &self.webdriver, self.cage()).await?;
+                (driver.prove(), Box::new(driver) as Box<dyn Driver>)
+            }
+            DriverName::Http => return Ok(()),
+        };
+        driver.close().await.and(proven)
     }
 
     fn cage(&self) -> CageConfig<'_> {

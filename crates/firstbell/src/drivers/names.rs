@@ -32,7 +32,7 @@ async fn is_public_name(host: &str) -> Result<(), Failure> {
 }
 
 /// Whether an address can be one of a public host.
-pub(super) fn is_public(ip: IpAddr) -> bool {
+pub(crate) fn is_public(ip: IpAddr) -> bool {
     // An IPv4 address may come in the clothes of an IPv6 one.
     match ip.to_canonical() {
         IpAddr::V4(ip) => {

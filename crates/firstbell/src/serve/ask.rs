@@ -105,6 +105,12 @@ fn read(body: &[u8]) -> Option<Card> {
     Some(Card { account: card.account, user_id: card.user_id, token })
 }
 
+/// The number of the process that made the socket, by the kernel's word.
+pub async fn process(state_dir: &Path) -> Option<u32> {
+    let stream = UnixStream::connect(path_of(state_dir)).await.ok()?;
+    u32::try_from(stream.peer_cred().ok()?.pid()?).ok()
+}
+
 /// Asks the daemon of a state folder: status and body. None where no daemon runs.
 ///
 /// # Errors

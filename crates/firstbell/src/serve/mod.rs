@@ -22,7 +22,7 @@ mod wire;
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
 
-pub use self::ask::{Answer, Card, ask, token};
+pub use self::ask::{Answer, Card, ask, process, token};
 pub use self::hall::{Errand, attend};
 pub use self::keys::{Key, Ring, Scope};
 pub use self::server::{Premises, Server, Stock};

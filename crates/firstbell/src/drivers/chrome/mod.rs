@@ -62,6 +62,11 @@ impl<'a> ChromeDriver<'a> {
         }
     }
 
+    /// Whether its sandbox is in force, asked of the kernel.
+    pub(super) fn prove(&self) -> Result<(), Failure> {
+        sandbox::prove(self.process.pid())
+    }
+
     async fn step(&mut self, action: Action) -> Result<Seen, Failure> {
         let wait_ms = match action {
             Action::Open { url, wait_ms } => match self.page.navigate(&url).await {
@@ -70,7 +75,7 @@ impl<'a> ChromeDriver<'a> {
             },
             Action::Fill(fill) => {
                 if !self.proven {
-                    sandbox::prove(self.process.pid())?;
+                    self.prove()?;
                     self.proven = true;
                 }
                 match tokio::time::timeout(TYPE, hands::fill(&mut self.page, &fill)).await {

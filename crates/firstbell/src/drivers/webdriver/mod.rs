@@ -41,6 +41,18 @@ enum Server {
     Theirs { url: Url, id: String },
 }
 
+/// The browser that a server of ours would start; none where the server is somebody else's.
+pub(super) fn browser(config: &WebDriverConfig) -> Option<Result<PathBuf, Failure>> {
+    config.url.is_none().then(|| binary(config))
+}
+
+fn binary(config: &WebDriverConfig) -> Result<PathBuf, Failure> {
+    match config.browser {
+        Browser::Chrome => chrome::find(config.binary.as_deref(), config.headful),
+        Browser::Firefox => firefox::find(config.binary.as_deref()),
+    }
+}
+
 impl<'a> WebDriver<'a> {
     pub(super) async fn start(
         plan: &'a Plan,
@@ -60,10 +72,7 @@ impl<'a> WebDriver<'a> {
         cage: CageConfig<'_>,
     ) -> Result<WebDriver<'a>, Failure> {
         let program = config.program()?;
-        let binary = match config.browser {
-            Browser::Chrome => chrome::find(config.binary.as_deref(), config.headful)?,
-            Browser::Firefox => firefox::find(config.binary.as_deref())?,
-        };
+        let binary = binary(config)?;
         let mut out = PathBuf::new();
         let cage = Cage::start(plan, cage, |places| {
             out.clone_from(&places.out);
@@ -154,9 +163,17 @@ impl<'a> WebDriver<'a> {
         }
     }
 
+    /// Whether its browser's sandbox is in force, asked of the kernel; nobody here can ask that of somebody else's.
+    pub(super) fn prove(&self) -> Result<(), Failure> {
+        match &self.server {
+            Server::Ours(cage) => sandbox::prove(cage.pid()),
+            Server::Theirs { .. } => Ok(()),
+        }
+    }
+
     async fn step(&mut self, action: Action) -> Result<Seen, Failure> {
-        if let (Action::Fill(_), Server::Ours(cage), false) = (&action, &self.server, self.proven) {
-            sandbox::prove(cage.pid())?;
+        if matches!(action, Action::Fill(_)) && !self.proven {
+            self.prove()?;
             self.proven = true;
         }
         match (&action, &self.server) {
