@@ -81,7 +81,12 @@ pub fn load(path: &Path, env: &Environment) -> Result<Config, ConfigFaults> {
     read(&file, &text, env)
 }
 
-fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFaults> {
+/// Reads the text of a configuration that faults call by this name, and the environment over it. Lists of days and a plan that
+/// it names are read from their files.
+///
+/// # Errors
+/// All faults of both.
+pub fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFaults> {
     let faults = Faults::new(file, text);
     let mut root = Section::root(text, faults.clone());
     let (rehearsal, leap) = root.section("rehearsal").map(read_rehearsal).unwrap_or_default();
@@ -104,6 +109,15 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     let shared = Shared::read(&mut root);
     let plan = read_plan(&mut root);
     let calendar = read_calendar(&mut root);
+    let state_dir = env.get("FIRSTBELL_STATE_DIR").map(PathBuf::from).or(state_dir);
+    let state_dir = state_dir.unwrap_or_else(|| usual_state_dir(env));
+    let mut store = Place::of(&state_dir);
+    store.mark = mark.unwrap_or(store.mark);
+    store.keep_days = keep_days.unwrap_or(store.keep_days);
+    // A mark that is restored together with the store would prove nothing.
+    if store.mark.starts_with(&state_dir) {
+        root.fault(&format!("mark must be outside the state folder {}", state_dir.display()));
+    }
     root.end(&[
         "accept",
         "account",
@@ -131,16 +145,6 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     lines.extend(read_environment(env, &mut drivers, &sources));
     if !lines.is_empty() {
         return Err(ConfigFaults(lines));
-    }
-    let state_dir = env.get("FIRSTBELL_STATE_DIR").map(PathBuf::from).or(state_dir);
-    let state_dir = state_dir.unwrap_or_else(|| usual_state_dir(env));
-    let mut store = Place::of(&state_dir);
-    store.mark = mark.unwrap_or(store.mark);
-    store.keep_days = keep_days.unwrap_or(store.keep_days);
-    // A mark that is restored together with the store would prove nothing.
-    if store.mark.starts_with(&state_dir) {
-        let inside = format!("{file}: mark must be outside the state folder {}", state_dir.display());
-        return Err(ConfigFaults(vec![inside]));
     }
     Ok(Config { state_dir, store, shared, accounts, channels, drivers, plan, calendar, keeping, rehearsal })
 }
