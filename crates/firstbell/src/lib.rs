@@ -36,6 +36,7 @@ pub mod shape;
 pub mod sinks;
 pub mod standing;
 pub mod stores;
+pub mod tally;
 pub mod terminal;
 pub mod textfile;
 pub mod witness;

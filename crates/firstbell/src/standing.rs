@@ -99,9 +99,18 @@ pub fn words(hands: &Hands<'_>, standing: &Standing, view: &View<'_>, now: Times
         "next": json!({
             "step": step(decision.step), "at": india(decision.at.max(now)), "because": because(&decision),
         }),
+        "next_login": next_login(view, now).map(india),
         "needs_you": missing(hands, standing).or_else(|| needs_you(&decide::prospect(view, now), trouble)),
         "lacks": standing.state.lacks,
     })
+}
+
+/// When the next morning's login is due, whatever comes before it; none while nobody wants logins.
+fn next_login(view: &View<'_>, now: Timestamp) -> Option<Timestamp> {
+    let (schedule, calendar) = (view.schedule, view.calendar);
+    let today = schedule.around(calendar, now).map(|slot| slot.login_at).filter(|at| *at > now);
+    let due = today.or_else(|| schedule.next(calendar, now).map(|slot| slot.login_at));
+    due.filter(|_| !view.state.paused)
 }
 
 /// A secret that is not there, and the command that stores it.

@@ -133,7 +133,11 @@ fn browsers_bodies_and_unknown_words_are_refused_and_change_nothing() {
     let ours = "Host: firstbell\r\n";
     let pause = "/v1/accounts/main/pause";
     let refused = [
-        (head("POST", pause, "Host: localhost\r\n"), 403),
+        (head("POST", pause, "Host: Firstbell\r\n"), 403),
+        (head("POST", pause, "Host: firstbell.\r\n"), 403),
+        (head("POST", pause, "Host: firstbell\r\nHost: firstbell\r\n"), 403),
+        (head("POST", pause, "Host: firstbell\r\nSec-Fetch-Site: none\r\n"), 403),
+        (head("POST", &format!("http://firstbell{pause}"), "Host: firstbell\r\n"), 400),
         (head("POST", pause, "Host: firstbell.example\r\n"), 403),
         (head("POST", pause, "Host: firstbell:80\r\n"), 403),
         (head("POST", pause, ""), 403),
@@ -146,12 +150,15 @@ fn browsers_bodies_and_unknown_words_are_refused_and_change_nothing() {
                 + "3\r\nabc\r\n0\r\n\r\n",
             413,
         ),
-        (head("GET", pause, ours), 404),
-        (head("PUT", pause, ours), 404),
-        (head("POST", "/livez", ours), 404),
+        (head("GET", pause, ours), 405),
+        (head("PUT", pause, ours), 405),
+        (head("POST", "/livez", ours), 405),
+        (head("GET", "/livez?", ours), 400),
+        (head("GET", "/livez?x=1", ours), 400),
         (head("GET", "/", ours), 404),
         (head("GET", "/v1/accounts/main", ours), 404),
-        (head("GET", "/v1/accounts/main/token", ours), 404),
+        (head("GET", "/v1/accounts/other/token", ours), 404),
+        (head("GET", "/v1/accounts/main/token", ours), 503),
         (head("POST", "/v1/accounts/main/explode", ours), 404),
         (head("POST", "/v1/accounts/main/pause/", ours), 404),
         (head("POST", "/v1/accounts/../main/pause", ours), 404),
@@ -178,7 +185,7 @@ fn half_a_request_is_closed_after_its_time_and_holds_nobody_up() {
     let (_sim, home, daemon) = idle();
     let began = now();
     // More than are served at one time: the later ones wait for the first ones' end.
-    let hanging: Vec<UnixStream> = (0..100).map(|_| connect(&home)).collect();
+    let hanging: Vec<UnixStream> = (0..200).map(|_| connect(&home)).collect();
     let half = |mut stream: UnixStream| talk(&mut stream, "GET /livez HTTP/1.1\r\nHost: first");
     std::thread::scope(|scope| {
         let seats: Vec<_> = hanging.into_iter().map(|stream| scope.spawn(move || half(stream))).collect();

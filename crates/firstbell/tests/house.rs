@@ -22,7 +22,7 @@ const CORE: &[&[&str]] = &[
 ];
 const FIRSTBELL: &[&[&str]] = &[
     &["halt", "ports", "program", "record", "terminal", "textfile", "written"],
-    &["board", "clock", "deadman", "http", "leap", "ledger", "shape", "witness"],
+    &["board", "clock", "deadman", "http", "leap", "ledger", "shape", "tally", "witness"],
     &[
         "album",
         "calendarfile",
@@ -107,6 +107,8 @@ const EXPOSE: &[(&str, &str)] = &[
     ("crates/firstbell/src/http.rs", "into the request"),
     ("crates/firstbell/src/secrets/file.rs", "a test of what was read"),
     ("crates/firstbell/src/selftest.rs", "reading when the last test was"),
+    ("crates/firstbell/src/serve/hall.rs", "into the answer to a program that may read it"),
+    ("crates/firstbell/src/serve/keys.rs", "into its hash, and reading the hashes of keys"),
     ("crates/firstbell/src/shape.rs", "into the forms that programs read"),
     ("crates/firstbell/src/sinks/file.rs", "into the sink's file"),
     ("crates/firstbell/src/stores/key.rs", "into the key file"),

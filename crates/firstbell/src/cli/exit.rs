@@ -95,6 +95,12 @@ impl Exit {
         Exit::bad(7, "broken", what)
     }
 
+    /// What the daemon says where it hands out no token.
+    pub(super) fn withheld(error: &str, cure: &str, retry_after_s: Option<u64>) -> Exit {
+        say::error(&format!("firstbell: {error}.\n  What to do: {cure}"));
+        Exit::bad(6, "no-token", error).with(json!({ "cure": cure, "retry_after_s": retry_after_s }))
+    }
+
     /// A program that `exec` was to become could not be started.
     pub(super) fn not_started(program: &Path, error: &std::io::Error) -> Exit {
         let what = format!("{} cannot be started: {error}", program.display());

@@ -4,6 +4,8 @@
 //! object with `at`, `kind`, `account` and `text`. Kinds: `event` (durable), `next` (what is decided), `notice` (what a person is
 //! told), `chat` (what a paired person asked for), `fault` (something could not be done), `daemon` (about the process).
 
+use std::sync::Arc;
+
 use firstbell_core::decide::{Decision, Step};
 use firstbell_core::event::Event;
 use firstbell_core::failure::{Ask, Failure};
@@ -13,6 +15,7 @@ use serde_json::json;
 
 use super::say;
 use crate::caller::Operator;
+use crate::clock::monotonic_us;
 use crate::crier::Witness;
 use crate::keeper::Listener;
 use crate::ledger::Journal;
@@ -20,6 +23,7 @@ use crate::login::Progress;
 use crate::selftest::Examiner;
 use crate::shape::india;
 use crate::standing;
+use crate::tally::Tally;
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -35,6 +39,8 @@ pub(super) enum LogForm {
 pub(super) struct Lines {
     pub(super) form: LogForm,
     pub(super) account: Option<String>,
+    /// Counts what the lines tell, for the metrics.
+    pub(super) tally: Arc<Tally>,
 }
 
 impl Lines {
@@ -52,6 +58,15 @@ impl Lines {
 impl Journal for Lines {
     fn hear(&self, at: Timestamp, event: &Event) {
         self.line(at, "event", &event.to_string());
+        let account = self.account.as_deref().unwrap_or_default();
+        match event {
+            Event::Failed { code, .. } => {
+                self.tally.end(account, monotonic_us());
+                self.tally.failed(account, code);
+            }
+            Event::Proven { .. } | Event::Dropped { .. } => self.tally.end(account, monotonic_us()),
+            _ => {}
+        }
     }
 }
 
@@ -75,12 +90,16 @@ impl Listener for Lines {
 
 impl Witness for Lines {
     fn told(&self, at: Timestamp, notice: &Notice, channel: Option<&str>) {
+        if let Some(name) = channel {
+            self.tally.channel(name, true);
+        }
         let Notice { severity, title, body, .. } = notice;
         let through = channel.map_or("log only".to_owned(), |name| format!("through {name}"));
         self.line(at, "notice", &format!("{severity}, {through}: {title}. {}", body.replace('\n', " ")));
     }
 
     fn deaf(&self, at: Timestamp, channel: &str, why: &str) {
+        self.tally.channel(channel, false);
         self.line(at, "fault", &format!("the channel {channel} did not take a message: {why}"));
     }
 }
@@ -101,10 +120,12 @@ impl Operator for Lines {
 
 impl Examiner for Lines {
     fn lives(&self, at: Timestamp, channel: &str) {
+        self.tally.channel(channel, true);
         self.line(at, "daemon", &format!("the weekly test message got through {channel}"));
     }
 
     fn dead(&self, at: Timestamp, channel: &str, why: &str) {
+        self.tally.channel(channel, false);
         self.line(at, "fault", &format!("the weekly test message did not get through {channel}: {why}"));
     }
 
@@ -114,7 +135,9 @@ impl Examiner for Lines {
     }
 }
 
-/// The steps inside a login are its events already.
+/// The steps inside a login are its events already; here they are only counted.
 impl Progress for Lines {
-    fn begin(&self, _step: &'static str) {}
+    fn begin(&self, step: &'static str) {
+        self.tally.begin(self.account.as_deref().unwrap_or_default(), step, monotonic_us());
+    }
 }

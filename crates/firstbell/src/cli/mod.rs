@@ -9,6 +9,7 @@ mod exec;
 mod exit;
 mod history;
 mod journal;
+mod key;
 mod login;
 mod next;
 mod order;
@@ -35,7 +36,7 @@ use self::exit::Exit;
 use self::journal::LogForm;
 use crate::config::Environment;
 use crate::drivers::DriverName;
-use crate::serve::Order;
+use crate::serve::{Order, Scope};
 use crate::shape::Format;
 
 /// A fresh, valid Kite Connect access token before the first bell, every trading morning.
@@ -79,6 +80,9 @@ enum Command {
         /// How far.
         stage: String,
     },
+    /// Let programs ask over TCP: keys for the local API.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Show the login plan, or check one of your own.
     #[command(subcommand)]
     Plan(PlanCommand),
@@ -207,6 +211,28 @@ enum AlertsCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Make a key and show it, once.
+    Add {
+        /// The program that it is for.
+        name: String,
+        /// status, token (which includes status) or admin (which includes both).
+        #[arg(long, value_parser = Scope::parse)]
+        scope: Scope,
+        /// Let it see this account only.
+        #[arg(long, value_name = "ACCOUNT")]
+        account: Option<String>,
+    },
+    /// List the keys: what each may do, and since when.
+    List,
+    /// End a key.
+    Rm {
+        /// Its name.
+        name: String,
+    },
+}
+
 #[derive(Debug, Args)]
 struct SecretOwner {
     #[command(flatten)]
@@ -259,8 +285,13 @@ pub fn main() -> ExitCode {
     let env: Environment = std::env::vars_os().filter_map(text).collect();
     // What a daemon warns of has no other way to a person.
     say::start_log(&env, matches!(cli.command, Command::Run(_)).then_some("warn"));
-    let (json, token) =
-        (cli.json, matches!(cli.command, Command::Token(_) | Command::Plan(PlanCommand::Show)));
+    let (json, token) = (
+        cli.json,
+        matches!(
+            cli.command,
+            Command::Token(_) | Command::Key(KeyCommand::Add { .. }) | Command::Plan(PlanCommand::Show)
+        ),
+    );
     // One thread: a login is one thing after another, and a second thread would only be waited for.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let exit = match runtime {
@@ -273,7 +304,7 @@ pub fn main() -> ExitCode {
         Err(e) => Exit::internal(&format!("no event loop: {e}")),
     };
     let code = exit.code();
-    // The token prints itself: its JSON form is its own.
+    // A token and a new key print themselves: their JSON form is their own.
     if json && !(token && code == exit::DONE) {
         say::out(&exit.report().to_string());
     }
@@ -303,6 +334,11 @@ async fn run(cli: Cli, env: Environment) -> Exit {
     if let Command::Next(args) = &cli.command {
         return next::run(cli.config.as_deref(), env, args, cli.json);
     }
+    if let Command::Token(args) = &cli.command
+        && let Some(exit) = token::ask(cli.config.as_deref(), &env, (args, cli.json)).await
+    {
+        return exit;
+    }
     let again = (cli.config.clone(), env.clone());
     let context = match Context::load(cli.config.as_deref(), env) {
         Ok(context) => context,
@@ -317,6 +353,7 @@ async fn run(cli: Cli, env: Environment) -> Exit {
         Command::Status(args) => status::run(&context, args, cli.json).await,
         Command::History(args) => history::run(&context, args, cli.json),
         Command::Secrets(command) => secrets::run(&context, command, cli.json).await,
+        Command::Key(command) => key::run(&context, command, cli.json).await,
         Command::Alerts(AlertsCommand::Test { channel }) => {
             alerts::test(&context, channel.as_deref(), cli.json).await
         }

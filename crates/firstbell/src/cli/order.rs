@@ -40,6 +40,17 @@ pub(super) async fn nudge(context: &Context, account: &Account) {
     }
 }
 
+/// Tells the daemon that something changed which belongs to no account.
+pub(super) async fn ring(context: &Context) {
+    for account in &context.config.accounts {
+        match through(context, account, Order::Look).await {
+            Ok(false) => {}
+            Ok(true) => return,
+            Err(failure) => return say::error(&format!("note: {failure}. {}", failure.cure())),
+        }
+    }
+}
+
 /// Whether a daemon took the order.
 async fn through(context: &Context, account: &Account, order: Order) -> Result<bool, Failure> {
     let path = format!("/v1/accounts/{}/{}", account.name, order.name());

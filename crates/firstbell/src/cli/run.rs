@@ -7,11 +7,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use firstbell_core::failure::Failure;
+use firstbell_core::failure::{Failure, Part};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore, watch};
 
 use super::RunArgs;
 use super::chat::Counter;
@@ -34,11 +34,13 @@ use crate::keeper::{Face, House, Keeper};
 use crate::leap::{Follower, LeapClock};
 use crate::ports::Clock;
 use crate::selftest::Bench;
-use crate::serve::Door;
+use crate::serve::{self, Premises, Ring, Stock};
 use crate::stores::{Heir, Lease, Stores};
 
 /// A standby looks this often whether its turn has come.
 const STANDBY: Duration = Duration::from_millis(500);
+/// A key that another node made, or whose maker could not ring, is known after this.
+const KEYS_PAUSE: Duration = Duration::from_secs(20);
 /// The lease of the process itself; no client id has a dash.
 const DAEMON: &str = "firstbell-run";
 
@@ -47,7 +49,7 @@ pub(super) async fn run(
     args: RunArgs,
     (named, env): (Option<PathBuf>, Environment),
 ) -> Exit {
-    let lines = Lines { form: args.log, account: None };
+    let lines = Lines { form: args.log, account: None, tally: Arc::default() };
     let prompts = |account: &&Account| matches!(account.codes, CodeConfig::Prompt);
     // Each morning would send the password, and nobody would be there for the code.
     if let Some(account) = context.config.accounts.iter().find(prompts)
@@ -76,8 +78,17 @@ async fn keep(
     let again = |old: &Context| reread(old, lines, (named, env));
     let mut heir = context.config.place()?.heir(DAEMON)?;
     while let Some(lease) = lease(&mut heir, &mut context, (lines, &mut signals), &again).await? {
+        // Bound once: whoever knocks between two rounds is heard in the next one.
+        let mut premises = Premises::open(&context.config.state_dir)?;
         loop {
-            match round(&context, (lines, &lease), &mut signals, &|| again(&context)).await? {
+            for failure in premises.adopt(&context.config.api) {
+                say(
+                    lines,
+                    &format!("{failure}. {} The accounts are kept without that door.", failure.cure()),
+                );
+            }
+            let place = Place { lines, lease: &lease, premises: &premises };
+            match round(&context, place, &mut signals, &|| again(&context)).await? {
                 Next::Again(new) => context = *new,
                 Next::Heir => break,
                 Next::End => return Ok(()),
@@ -86,6 +97,14 @@ async fn keep(
         heir = context.config.place()?.heir(DAEMON)?;
     }
     Ok(())
+}
+
+/// What all rounds of a lease share.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    lines: &'a Lines,
+    lease: &'a Lease,
+    premises: &'a Premises,
 }
 
 /// What comes after a round.
@@ -180,7 +199,7 @@ fn is_same_place(new: &Context, old: &Context) -> bool {
 /// Keeps all accounts with one configuration.
 async fn round(
     context: &Context,
-    (lines, lease): (&Lines, &Lease),
+    Place { lines, lease, premises }: Place<'_>,
     signals: &mut Signals,
     again: &dyn Fn() -> Option<Context>,
 ) -> Result<Next, Failure> {
@@ -207,7 +226,8 @@ async fn round(
         gate: &gate,
         leave: &leave,
     };
-    let faces: Vec<Face> = config.accounts.iter().map(|account| Face::of(row_of(account))).collect();
+    let rows: Vec<Arc<Row>> = config.accounts.iter().map(row_of).collect();
+    let faces: Vec<Face> = rows.iter().map(|row| Face::of(Arc::clone(row))).collect();
     let logs: Vec<Lines> = config.accounts.iter().map(|account| for_account(lines, account)).collect();
     let hands: Vec<Hands<'_>> = config
         .accounts
@@ -234,8 +254,10 @@ async fn round(
     let criers =
         criers.map(|(hands, (face, log))| crier::cry(Hands { clock: beside, ..*hands }, face, ways, log));
     let work = together(join_all(keepers), join_all(criers));
-    let door = Door::open(&config.state_dir)?;
-    let staff = Staff { hands: &hands, faces: &faces };
+    let (bell, (ring, keys)) = (Notify::new(), watch::channel(None));
+    let tally = Arc::clone(&lines.tally);
+    let (_server, errands) = premises.serve(Stock { rows, users: config.api.users.clone(), keys, tally })?;
+    let staff = Staff { hands: &hands, faces: &faces, bell: &bell };
     let counter = Counter { context, staff: &staff, clock: beside, lines };
     say(lines, &format!("keeping {} of {}", config.accounts.len(), config.state_dir.display()));
     service::tell("READY=1");
@@ -245,10 +267,45 @@ async fn round(
             Ok(next)
         }
         never = machine.tick() => match never {},
-        never = door.serve(&staff) => match never {},
+        () = serve::attend(errands, &staff) => Err(api_ended()),
+        never = hold_keys(config, &stores, (&ring, &bell)) => match never {},
         never = counter.serve(&stores, &awaited) => match never {},
         never = service::watch(&staff) => match never {},
         never = weekly(config, &machine, (&stores, &http), lines) => match never {},
+    }
+}
+
+/// Reads the keys anew when somebody may have changed them. What the daemon knows of them goes on where the vault cannot be read.
+async fn hold_keys(
+    config: &Config,
+    stores: &Stores,
+    (ring, bell): (&watch::Sender<Option<Arc<Ring>>>, &Notify),
+) -> Infallible {
+    if config.api.listen.is_none() {
+        return std::future::pending().await;
+    }
+    loop {
+        match Ring::of(stores.vault()) {
+            Ok(read) => drop(ring.send_if_modified(|known| {
+                let news = known.as_deref() != Some(&read);
+                *known = Some(Arc::new(read));
+                news
+            })),
+            Err(failure) => tracing::warn!(%failure, "the keys of the local API cannot be read"),
+        }
+        tokio::select! {
+            () = bell.notified() => {}
+            () = tokio::time::sleep(KEYS_PAUSE) => {}
+        }
+    }
+}
+
+fn api_ended() -> Failure {
+    let why = "the thread of the local API ended by itself".into();
+    Failure::Broken {
+        part: Part::Store,
+        why,
+        cure: "Please report the internal error that was told before this.".into(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `firstbell status`: what is stored, what was spent, and what to do next.
 
+use std::sync::Arc;
+
 use firstbell_core::budget::TRIES;
 use firstbell_core::failure::Failure;
 use serde_json::{Value, json};
@@ -44,7 +46,7 @@ async fn look(context: &Context, accounts: &[&Account]) -> Result<(Vec<Value>, b
         return Ok((all.into_iter().filter(wanted).collect(), true));
     }
     let (tools, halt) = (context.tools(context.stores()?), Halt::new());
-    let quiet = Lines { form: LogForm::Text, account: None };
+    let quiet = Lines { form: LogForm::Text, account: None, tally: Arc::default() };
     let one = |account: &&Account| {
         let hands = tools.hands(account, &quiet, &halt);
         let standing = Standing::of(&hands, &standing::marks(&hands))?;

@@ -1,4 +1,6 @@
-//! `firstbell token`: today's token, if it can be believed.
+//! `firstbell token`: today's token, if it can be believed. A daemon that runs is asked first, and its answer is final.
+
+use std::path::Path;
 
 use firstbell_core::failure::Failure;
 use firstbell_core::token::{Standing, Token};
@@ -9,10 +11,11 @@ use super::context::Context;
 use super::exit::Exit;
 use super::say::{self, Ticks};
 use crate::clock::MachineClock;
-use crate::config::Account;
+use crate::config::{self, Account, Environment, Glance};
 use crate::halt::Halt;
 use crate::ledger;
 use crate::ports::{Clock, Delivery};
+use crate::serve::{self, Answer, Card};
 use crate::shape::{Format, india, shape};
 
 pub(super) async fn run(context: &Context, args: TokenArgs, as_json: bool) -> Exit {
@@ -27,8 +30,39 @@ pub(super) async fn run(context: &Context, args: TokenArgs, as_json: bool) -> Ex
     let app = &account.app;
     let delivery =
         Delivery { account: &account.name, api_key: &app.api_key, user_id: &app.user_id, token: &token };
-    let format = args.format.unwrap_or(if as_json { Format::Json } else { Format::Plain });
-    match say::out_secret(&shape(format, &delivery)) {
+    print(&delivery, args.format, as_json)
+}
+
+/// Asks the daemon, with no more than a glance at the configuration: programs ask often. None where no daemon keeps the account,
+/// or the configuration must be looked at more closely.
+pub(super) async fn ask(
+    named: Option<&Path>,
+    env: &Environment,
+    (args, as_json): (&TokenArgs, bool),
+) -> Option<Exit> {
+    let Glance { state_dir, accounts } = config::glance(&config::place(named, env), env)?;
+    let account = match (args.account.account.as_ref(), accounts.as_slice()) {
+        (Some(name), all) if all.contains(name) => name,
+        (None, [only]) => only,
+        _ => return None,
+    };
+    Some(match serve::token(&state_dir, account, None, 0).await {
+        Ok(None) => return None,
+        Ok(Some(Answer::Card(Card { account, user_id, token }))) => {
+            let (account, user_id, api_key) = (&account, &user_id, &token.api_key);
+            print(&Delivery { account, api_key, user_id, token: &token }, args.format, as_json)
+        }
+        Ok(Some(Answer::Withheld { error, cure, retry_after_s })) => {
+            Exit::withheld(&error, &cure, retry_after_s)
+        }
+        Ok(Some(Answer::NothingNewer)) => unreachable!("nothing was waited for"),
+        Err(failure) => Exit::failed(&failure),
+    })
+}
+
+fn print(delivery: &Delivery<'_>, format: Option<Format>, as_json: bool) -> Exit {
+    let format = format.unwrap_or(if as_json { Format::Json } else { Format::Plain });
+    match say::out_secret(&shape(format, delivery)) {
         Ok(()) => Exit::done(Value::Null),
         Err(e) => Exit::internal(&format!("the token could not be written out: {e}")),
     }

@@ -1,6 +1,8 @@
 //! File and environment become the configuration; every fault is reported at once, with its line.
 
 mod account;
+mod api;
+mod glance;
 mod keeping;
 mod shared;
 
@@ -12,6 +14,8 @@ use firstbell_core::calendar::Calendar;
 use firstbell_core::origin::Origin;
 
 pub use self::account::Account;
+pub use self::api::Api;
+pub use self::glance::{Glance, glance};
 pub use self::keeping::{Egress, Keeping, Leap, Telling};
 pub use self::shared::Shared;
 
@@ -33,6 +37,8 @@ pub struct Config {
     pub shared: Option<Shared>,
     /// The accounts, by name.
     pub accounts: Vec<Account>,
+    /// The further doors to the local API.
+    pub api: Api,
     /// The ways to a person.
     pub channels: Vec<ChannelConfig>,
     /// The engines.
@@ -57,6 +63,9 @@ pub type Environment = BTreeMap<String, String>;
 /// Variables that firstbell reads beside its file. A misspelt one is a fault: it would be a setting that nobody obeys.
 const VARIABLES: [&str; 5] =
     ["FIRSTBELL_BROWSER", "FIRSTBELL_CONFIG", "FIRSTBELL_DRIVER", "FIRSTBELL_LOG", "FIRSTBELL_STATE_DIR"];
+
+/// Variables by which programs find the local API: theirs, and set where they run firstbell's commands too.
+const PROGRAMS: [&str; 4] = ["FIRSTBELL_KEY", "FIRSTBELL_KEY_FILE", "FIRSTBELL_SOCKET", "FIRSTBELL_URL"];
 
 /// Where the configuration is, unless it is named: `FIRSTBELL_CONFIG`, else below the user's configuration folder.
 pub fn place(named: Option<&Path>, env: &Environment) -> PathBuf {
@@ -107,6 +116,7 @@ pub fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigF
         root.fault("rehearsal.leap is for the rehearsal of one account");
     }
     let shared = Shared::read(&mut root);
+    let api = Api::read(&mut root);
     let plan = read_plan(&mut root);
     let calendar = read_calendar(&mut root);
     let state_dir = env.get("FIRSTBELL_STATE_DIR").map(PathBuf::from).or(state_dir);
@@ -122,6 +132,7 @@ pub fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigF
         "accept",
         "account",
         "alerts",
+        "api",
         "browser",
         "calendar",
         "channel",
@@ -146,7 +157,19 @@ pub fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigF
     if !lines.is_empty() {
         return Err(ConfigFaults(lines));
     }
-    Ok(Config { state_dir, store, shared, accounts, channels, drivers, plan, calendar, keeping, rehearsal })
+    Ok(Config {
+        state_dir,
+        store,
+        shared,
+        accounts,
+        api,
+        channels,
+        drivers,
+        plan,
+        calendar,
+        keeping,
+        rehearsal,
+    })
 }
 
 /// The variables that secrets come from.
@@ -237,7 +260,7 @@ fn read_environment(env: &Environment, drivers: &mut DriverConfig, sources: &[&s
     if env.get("FIRSTBELL_STATE_DIR").is_some_and(|dir| !Path::new(dir).is_absolute()) {
         lines.push("environment: FIRSTBELL_STATE_DIR must be an absolute path".into());
     }
-    let known = |k: &str| VARIABLES.contains(&k) || sources.contains(&k);
+    let known = |k: &str| VARIABLES.contains(&k) || PROGRAMS.contains(&k) || sources.contains(&k);
     let unknown = env.keys().filter(|k| k.starts_with("FIRSTBELL_") && !known(k));
     lines.extend(unknown.map(|k| format!("environment: {k} is not known; known: {}", VARIABLES.join(", "))));
     lines

@@ -138,6 +138,22 @@ pub fn try_lease(folder: &Path, account: &str) -> Result<Option<FolderLease>, Fa
     }
 }
 
+/// Held while a command changes something that is kept: for milliseconds.
+#[derive(Debug)]
+pub struct Held {
+    _file: File,
+}
+
+/// Keeps other commands of this machine from changing the same thing while the result lives; waits for one that does so now.
+///
+/// # Errors
+/// [`Failure::Broken`] where the lock file cannot be opened, or whoever holds it does not go on.
+pub fn hold(folder: &Path, name: &str) -> Result<Held, Failure> {
+    let (path, file) = open_lock(folder, name)?;
+    take(&file).map_err(|e| cannot(&path, "be locked", &e))?;
+    Ok(Held { _file: file })
+}
+
 fn lock_file(folder: &Path, account: &str) -> Result<(PathBuf, File), Failure> {
     open_lock(folder, &format!("{account}.lock"))
 }

@@ -25,7 +25,7 @@ use firstbell_core::budget::Fingerprint;
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 
-pub use folder::{FolderLease, LoginLock, lock_login, try_lease, try_lock_login};
+pub use folder::{FolderLease, Held, LoginLock, hold, lock_login, try_lease, try_lock_login};
 pub(crate) use place::KEEP_DAYS_MIN;
 pub use place::Place;
 pub use postgres::Server;

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use firstbell_core::failure::Failure;
-use firstbell_core::secret::Secret;
-use firstbell_core::token::{Access, Life, Standing, Token};
-use jiff::Timestamp;
-use serde_json::Value;
+use firstbell_core::token::{Standing, Token};
 
 use super::super::context::Context;
 use super::super::say;
@@ -16,11 +13,11 @@ use crate::clock::MachineClock;
 use crate::config::Account;
 use crate::ledger;
 use crate::ports::Clock;
-use crate::serve;
+use crate::serve::{self, Answer};
 use crate::stores::Stores;
 
 /// A daemon is asked to answer within this, and asked again.
-const LONG_S: u64 = 4;
+const LONG_S: u16 = 30;
 /// Without a daemon the store is looked at this often.
 const LOOK: Duration = Duration::from_secs(2);
 /// A daemon that answers with a fault is asked again after this.
@@ -127,17 +124,13 @@ impl<'a> Supply<'a> {
     }
 
     async fn ask(&self, wait: Option<u64>) -> Result<Word, Failure> {
-        let path = match wait {
-            None => format!("/v1/accounts/{}/token", self.account.name),
-            Some(generation) => {
-                format!("/v1/accounts/{}/token?wait={generation}&timeout_s={LONG_S}", self.account.name)
-            }
-        };
-        Ok(match serve::ask(&self.context.config.state_dir, "GET", &path).await? {
-            None | Some((404, _)) => Word::Nobody,
-            Some((204, _)) => Word::NothingNewer,
-            Some((200, card)) => read(&card).map_or(Word::Nobody, Word::Token),
-            Some((_, body)) => Word::Withheld(body["error"].as_str().unwrap_or("no reason given").to_owned()),
+        let answer =
+            serve::token(&self.context.config.state_dir, &self.account.name, wait, LONG_S).await?;
+        Ok(match answer {
+            None => Word::Nobody,
+            Some(Answer::Card(card)) => Word::Token(card.token),
+            Some(Answer::NothingNewer) => Word::NothingNewer,
+            Some(Answer::Withheld { error, .. }) => Word::Withheld(error),
         })
     }
 
@@ -154,17 +147,4 @@ impl<'a> Supply<'a> {
         let token = ledger::stored(stores.store(), self.clock, &self.account.app)?;
         Ok(token.filter(|token| token.life.standing(self.clock.now()) == Standing::Trusted))
     }
-}
-
-/// A token as the daemon hands it out: believed now.
-fn read(card: &Value) -> Option<Token> {
-    let text = |key: &str| card[key].as_str();
-    let moment = |key: &str| text(key)?.parse::<Timestamp>().ok();
-    let (issued, trusted_until) = (moment("issued")?, moment("trusted_until")?);
-    Some(Token {
-        access: Access::parse(Secret::new(text("access_token")?.to_owned()))?,
-        api_key: text("api_key")?.to_owned(),
-        generation: card["generation"].as_u64()?,
-        life: Life { issued, trusted_until, suspect_from: trusted_until, dead_from: trusted_until },
-    })
 }

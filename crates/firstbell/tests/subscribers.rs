@@ -1,0 +1,135 @@
+//! A hundred programs that come and go while a thousand generations are handed out: each ends with the last one, and none sees
+//! one twice or an older one.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "support/serving.rs"]
+mod serving;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serving::{Serving, text};
+
+const SUBSCRIBERS: u64 = 100;
+const LAST: u64 = 1_000;
+
+/// Numbers that are the same in every run (xorshift64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+}
+
+/// Waits for one after another, over connections that it gives up now and then, sometimes in the middle of a wait.
+fn waits(serving: &Serving, mut dice: Dice, seen: &AtomicU64) -> u64 {
+    let (mut known, mut times) = (0, 0);
+    while known < LAST {
+        let mut client = serving.unix();
+        for _ in 0..=dice.below(20) {
+            client.send("GET", &format!("/v1/accounts/main/token?wait={known}"), "");
+            if dice.below(10) == 0 {
+                break;
+            }
+            let answer = client.read().unwrap();
+            if answer.status == 429 {
+                continue;
+            }
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let card = answer.json();
+            let generation = card["generation"].as_u64().unwrap();
+            assert!(generation > known, "{generation} after {known}");
+            assert_eq!(card["access_token"], text(generation));
+            (known, times) = (generation, times + 1);
+            seen.fetch_max(known, Ordering::Relaxed);
+            if known == LAST {
+                break;
+            }
+        }
+    }
+    times
+}
+
+/// Listens, and goes away now and then.
+fn listens(serving: &Serving, mut dice: Dice, seen: &AtomicU64) -> u64 {
+    let (mut known, mut times) = (0, 0);
+    while known < LAST {
+        let mut client = serving.unix();
+        if client.listen("/v1/events?account=main", "").is_err() {
+            continue;
+        }
+        let (mut here, mut number) = (None, 0);
+        let patience = 1 + dice.below(60);
+        for _ in 0..patience {
+            let (id, name, data) = client.event().expect("the stream goes on");
+            assert!(id > number, "{id} after {number}");
+            number = id;
+            if name != "token" {
+                assert!(data.get("access_token").is_none());
+                continue;
+            }
+            let generation = data["generation"].as_u64().unwrap();
+            // Who comes back is told of the present one, which may be the one that he knows.
+            assert!(generation >= known && here.is_none_or(|here| generation > here), "{generation}: {here:?} {known}");
+            (here, known, times) = (Some(generation), generation, times + 1);
+            seen.fetch_max(known, Ordering::Relaxed);
+            if known == LAST {
+                break;
+            }
+        }
+    }
+    times
+}
+
+#[test]
+fn a_hundred_subscribers_end_with_the_last_of_a_thousand_generations() {
+    let serving = Serving::start(&["main"]);
+    let seen: Vec<AtomicU64> = (0..SUBSCRIBERS).map(|_| AtomicU64::new(0)).collect();
+    let times: Vec<u64> = std::thread::scope(|scope| {
+        let seats: Vec<_> = seen
+            .iter()
+            .enumerate()
+            .map(|(i, seen)| {
+                let dice = Dice(0x9E37_79B9_7F4A_7C15 ^ (i as u64 + 1) << 7);
+                let serving = &serving;
+                scope.spawn(move || {
+                    if i % 2 == 0 { waits(serving, dice, seen) } else { listens(serving, dice, seen) }
+                })
+            })
+            .collect();
+        for generation in 1..=LAST {
+            serving.post(generation);
+            // Some are always close behind: or else only the last one would be seen by anybody.
+            let close = |seen: &&AtomicU64| seen.load(Ordering::Relaxed) + 5 >= generation;
+            while seen.iter().filter(close).count() < 30 {
+                std::thread::park_timeout(Duration::from_micros(100));
+            }
+        }
+        seats.into_iter().map(|seat| seat.join().unwrap()).collect()
+    });
+    assert!(seen.iter().all(|seen| seen.load(Ordering::Relaxed) == LAST));
+    let all: u64 = times.iter().sum();
+    assert!(all > SUBSCRIBERS * 50, "hardly anybody was there: {all}");
+}
+
+#[test]
+fn whoever_waits_when_the_configuration_is_read_anew_is_told_to_come_again_and_misses_nothing() {
+    let mut serving = Serving::start(&["main"]);
+    serving.post(1);
+    let mut waits = serving.unix();
+    waits.send("GET", "/v1/accounts/main/token?wait=1", "");
+    let mut listens = serving.unix();
+    listens.listen("/v1/events", "").unwrap();
+    while listens.event().unwrap().1 != "health" {}
+    serving.again();
+    serving.post(2);
+    let told = waits.read().unwrap();
+    assert_eq!((told.status, told.header("retry-after")), (503, Some("1")), "{told:?}");
+    while listens.event().is_some() {}
+    let card = serving.unix().get("/v1/accounts/main/token?wait=1", "").json();
+    assert_eq!(card["generation"], 2);
+}
