@@ -1,5 +1,5 @@
 # The few things people type. `make demo` and `make test` need nothing but Rust and, on Debian or Ubuntu, apt-get.
-.PHONY: demo test bench bench-kitesim lint docs deny browser browsers mail postgres python node clean
+.PHONY: demo test bench bench-kitesim fuzz lint docs deny browser browsers mail postgres python node clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -19,9 +19,15 @@ bench: browsers
 bench-kitesim:
 	$(CARGO) bench --locked -p kitesim --bench kitesim -- --write
 
+# Everything that strangers write, a minute for each target; see fuzz/README.md.
+fuzz:
+	fuzz/run.sh 60
+
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --target-dir target --locked -- -D warnings
 
 docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked

@@ -12,9 +12,10 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 
 # Stable flags only; no sanitizer of addresses, as there is no unsafe code of ours for it to watch. Given with a target, flags
 # are not for build scripts.
-llvm=(level=4 inline-8bit-counters pc-table trace-compares)
-RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-simplifycfg-branch-fold-threshold=0"
-for flag in "${llvm[@]}"; do RUSTFLAGS+=" -Cllvm-args=-sanitizer-coverage-$flag"; done
+RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module"
+for flag in sanitizer-coverage-{level=4,inline-8bit-counters,pc-table,trace-compares} simplifycfg-branch-fold-threshold=0; do
+    RUSTFLAGS+=" -Cllvm-args=-$flag"
+done
 export RUSTFLAGS CARGO_TARGET_DIR="$root/target/fuzz" CARGO_INCREMENTAL=0
 began=$SECONDS
 cargo build --quiet --release --locked --target "$host" --bins

@@ -89,13 +89,16 @@ impl Kept {
     pub fn write() -> Kept {
         let stores = stores::open(&folder()).expect("a folder of our own");
         let (store, vault) = (stores.store(), stores.vault());
-        let at = |n: u64| Timestamp::from_second(1_795_404_600 + i64::try_from(n).expect("a few")).expect("in 2026");
+        let at = |n: u64| {
+            Timestamp::from_second(1_795_404_600 + i64::try_from(n).expect("a few")).expect("in 2026")
+        };
         for n in 0..65 {
             let story = (0..4).map(|i| (at(4 * n + i), event(i, n))).collect::<Vec<_>>();
             store.record("a", &story, TokenChange::Keep).expect("the store is ours");
         }
         for (generation, change) in [(1, Some(TokenChange::Promote)), (2, None)] {
-            let access = Access::parse(Secret::new(format!("Token{generation:027}"))).expect("letters and digits");
+            let access =
+                Access::parse(Secret::new(format!("Token{generation:027}"))).expect("letters and digits");
             let life = Life::of(at(generation), Flush { begins_h: 5, ends_h: 8 });
             let token = Token { access, api_key: "samplekey".into(), generation, life };
             store.record("a", &[], TokenChange::Pend(&token)).expect("the store is ours");
@@ -118,12 +121,14 @@ impl Kept {
     /// Changes one cell; none where nothing is another or the table refuses it.
     pub fn change(&self, feed: &mut Feed<'_>) -> Option<Change> {
         let (table, column) = feed.one_of(&CELLS);
-        let rows: i64 = self.db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).ok()?;
+        let rows: i64 =
+            self.db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).ok()?;
         // One of the first rows or of the last ones.
         let (place, back) = (i64::from(feed.byte() / 2), feed.byte() % 2 == 0);
         let nth = if back { rows - 1 - place % rows } else { place % rows };
         let sql = format!("SELECT rowid, {column} FROM {table} ORDER BY rowid LIMIT 1 OFFSET {nth}");
-        let (row, before): (i64, Value) = self.db.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))).ok()?;
+        let (row, before): (i64, Value) =
+            self.db.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))).ok()?;
         let after = other(&before, feed);
         let change = Change { table, column, row, before };
         (after != change.before && self.set(&change, &after)).then_some(change)
@@ -137,7 +142,10 @@ impl Kept {
     fn set(&self, change: &Change, value: &Value) -> bool {
         let Change { table, column, row, .. } = change;
         let sql = format!("UPDATE {table} SET {column} = ?1 WHERE rowid = ?2");
-        self.db.prepare_cached(&sql).and_then(|mut sql| sql.execute((value, row))).is_ok_and(|changed| changed == 1)
+        self.db
+            .prepare_cached(&sql)
+            .and_then(|mut sql| sql.execute((value, row)))
+            .is_ok_and(|changed| changed == 1)
     }
 
     /// Reads all of it.
@@ -167,14 +175,20 @@ fn other(value: &Value, feed: &mut Feed<'_>) -> Value {
     let turned = |bytes: &[u8], feed: &mut Feed<'_>| match way % 3 {
         0 => bytes[..place % (bytes.len() + 1)].to_vec(),
         1 => feed.piece(usize::MAX).to_vec(),
-        _ => bytes.iter().enumerate().map(|(i, byte)| if i == place % bytes.len() { byte ^ way } else { *byte }).collect(),
+        _ => bytes
+            .iter()
+            .enumerate()
+            .map(|(i, byte)| if i == place % bytes.len() { byte ^ way } else { *byte })
+            .collect(),
     };
     match value {
         Value::Integer(number) => {
             let delta = feed.piece(8).iter().fold(0_i64, |all, byte| all << 8 | i64::from(*byte));
             Value::Integer(if way % 2 == 0 { number.wrapping_add(delta) } else { delta })
         }
-        Value::Text(text) => Value::Text(String::from_utf8_lossy(&turned(text.as_bytes(), feed)).into_owned()),
+        Value::Text(text) => {
+            Value::Text(String::from_utf8_lossy(&turned(text.as_bytes(), feed)).into_owned())
+        }
         Value::Blob(bytes) => Value::Blob(turned(bytes, feed)),
         value => value.clone(),
     }

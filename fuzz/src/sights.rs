@@ -21,7 +21,9 @@ const STATUS: [u16; 8] = [200, 302, 400, 403, 404, 429, 502, 504];
 /// The next thing that a driver says.
 pub fn seen(plan: &Plan, feed: &mut Feed<'_>, now: Timestamp) -> Seen {
     match feed.byte() % 16 {
-        0 => Seen::Away(Secret::new(feed.one_of(&["https://example.org/back", "http://portal.example", "x"]).into())),
+        0 => Seen::Away(Secret::new(
+            feed.one_of(&["https://example.org/back", "http://portal.example", "x"]).into(),
+        )),
         1 => Seen::Lost { left: feed.byte() % 2 == 0, why: "a reset".into() },
         2 => Seen::Insecure(TlsFault::Issuer),
         3 => Seen::Untyped { why: "two fields".into() },
@@ -36,9 +38,17 @@ pub fn seen(plan: &Plan, feed: &mut Feed<'_>, now: Timestamp) -> Seen {
             }
             let flags = feed.byte();
             let rest = [Rest::Quiet, Rest::Loading, Rest::Final, Rest::Quiet][usize::from(flags % 4)];
-            let date = (flags & 4 != 0).then(|| now + SignedDuration::from_secs(i64::from(feed.byte()) - 128));
+            let date =
+                (flags & 4 != 0).then(|| now + SignedDuration::from_secs(i64::from(feed.byte()) - 128));
             let answer = (flags & 8 != 0).then(|| answer(feed));
-            Seen::Page(Sight { origin: Origin::parse(origin).ok(), counts, answer, date, rest, busy: flags & 16 != 0 })
+            Seen::Page(Sight {
+                origin: Origin::parse(origin).ok(),
+                counts,
+                answer,
+                date,
+                rest,
+                busy: flags & 16 != 0,
+            })
         }
     }
 }

@@ -16,7 +16,10 @@ const DIGITS: usize = 2;
 static PARTS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let forward: Vec<char> = CANARY.chars().collect();
     let backward: Vec<char> = CANARY.chars().rev().collect();
-    [forward, backward].iter().flat_map(|all| all.windows(PART).map(String::from_iter).collect::<Vec<_>>()).collect()
+    [forward, backward]
+        .iter()
+        .flat_map(|all| all.windows(PART).map(String::from_iter).collect::<Vec<_>>())
+        .collect()
 });
 
 fuzz_target!(|data: &[u8]| {

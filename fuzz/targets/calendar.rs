@@ -13,7 +13,8 @@ fuzz_target!(|data: &[u8]| {
         Err(faults) => {
             assert!(!faults.is_empty(), "refused without a word");
             for fault in &faults {
-                let number = fault.strip_prefix("line ").and_then(|rest| rest.split(": ").next()?.parse().ok());
+                let number =
+                    fault.strip_prefix("line ").and_then(|rest| rest.split(": ").next()?.parse().ok());
                 let number: usize = number.unwrap_or_else(|| panic!("no line: {fault:?}"));
                 assert!((1..=text.split('\n').count()).contains(&number), "there is no such line: {fault:?}");
                 assert!(!fault.contains(char::is_control), "not for a terminal: {fault:?}");
@@ -36,9 +37,14 @@ fuzz_target!(|data: &[u8]| {
         assert!(over == alone || (ordinary && over == before.day(exchange, day)), "{day}: {over:?}");
         let _morning = laid.morning(&[exchange], day);
     }
-    for (other, near) in Exchange::ALL.iter().flat_map(|other| [year - 1, year, year + 1].map(|near| (*other, near))) {
+    for (other, near) in
+        Exchange::ALL.iter().flat_map(|other| [year - 1, year, year + 1].map(|near| (*other, near)))
+    {
         if (other, near) != (exchange, year) {
-            assert!(days(near, 7.days()).all(|day| laid.day(other, day) == before.day(other, day)), "{other} {near}");
+            assert!(
+                days(near, 7.days()).all(|day| laid.day(other, day) == before.day(other, day)),
+                "{other} {near}"
+            );
         }
     }
 });

@@ -53,8 +53,11 @@ fn bare(url: &Url) -> bool {
 
 /// All of it but the calendar, which is large, and is fuzzed alone.
 fn shape(config: &Config) -> String {
-    let Config { state_dir, store, shared, accounts, channels, drivers, plan, keeping, rehearsal, .. } = config;
-    format!("{state_dir:?}{store:?}{shared:?}{accounts:?}{channels:?}{drivers:?}{plan:?}{keeping:?}{rehearsal:?}")
+    let Config { state_dir, store, shared, accounts, channels, drivers, plan, keeping, rehearsal, .. } =
+        config;
+    format!(
+        "{state_dir:?}{store:?}{shared:?}{accounts:?}{channels:?}{drivers:?}{plan:?}{keeping:?}{rehearsal:?}"
+    )
 }
 
 /// A fault is one line for a terminal that says where it is, and a value that may be a secret is not in it.

@@ -11,7 +11,10 @@ fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);
     match Kite::read_plan(&text) {
         Ok(plan) => {
-            assert_eq!(format!("{plan:?}"), format!("{:?}", Kite::read_plan(&text).expect("it was read once")));
+            assert_eq!(
+                format!("{plan:?}"),
+                format!("{:?}", Kite::read_plan(&text).expect("it was read once"))
+            );
             sound(&plan);
         }
         Err(PlanFaults(faults)) => {
@@ -19,7 +22,10 @@ fuzz_target!(|data: &[u8]| {
             for (line, what) in faults {
                 let lines = text.split('\n').count();
                 assert!(line.is_none_or(|line| (1..=lines).contains(&line)), "no such line: {line:?} {what}");
-                assert!(!what.trim().is_empty() && !what.contains(|c: char| c.is_control() && c != '\n'), "{what:?}");
+                assert!(
+                    !what.trim().is_empty() && !what.contains(|c: char| c.is_control() && c != '\n'),
+                    "{what:?}"
+                );
             }
         }
     }
@@ -27,7 +33,9 @@ fuzz_target!(|data: &[u8]| {
 
 fn sound(plan: &Plan) {
     assert_eq!(plan.origin.to_string(), "https://kite.zerodha.com", "secrets are typed elsewhere");
-    assert!((1..=300).contains(&plan.deadline_s) && (1..=120).contains(&plan.open_s) && plan.patience_s <= 30);
+    assert!(
+        (1..=300).contains(&plan.deadline_s) && (1..=120).contains(&plan.open_s) && plan.patience_s <= 30
+    );
     for host in &plan.hosts {
         assert!(matches!(Host::parse(host), Ok(Host::Domain(_))), "{host} is no name");
     }
@@ -43,7 +51,11 @@ fn sound(plan: &Plan) {
     for page in &plan.pages {
         assert!(!page.has.is_empty(), "a page that is every page");
         let Some(entry) = page.entry.as_ref().filter(|_| page.kind.is_form()) else {
-            assert!(page.entry.as_ref().is_none_or(|entry| entry.fields.is_empty()), "typed into {:?}", page.kind);
+            assert!(
+                page.entry.as_ref().is_none_or(|entry| entry.fields.is_empty()),
+                "typed into {:?}",
+                page.kind
+            );
             continue;
         };
         typed(plan, entry, &page.has);
@@ -75,7 +87,8 @@ fn typed(plan: &Plan, entry: &Entry, has: &[usize]) {
             assert!(field.role != Role::UserId || !hidden, "a client id in a password's place");
         }
         let twice = entry.fields[..i].iter().any(|other| {
-            other.mark == field.mark || plan.marks[other.mark].find.iter().any(|target| mark.find.contains(target))
+            other.mark == field.mark
+                || plan.marks[other.mark].find.iter().any(|target| mark.find.contains(target))
         });
         assert!(!mark.find.is_empty() && !twice, "two fields may be found at one place");
     }

@@ -32,7 +32,8 @@ fuzz_target!(|data: &[u8]| {
         Ok(grant) => assert_eq!(Some(grant.secret().expose()), wanted.as_deref(), "{text}"),
         Err(failure) => {
             assert_eq!(wanted, None, "{text} was refused: {failure}");
-            let value = text.split("request_token=").nth(1).map(|rest| rest.split('&').next().unwrap_or(rest));
+            let value =
+                text.split("request_token=").nth(1).map(|rest| rest.split('&').next().unwrap_or(rest));
             let shown = value.is_some_and(|value| value.len() >= 32 && told(&failure).contains(value));
             assert!(!shown, "the request token is in {failure}");
         }
@@ -73,7 +74,9 @@ fn decoded(text: &str) -> String {
     let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
     while let [first, more @ ..] = rest {
         let hex = more.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        let byte = hex.filter(|two| *first == b'%' && !two.starts_with('+')).and_then(|two| u8::from_str_radix(two, 16).ok());
+        let byte = hex
+            .filter(|two| *first == b'%' && !two.starts_with('+'))
+            .and_then(|two| u8::from_str_radix(two, 16).ok());
         bytes.push(byte.unwrap_or(if *first == b'+' { b' ' } else { *first }));
         rest = if byte.is_some() { &more[2..] } else { more };
     }

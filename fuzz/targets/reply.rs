@@ -29,7 +29,10 @@ fuzz_target!(|data: &[u8]| {
     match calls.read_exchange(&app, &reply()) {
         Ok(access) => {
             let data = wanted.as_ref().expect("a token out of what is no success");
-            assert!(is_ours(data, &app) && data["api_key"] == "samplekey", "a token of somebody else: {body}");
+            assert!(
+                is_ours(data, &app) && data["api_key"] == "samplekey",
+                "a token of somebody else: {body}"
+            );
             let text = access.secret().expose();
             assert_eq!(data["access_token"], text, "another token than the one that was given");
             assert!((8..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric()));

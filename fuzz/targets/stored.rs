@@ -56,9 +56,15 @@ fn changed(kept: &Kept, feed: &mut Feed<'_>) {
     }
     // Without its last row a history is whole in itself; only the mark knows better.
     assert!(history.is_none_or(|found| kept.history.starts_with(&found)), "{place:?}: a changed history");
-    assert!(state.is_none_or(|found| found == kept.states.0 || found == kept.states.1), "{place:?}: a changed state");
+    assert!(
+        state.is_none_or(|found| found == kept.states.0 || found == kept.states.1),
+        "{place:?}: a changed state"
+    );
     for (found, written) in tokens.iter().zip(&kept.tokens) {
-        assert!(found.as_ref().is_none_or(|found| found == written), "{place:?}: {found:?} and not {written:?}");
+        assert!(
+            found.as_ref().is_none_or(|found| found == written),
+            "{place:?}: {found:?} and not {written:?}"
+        );
     }
     assert!(secret.is_none_or(|found| found == kept.secret), "{place:?}: a changed secret");
 }

@@ -247,8 +247,10 @@ impl<'t> Section<'t> {
         None
     }
 
+    /// For messages: a key may hold any sign, and a terminal would obey some.
     fn path(&self, key: &str) -> String {
-        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+        let key = key.escape_debug();
+        if self.name.is_empty() { key.to_string() } else { format!("{}.{key}", self.name) }
     }
 }
 fn as_json(value: DeValue<'_>) -> serde_json::Value {
@@ -264,5 +266,18 @@ fn as_json(value: DeValue<'_>) -> serde_json::Value {
             .map(|(name, value)| (name.into_inner().into_owned(), as_json(value.into_inner())))
             .collect::<serde_json::Map<_, _>>()
             .into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_shown_without_the_signs_that_a_terminal_obeys() {
+        let text = "\"\\u001b[2J\" = 1\n";
+        let faults = Faults::new("c.toml", text);
+        Section::root(text, faults.clone()).end(&["a"]);
+        assert_eq!(faults.lines(), ["c.toml:1: \\u{1b}[2J is not known; known here: a"]);
     }
 }

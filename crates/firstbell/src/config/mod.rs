@@ -90,11 +90,10 @@ pub fn load(path: &Path, env: &Environment) -> Result<Config, ConfigFaults> {
     read(&file, &text, env)
 }
 
-/// Reads the text of a configuration that faults call by this name, and the environment over it. Lists of days and a plan that
-/// it names are read from their files.
+/// Reads a text that faults call by this name, and the environment over it.
 ///
 /// # Errors
-/// All faults of both.
+/// As [`load`].
 pub fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFaults> {
     let faults = Faults::new(file, text);
     let mut root = Section::root(text, faults.clone());
@@ -107,8 +106,7 @@ pub fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigF
     };
     let state_dir = root.parsed("state_dir", absolute);
     let mark = root.parsed("mark", absolute_path);
-    let keep_days =
-        root.number("keep_days", KEEP_DAYS_MIN).map(|days| u32::try_from(days).unwrap_or(u32::MAX));
+    let keep_days = root.number("keep_days", KEEP_DAYS_MIN).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
     let accounts = read_accounts(&mut root);
     let channels: Vec<_> =
         root.named("channel").into_iter().filter_map(|(n, s)| ChannelConfig::read(n, s)).collect();
@@ -119,14 +117,13 @@ pub fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigF
     let api = Api::read(&mut root);
     let plan = read_plan(&mut root);
     let calendar = read_calendar(&mut root);
-    let state_dir = env.get("FIRSTBELL_STATE_DIR").map(PathBuf::from).or(state_dir);
-    let state_dir = state_dir.unwrap_or_else(|| usual_state_dir(env));
+    let own_dir = env.get("FIRSTBELL_STATE_DIR").map(PathBuf::from).or(state_dir);
+    let state_dir = own_dir.unwrap_or_else(|| usual_state_dir(env));
     let mut store = Place::of(&state_dir);
     store.mark = mark.unwrap_or(store.mark);
     store.keep_days = keep_days.unwrap_or(store.keep_days);
-    // A mark that is restored together with the store would prove nothing.
     if store.mark.starts_with(&state_dir) {
-        root.fault(&format!("mark must be outside the state folder {}", state_dir.display()));
+        root.fault("mark must be outside the state folder: restored with it, it would prove nothing");
     }
     root.end(&[
         "accept",
@@ -193,7 +190,7 @@ fn read_accounts(root: &mut Section<'_>) -> Vec<Account> {
     for (i, account) in accounts.iter().enumerate() {
         if accounts[..i].iter().any(|other| other.app.user() == account.app.user()) {
             // Two apps of one user share the broker's counters and time steps; one keeper for both is still to come.
-            let name = &account.name;
+            let name = account.name.escape_debug();
             root.fault(&format!(
                 "account.{name}.user_id is another account's too; one account for each user, please"
             ));
@@ -389,7 +386,8 @@ api = "https://api.example"
         assert_eq!((place.mark, place.keep_days), (PathBuf::from("/m/x"), 30));
         for wrong in ["mark = \"/s/fb/mark\"\n", "mark = \"m\"\n", "keep_days = 29\n", "keep_days = \"30\"\n"]
         {
-            assert_eq!(read(wrong).unwrap_err().0.len(), 1, "{wrong}");
+            let faults = read(wrong).unwrap_err().0;
+            assert!(faults.len() == 1 && faults[0].starts_with("c.toml:"), "{faults:?}");
         }
     }
 
