@@ -386,8 +386,7 @@ api = "https://api.example"
         assert_eq!((place.mark, place.keep_days), (PathBuf::from("/m/x"), 30));
         for wrong in ["mark = \"/s/fb/mark\"\n", "mark = \"m\"\n", "keep_days = 29\n", "keep_days = \"30\"\n"]
         {
-            let faults = read(wrong).unwrap_err().0;
-            assert!(faults.len() == 1 && faults[0].starts_with("c.toml:"), "{faults:?}");
+            assert!(matches!(&read(wrong).unwrap_err().0[..], [one] if one.starts_with("c.toml:")), "{wrong}");
         }
     }
 
