@@ -30,10 +30,10 @@ fuzz_target!(|data: &[u8]| {
     let (mut fills, mut awaited): (Vec<(Cause, Option<u64>)>, Option<Cause>) = (Vec::new(), None);
     loop {
         match next {
-            Next::Do(Action::Fill(fill)) => {
+            Next::Do(Action::Fill(ref fill)) => {
                 assert_eq!(origin.as_ref(), Some(&plan.origin), "typed at another origin");
                 assert!(awaited.replace(fill.cause).is_none(), "typed before the last answer was judged");
-                check(plan, &fill, &counts);
+                check(plan, fill, &counts);
                 fills.push((fill.cause, fill.time_step));
             }
             Next::Do(_) => {}
@@ -42,7 +42,7 @@ fuzz_target!(|data: &[u8]| {
                 continue;
             }
             Next::Left(_) => assert!(!fills.is_empty(), "it ended well, and nothing was submitted"),
-            Next::Fail(failure) => assert!(!told(&failure).contains(CANARY), "{failure:?}"),
+            Next::Fail(ref failure) => assert!(!told(failure).contains(CANARY), "{failure:?}"),
         }
         let went_on = matches!(next, Next::Do(_));
         assert!(went_on || awaited.is_none(), "the walk is over, and a submission was not judged");

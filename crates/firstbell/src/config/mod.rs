@@ -386,7 +386,7 @@ api = "https://api.example"
         assert_eq!((place.mark, place.keep_days), (PathBuf::from("/m/x"), 30));
         for wrong in ["mark = \"/s/fb/mark\"\n", "mark = \"m\"\n", "keep_days = 29\n", "keep_days = \"30\"\n"]
         {
-            assert!(matches!(&read(wrong).unwrap_err().0[..], [one] if one.starts_with("c.toml:")), "{wrong}");
+            assert_eq!(read(wrong).unwrap_err().0.len(), 1, "{wrong}");
         }
     }
 
