@@ -199,8 +199,9 @@ fn read_accounts(root: &mut Section<'_>) -> Vec<Account> {
     accounts
 }
 
+/// Such a path is shown in messages, and a terminal obeys some signs.
 fn absolute_path(text: &str) -> Result<PathBuf, String> {
-    match Path::new(text).is_absolute() {
+    match Path::new(text).is_absolute() && !text.contains(char::is_control) {
         true => Ok(PathBuf::from(text)),
         false => Err("must be an absolute path".into()),
     }
@@ -215,11 +216,7 @@ fn read_plan(root: &mut Section<'_>) -> Option<String> {
         return root.text("plan").and(None);
     }
     let read = |path: &str| {
-        let path = Path::new(path);
-        if !path.is_absolute() {
-            return Err("must be an absolute path".to_owned());
-        }
-        planfile::read(path, key.as_ref()).map(|(_, text)| text).map_err(|faults| {
+        planfile::read(&absolute_path(path)?, key.as_ref()).map(|(_, text)| text).map_err(|faults| {
             format!("cannot be used (firstbell plan check shows it alone):\n    {}", faults.join("\n    "))
         })
     };
@@ -233,11 +230,8 @@ fn read_plan(root: &mut Section<'_>) -> Option<String> {
 /// Reads `calendar`: lists of days, laid one after another over what is compiled in.
 fn read_calendar(root: &mut Section<'_>) -> Calendar {
     let read = |path: &str| {
-        let path = Path::new(path);
-        if !path.is_absolute() {
-            return Err("must be an absolute path".to_owned());
-        }
-        calendarfile::read(path).map_err(|faults| format!("cannot be used:\n    {}", faults.join("\n    ")))
+        calendarfile::read(&absolute_path(path)?)
+            .map_err(|faults| format!("cannot be used:\n    {}", faults.join("\n    ")))
     };
     let own = root.texts("calendar", read).unwrap_or_default();
     own.into_iter().fold(Calendar::compiled().clone(), Calendar::with)
@@ -384,8 +378,13 @@ api = "https://api.example"
         assert_eq!((place.mark, place.keep_days), (PathBuf::from("/s/fb.mark"), 400));
         let place = read("mark = \"/m/x\"\nkeep_days = 30\n").unwrap().store;
         assert_eq!((place.mark, place.keep_days), (PathBuf::from("/m/x"), 30));
-        for wrong in ["mark = \"/s/fb/mark\"\n", "mark = \"m\"\n", "keep_days = 29\n", "keep_days = \"30\"\n"]
-        {
+        for wrong in [
+            "mark = \"/s/fb/mark\"\n",
+            "mark = \"m\"\n",
+            "mark = \"/m/\\u001b[2J\"\n",
+            "keep_days = 29\n",
+            "keep_days = \"30\"\n",
+        ] {
             assert_eq!(read(wrong).unwrap_err().0.len(), 1, "{wrong}");
         }
     }
