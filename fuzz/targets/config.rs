@@ -67,6 +67,8 @@ fn placed(line: &str, text: &str) {
     assert!((1..=text.split('\n').count()).contains(&number), "there is no such line: {line:?}");
     assert!(!line.replace("\n    ", "").contains(char::is_control), "not for a terminal: {line:?}");
     // Only where each one is a whole value at its line's end: names of tables and keys are shown.
-    let value = text.split(VALUE).skip(1).all(|rest| rest.is_empty() || rest.starts_with('\n'));
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with('\n');
+    let value =
+        text.matches(CANARY).count() == text.matches(VALUE).count() && text.split(VALUE).skip(1).all(ends);
     assert!(!value || !line.contains(CANARY), "a value is in {line:?}");
 }
