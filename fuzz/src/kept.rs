@@ -124,7 +124,7 @@ impl Kept {
         let rows: i64 =
             self.db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).ok()?;
         // One of the first rows or of the last ones.
-        let (place, back) = (i64::from(feed.byte() / 2), feed.byte() % 2 == 0);
+        let (place, back) = (i64::from(feed.byte() / 2), feed.byte().is_multiple_of(2));
         let nth = if back { rows - 1 - place % rows } else { place % rows };
         let sql = format!("SELECT rowid, {column} FROM {table} ORDER BY rowid LIMIT 1 OFFSET {nth}");
         let (row, before): (i64, Value) =

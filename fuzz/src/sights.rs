@@ -24,7 +24,7 @@ pub fn seen(plan: &Plan, feed: &mut Feed<'_>, now: Timestamp) -> Seen {
         0 => Seen::Away(Secret::new(
             feed.one_of(&["https://example.org/back", "http://portal.example", "x"]).into(),
         )),
-        1 => Seen::Lost { left: feed.byte() % 2 == 0, why: "a reset".into() },
+        1 => Seen::Lost { left: feed.byte().is_multiple_of(2), why: "a reset".into() },
         2 => Seen::Insecure(TlsFault::Issuer),
         3 => Seen::Untyped { why: "two fields".into() },
         4..=7 => Seen::Unchanged,
@@ -54,7 +54,7 @@ pub fn seen(plan: &Plan, feed: &mut Feed<'_>, now: Timestamp) -> Seen {
 }
 
 fn answer(feed: &mut Feed<'_>) -> Answer {
-    let (after, status, page) = (feed.one_of(&STEPS), feed.one_of(&STATUS), feed.byte() % 4 == 0);
+    let (after, status, page) = (feed.one_of(&STEPS), feed.one_of(&STATUS), feed.byte().is_multiple_of(4));
     let mut answer =
         Answer { after, status, page, good: false, error: None, message: None, retry_after_s: Some(9) };
     answer.read(matches!(after, Step::Credentials | Step::Code), feed.text().as_bytes());

@@ -19,7 +19,7 @@ static KITE: LazyLock<Kite> = LazyLock::new(Kite::live);
 fuzz_target!(|data: &[u8]| {
     let mut feed = Feed::of(data);
     let seed = || Seed::parse(&Secret::new("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP".into())).expect("base32");
-    let codes = if feed.byte() % 4 == 0 { Codes::Asked } else { Codes::Seed(seed()) };
+    let codes = if feed.byte().is_multiple_of(4) { Codes::Asked } else { Codes::Seed(seed()) };
     let secret = |text: &str| Secret::new(text.into());
     let who = Credentials { user_id: secret("AB1234"), password: secret("tr0ub4dor"), codes };
     let plan = KITE.plan();
@@ -38,7 +38,8 @@ fuzz_target!(|data: &[u8]| {
             }
             Next::Do(_) => {}
             Next::NeedCode => {
-                next = walk.code(Secret::new(format!("{:06}", feed.byte())), feed.byte() % 2 == 0, now);
+                next =
+                    walk.code(Secret::new(format!("{:06}", feed.byte())), feed.byte().is_multiple_of(2), now);
                 continue;
             }
             Next::Left(_) => assert!(!fills.is_empty(), "it ended well, and nothing was submitted"),

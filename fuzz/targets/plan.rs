@@ -64,7 +64,7 @@ fn sound(plan: &Plan) {
     for n in [0, 1, u32::MAX] {
         let counts = vec![n; plan.marks.len() + 1];
         let (known, told) = (plan.recognise(&counts), plan.describe(&counts));
-        assert!(!(n == 0 && known.is_some_and(|page| !page.has.is_empty())) && !told.is_empty());
+        assert!((n > 0 || known.is_none()) && !told.is_empty(), "{n}: {known:?}");
     }
 }
 
