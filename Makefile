@@ -1,5 +1,5 @@
 # The few things people type. `make demo` and `make test` need nothing but Rust and, on Debian or Ubuntu, apt-get.
-.PHONY: demo test clients test-clients bench bench-kitesim lint docs deny browser browsers mail postgres redis python node deb packaging-test server clean
+.PHONY: demo test clients test-clients bench bench-kitesim fuzz lint docs deny browser browsers mail postgres redis python node deb packaging-test server clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -32,9 +32,15 @@ bench: browsers
 bench-kitesim:
 	$(CARGO) bench --locked -p kitesim --bench kitesim -- --write
 
+# Everything that strangers write, a minute for each target; see fuzz/README.md.
+fuzz:
+	fuzz/run.sh 60
+
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --target-dir target --locked -- -D warnings
 
 docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked

@@ -1,6 +1,6 @@
 //! A configuration as it was written: every value with its line, every fault collected, unknown keys among them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -13,15 +13,25 @@ pub struct Faults {
     file: String,
     text: String,
     found: RefCell<Vec<(usize, String)>>,
+    /// Where the form is wrong nothing else is told: what is taken for a key then may be a secret.
+    formless: Cell<bool>,
 }
 
 impl Faults {
     /// For a file of this name and text.
     pub fn new(file: &str, text: &str) -> Rc<Faults> {
-        Rc::new(Faults { file: file.into(), text: text.into(), found: RefCell::default() })
+        Rc::new(Faults {
+            file: file.into(),
+            text: text.into(),
+            found: RefCell::default(),
+            formless: Cell::new(false),
+        })
     }
 
     fn add(&self, span: &Range<usize>, what: String) {
+        if self.formless.get() {
+            return;
+        }
         let line =
             self.text.as_bytes()[..span.start.min(self.text.len())].iter().filter(|b| **b == b'\n').count();
         self.found.borrow_mut().push((line + 1, what));
@@ -46,12 +56,13 @@ pub struct Section<'t> {
 }
 
 impl<'t> Section<'t> {
-    /// The whole file. Where its form is wrong, that is a fault too, and what can be read is read.
+    /// The whole file. Where its form is wrong, that is all that is told.
     pub fn root(text: &'t str, faults: Rc<Faults>) -> Section<'t> {
         let (table, errors) = DeTable::parse_recoverable(text);
-        for e in errors {
+        for e in &errors {
             faults.add(&e.span().unwrap_or(0..0), e.message().to_owned());
         }
+        faults.formless.set(!errors.is_empty());
         Section { name: String::new(), span: 0..0, table: table.into_inner(), asked: Vec::new(), faults }
     }
 
@@ -247,8 +258,10 @@ impl<'t> Section<'t> {
         None
     }
 
+    /// For messages: a key may hold any sign, and a terminal would obey some.
     fn path(&self, key: &str) -> String {
-        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+        let key = key.escape_debug();
+        if self.name.is_empty() { key.to_string() } else { format!("{}.{key}", self.name) }
     }
 }
 fn as_json(value: DeValue<'_>) -> serde_json::Value {
@@ -264,5 +277,29 @@ fn as_json(value: DeValue<'_>) -> serde_json::Value {
             .map(|(name, value)| (name.into_inner().into_owned(), as_json(value.into_inner())))
             .collect::<serde_json::Map<_, _>>()
             .into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_shown_without_the_signs_that_a_terminal_obeys() {
+        let text = "\"\\u001b[2J\" = 1\n";
+        let faults = Faults::new("c.toml", text);
+        Section::root(text, faults.clone()).end(&["a"]);
+        assert_eq!(faults.lines(), ["c.toml:1: \\u{1b}[2J is not known; known here: a"]);
+    }
+    #[test]
+    fn a_value_whose_key_was_lost_is_not_taken_for_one() {
+        let text = "password\n= \"hunter2\"\n";
+        let faults = Faults::new("c.toml", text);
+        Section::root(text, faults.clone()).end(&[]);
+        let lines = faults.lines();
+        assert!(
+            lines[0].starts_with("c.toml:1: ") && lines.iter().all(|l| !l.contains("hunter2")),
+            "{lines:?}"
+        );
     }
 }

@@ -220,6 +220,8 @@ impl<'a> Walk<'a> {
             self.not_before_ms = now.run_ms + REFUSED_MS;
             return Ok(verdict);
         }
+        // Also where it answers something else: what was submitted is over with the walk.
+        let verdict = verdict.or_else(|| self.judge(Verdict::Unknown));
         Err(Box::new(Turn { verdict, next: Next::Fail(failure) }))
     }
 

@@ -77,3 +77,13 @@ fn a_page_that_still_asks_for_a_part_of_itself_is_waited_for_and_not_for_ever() 
     stage.walk.seen(seen, at(100));
     fill(stage.walk.seen(Seen::Unchanged, at(3_100)));
 }
+
+/// Found by fuzzing: whatever ends a walk, what was submitted and not answered is judged.
+#[test]
+fn a_refusal_of_something_else_judges_what_was_submitted() {
+    let (plan, who) = (plan(), who());
+    let mut stage = Stage::new(&plan, &who, None);
+    fill(stage.page(&["user", "password"], None, 0));
+    let turn = stage.page(&["user", "password"], Some(bad(Step::Finish, 504, "GeneralException")), 1);
+    assert_eq!((failed(&turn), turn.verdict), ("broker-down", Some((Cause::Password, Verdict::Unknown))));
+}

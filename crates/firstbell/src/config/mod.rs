@@ -124,7 +124,11 @@ impl Config {
     }
 }
 
-fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFaults> {
+/// Reads a text that faults call by this name, and the environment over it.
+///
+/// # Errors
+/// As [`load`].
+pub fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFaults> {
     let faults = Faults::new(file, text);
     let mut root = Section::root(text, faults.clone());
     let (rehearsal, leap) = root.section("rehearsal").map(read_rehearsal).unwrap_or_default();
@@ -147,6 +151,14 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     let api = Api::read(&mut root);
     let plan = read_plan(&mut root);
     let calendar = read_calendar(&mut root);
+    let own_dir = env.get("FIRSTBELL_STATE_DIR").map(PathBuf::from).or(state_dir);
+    let state_dir = own_dir.unwrap_or_else(|| usual_state_dir(env));
+    let mut store = Place::of(&state_dir);
+    store.mark = mark.unwrap_or(store.mark);
+    store.keep_days = keep_days.unwrap_or(store.keep_days);
+    if store.mark.starts_with(&state_dir) {
+        root.fault("mark must be outside the state folder: restored with it, it would prove nothing");
+    }
     root.end(&KNOWN);
 
     let mut lines = faults.lines();
@@ -154,16 +166,6 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     lines.extend(variables::read(env, &mut drivers, &sources));
     if !lines.is_empty() {
         return Err(ConfigFaults(lines));
-    }
-    let state_dir = env.get("FIRSTBELL_STATE_DIR").map(PathBuf::from).or(state_dir);
-    let state_dir = state_dir.unwrap_or_else(|| usual_state_dir(env));
-    let mut store = Place::of(&state_dir);
-    store.mark = mark.unwrap_or(store.mark);
-    store.keep_days = keep_days.unwrap_or(store.keep_days);
-    // A mark that is restored together with the store would prove nothing.
-    if store.mark.starts_with(&state_dir) {
-        let inside = format!("{file}: mark must be outside the state folder {}", state_dir.display());
-        return Err(ConfigFaults(vec![inside]));
     }
     Ok(Config {
         state_dir,
@@ -189,7 +191,7 @@ fn read_accounts(root: &mut Section<'_>) -> Vec<Account> {
     for (i, account) in accounts.iter().enumerate() {
         if accounts[..i].iter().any(|other| other.app.user() == account.app.user()) {
             // Two apps of one user share the broker's counters and time steps; one keeper for both is still to come.
-            let name = &account.name;
+            let name = account.name.escape_debug();
             root.fault(&format!(
                 "account.{name}.user_id is another account's too; one account for each user, please"
             ));
@@ -198,8 +200,9 @@ fn read_accounts(root: &mut Section<'_>) -> Vec<Account> {
     accounts
 }
 
+/// Such a path is shown in messages, and a terminal obeys some signs.
 fn absolute_path(text: &str) -> Result<PathBuf, String> {
-    match Path::new(text).is_absolute() {
+    match Path::new(text).is_absolute() && !text.contains(char::is_control) {
         true => Ok(PathBuf::from(text)),
         false => Err("must be an absolute path".into()),
     }
@@ -214,11 +217,7 @@ fn read_plan(root: &mut Section<'_>) -> Option<OwnPlan> {
         return root.text("plan").and(None);
     }
     let read = |path: &str| {
-        let path = Path::new(path);
-        if !path.is_absolute() {
-            return Err("must be an absolute path".to_owned());
-        }
-        planfile::read(path, key.as_ref()).map(|(_, text)| text).map_err(|faults| {
+        planfile::read(&absolute_path(path)?, key.as_ref()).map(|(_, text)| text).map_err(|faults| {
             format!("cannot be used (firstbell plan check shows it alone):\n    {}", faults.join("\n    "))
         })
     };
@@ -232,11 +231,8 @@ fn read_plan(root: &mut Section<'_>) -> Option<OwnPlan> {
 /// Reads `calendar`: lists of days, laid one after another over what is compiled in.
 fn read_calendar(root: &mut Section<'_>) -> Calendar {
     let read = |path: &str| {
-        let path = Path::new(path);
-        if !path.is_absolute() {
-            return Err("must be an absolute path".to_owned());
-        }
-        calendarfile::read(path).map_err(|faults| format!("cannot be used:\n    {}", faults.join("\n    ")))
+        calendarfile::read(&absolute_path(path)?)
+            .map_err(|faults| format!("cannot be used:\n    {}", faults.join("\n    ")))
     };
     let own = root.texts("calendar", read).unwrap_or_default();
     own.into_iter().fold(Calendar::compiled().clone(), Calendar::with)
@@ -364,8 +360,13 @@ api = "https://api.example"
         assert_eq!((place.mark, place.keep_days), (PathBuf::from("/s/fb.mark"), 400));
         let place = read("mark = \"/m/x\"\nkeep_days = 30\n").unwrap().store;
         assert_eq!((place.mark, place.keep_days), (PathBuf::from("/m/x"), 30));
-        for wrong in ["mark = \"/s/fb/mark\"\n", "mark = \"m\"\n", "keep_days = 29\n", "keep_days = \"30\"\n"]
-        {
+        for wrong in [
+            "mark = \"/s/fb/mark\"\n",
+            "mark = \"m\"\n",
+            "mark = \"/m/\\u001b[2J\"\n",
+            "keep_days = 29\n",
+            "keep_days = \"30\"\n",
+        ] {
             assert_eq!(read(wrong).unwrap_err().0.len(), 1, "{wrong}");
         }
     }

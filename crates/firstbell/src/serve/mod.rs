@@ -25,7 +25,7 @@ use firstbell_core::failure::Failure;
 pub use self::ask::{Answer, Card, ask, process, token};
 pub use self::hall::{Errand, attend};
 pub use self::keys::{Key, Ring, Scope};
-pub use self::server::{Premises, Server, Stock};
+pub use self::server::{Premises, Server, Stock, converse};
 
 /// What the owner may tell the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use super::audit::Audit;
 use super::door::Doors;
 use super::gate::Caller;
 use super::hall::{Counts, Errand, Hall, Lasting, Shelf};
-use super::keys::Ring;
+use super::keys::{Ring, Scope};
 use super::peer::Peer;
 use super::turnstile::Turnstile;
 use super::wire::{NAME, Why};
@@ -158,6 +158,28 @@ impl Premises {
         let thread = std::thread::Builder::new().name("firstbell-api".into()).spawn(work).map_err(broken)?;
         Ok((Server { stop, thread: Some(thread) }, asked))
     }
+}
+
+/// One conversation over a pipe as if it had come in at the socket: by the owner, or by somebody of whom nothing is known but the
+/// key that he shows. Needs no door and no thread: for whoever wants to see what is made of any bytes. `state_dir` has the audit
+/// log; the errands are those that the conversation gave.
+pub async fn converse<S>(state_dir: &Path, stock: Stock, stream: S, owner: bool) -> mpsc::Receiver<Errand>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (audit, counts, turnstile) = (Audit::of(state_dir), Counts::default(), Turnstile::default());
+    let lasting = Arc::new(Lasting { audit, counts, turnstile });
+    let ((_stays, leaving), (errands, asked)) = (watch::channel(false), mpsc::channel(ERRANDS_MAX));
+    let shelves = stock.rows.into_iter().map(Shelf::of).collect();
+    let hall = Hall { shelves, keys: stock.keys, lasting, tally: stock.tally, errands, leaving };
+    let post = Post::at(&Arc::new(hall), sockets_hosts());
+    let caller = match owner {
+        true => Caller::Peer { scope: Some(Scope::Admin), written: "\"via\":\"pipe\"".into() },
+        false => Caller::Stranger,
+    };
+    let room = post.room().await;
+    talk(stream, caller, post, room).await;
+    asked
 }
 
 fn sockets_hosts() -> Vec<String> {

@@ -141,7 +141,8 @@ impl Chain<'_> {
         let start = first.map_or(i64::MAX, |first| first - 1);
         let base = if start > 0 { self.snapshot(start, record::SNAPSHOT_VERSION)? } else { None };
         let (mut state, from) = base.unwrap_or_default();
-        let mut kept = self.snapshots(from.seq)?;
+        // One that was moved before the first event is none of ours either.
+        let mut kept = self.snapshots(if from.seq == 0 { i64::MIN } else { from.seq })?;
         let mut misfit = None;
         let head = self.walk(from, i64::MAX, &mut |seq, at, event| {
             state.take(at, &event);

@@ -58,6 +58,7 @@ fn no_edit_of_a_snapshot_goes_unnoticed() {
     let edits = [
         "UPDATE snapshot SET body = replace(body, '\"bad\":0', '\"bad\":1')",
         "UPDATE snapshot SET seq = seq + 1",
+        "UPDATE snapshot SET seq = -seq",
         "UPDATE snapshot SET link = (SELECT link FROM event WHERE seq = 7)",
         "UPDATE snapshot SET tag = zeroblob(32)",
         // It stands for what is not there.
