@@ -18,6 +18,7 @@ mod run;
 mod say;
 mod secrets;
 mod service;
+mod setup;
 mod signals;
 mod simulate;
 mod staff;
@@ -56,6 +57,8 @@ struct Cli {
 enum Command {
     /// Rehearse a whole morning against kitesim, the simulated Kite, in a real browser. Needs no account.
     Demo(DemoArgs),
+    /// Set up an account, question by question, and prove it with a login. Can be left and gone on with at any time.
+    Setup(setup::SetupArgs),
     /// Log in now, prove the new token, and store it.
     Login(LoginArgs),
     /// Print today's token.
@@ -303,6 +306,9 @@ async fn run(cli: Cli, env: Environment) -> Exit {
     if let Command::Next(args) = &cli.command {
         return next::run(cli.config.as_deref(), env, args, cli.json);
     }
+    if let Command::Setup(args) = cli.command {
+        return setup::run(cli.config.as_deref(), env, args, cli.json).await;
+    }
     let again = (cli.config.clone(), env.clone());
     let context = match Context::load(cli.config.as_deref(), env) {
         Ok(context) => context,
@@ -310,7 +316,7 @@ async fn run(cli: Cli, env: Environment) -> Exit {
     };
     match cli.command {
         Command::Demo(_) | Command::Plan(_) | Command::Cage { .. } => unreachable!("handled above"),
-        Command::Simulate(_) | Command::Next(_) => unreachable!("handled above"),
+        Command::Simulate(_) | Command::Next(_) | Command::Setup(_) => unreachable!("handled above"),
         Command::Login(args) => login::run(context, args).await,
         Command::Token(args) => token::run(&context, args, cli.json).await,
         Command::Exec(args) => exec::run(&context, args).await,

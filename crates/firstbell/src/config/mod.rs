@@ -81,7 +81,11 @@ pub fn load(path: &Path, env: &Environment) -> Result<Config, ConfigFaults> {
     read(&file, &text, env)
 }
 
-fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFaults> {
+/// Reads the text of a file, and the environment over it.
+///
+/// # Errors
+/// As [`load`].
+pub fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFaults> {
     let faults = Faults::new(file, text);
     let mut root = Section::root(text, faults.clone());
     let (rehearsal, leap) = root.section("rehearsal").map(read_rehearsal).unwrap_or_default();
@@ -239,7 +243,8 @@ fn read_environment(env: &Environment, drivers: &mut DriverConfig, sources: &[&s
     lines
 }
 
-fn usual_state_dir(env: &Environment) -> PathBuf {
+/// Where the state folder is, unless it is named.
+pub fn usual_state_dir(env: &Environment) -> PathBuf {
     let home = || PathBuf::from(env.get("HOME").map_or("/", String::as_str));
     let folder = env.get("XDG_STATE_HOME").map_or_else(|| home().join(".local/state"), PathBuf::from);
     folder.join("firstbell")
