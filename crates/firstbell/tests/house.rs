@@ -109,6 +109,7 @@ const EXPOSE: &[(&str, &str)] = &[
     ("crates/firstbell/src/selftest.rs", "reading when the last test was"),
     ("crates/firstbell/src/setup/key_check.rs", "reading where Kite's login page leads"),
     ("crates/firstbell/src/setup/look.rs", "seeing whether an answer is what was asked for"),
+    ("crates/firstbell/src/setup/picture.rs", "a test of what was read"),
     ("crates/firstbell/src/setup/proof.rs", "comparing the code of the owner's phone"),
     ("crates/firstbell/src/setup/seed.rs", "telling a key from an address and the path of a picture"),
     ("crates/firstbell/src/shape.rs", "into the forms that programs read"),

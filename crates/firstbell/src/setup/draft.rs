@@ -91,9 +91,9 @@ impl Draft {
         &self.path
     }
 
-    /// Whether nothing is written yet.
-    pub fn is_new(&self) -> bool {
-        self.was.is_none()
+    /// Whether any account is written down.
+    pub fn has_account(&self) -> bool {
+        self.document.contains_key("account")
     }
 
     /// Whether the account has this already.
@@ -149,10 +149,10 @@ impl Draft {
         Ok(())
     }
 
-    /// Turns a configuration that is not written yet into one for a rehearsal, with a state folder of its own where one is
+    /// Turns a configuration without accounts into one for a rehearsal, with a state folder of its own where one is
     /// given.
     pub fn rehearse(&mut self, origin: &str, state_dir: Option<&Path>) {
-        if let Some(folder) = state_dir {
+        if let Some(folder) = state_dir.filter(|_| !self.document.contains_key("state_dir")) {
             self.document.insert("state_dir", value(folder.display().to_string()));
         }
         let mut table = Table::new();

@@ -166,3 +166,50 @@ fn search(picture: &Grey) -> Result<Secret, String> {
         smaller = Some(here.halved());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `seed.png` is a screenshot, see-through and small; `seed.jpg` a photograph of a screen, not quite upright. Both hold a key
+    /// from an RFC.
+    fn picture(name: &str) -> Result<Secret, String> {
+        read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures").join(name))
+    }
+
+    #[test]
+    fn a_screenshot_and_a_photograph_are_read() {
+        for name in ["seed.png", "seed.jpg"] {
+            let text = picture(name).unwrap_or_else(|why| panic!("{name}: {why}"));
+            assert!(text.expose().contains("secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_picture_or_has_no_code_says_so() {
+        assert!(picture("../setup.rs").unwrap_err().contains("neither a PNG nor a JPEG"));
+        assert!(picture("..").unwrap_err().contains("is not a file"));
+        let folder = tempfile::tempdir().unwrap();
+        let whole =
+            std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures/seed.png")).unwrap();
+        let half = folder.path().join("half.png");
+        std::fs::write(&half, &whole[..whole.len() / 2]).unwrap();
+        assert!(read(&half).is_err());
+        let white = Grey { width: 300, height: 300, dots: Zeroizing::new(vec![255; 90_000]) };
+        assert!(search(&white).unwrap_err().contains("No QR code was found"));
+    }
+
+    #[test]
+    fn a_large_picture_is_searched_at_a_smaller_size() {
+        let grey = decode(
+            &std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures/seed.png")).unwrap(),
+        );
+        let small = grey.unwrap();
+        let by = 2_200 / small.width + 1;
+        let (width, height) = (small.width * by, small.height * by);
+        let dots = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+        let dots = dots.map(|(x, y)| small.dots[y / by * small.width + x / by]).collect();
+        let large = Grey { width, height, dots: Zeroizing::new(dots) };
+        assert!(search(&large).unwrap().expose().starts_with("otpauth://"));
+    }
+}

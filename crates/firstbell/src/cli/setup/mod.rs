@@ -159,7 +159,7 @@ fn begin_rehearsal(draft: &mut Draft, address: &str, env: &Environment) -> Resul
         draft.rehearse(&origin.to_string(), None);
         return Ok(());
     }
-    if !draft.is_new() {
+    if draft.has_account() {
         let path = draft.path().display();
         return Err(Exit::usage(&format!(
             "{path} is the configuration of a real account; a rehearsal needs one of its own: name it with --config"

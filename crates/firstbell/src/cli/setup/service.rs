@@ -24,7 +24,7 @@ pub(super) async fn offer(setup: &Setup<'_>) -> Result<(), Failure> {
     }
     if !is_there(setup.env.get("PATH").map_or("", String::as_str)) {
         say::error(
-            "\nThere is no systemctl on this machine: have your own service manager start firstbell run, and again when it ends.",
+            "\nNo systemd keeps this machine: have your own service manager start firstbell run, and again when it ends.",
         );
         return Ok(());
     }
@@ -68,8 +68,10 @@ fn of(setup: &Setup<'_>) -> Result<Unit, Failure> {
     Ok(unit(&program, setup.draft.path(), (root, Path::new(home)), folder))
 }
 
+/// Whether systemd keeps this machine (sd_booted(3)), and can be spoken to.
 fn is_there(path: &str) -> bool {
-    path.split(':').any(|folder| Path::new(folder).join("systemctl").is_file())
+    Path::new("/run/systemd/system").is_dir()
+        && path.split(':').any(|folder| Path::new(folder).join("systemctl").is_file())
 }
 
 fn write(unit: &Unit) -> std::io::Result<()> {
