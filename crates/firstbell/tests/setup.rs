@@ -159,7 +159,7 @@ fn every_mistake_of_a_newcomer_is_met_with_a_sentence_that_mends_it() {
     account.password = format!("two words {}", account.password);
     sim.post("/event", &json!({ "event": "password-reset", "password": account.password }));
     let mut terminal = setup(&sim, &home);
-    let mut mends = |terminal: &mut Terminal, question: &str, answer: &str, sentence: &str| {
+    let mends = |terminal: &mut Terminal, question: &str, answer: &str, sentence: &str| {
         terminal.answers(question, answer);
         terminal.next(sentence);
     };

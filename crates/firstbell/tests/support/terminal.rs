@@ -43,7 +43,8 @@ impl Terminal {
     pub fn next(&mut self, text: &str) -> String {
         loop {
             if let Some(at) = self.shown[self.read_to..].find(text) {
-                let from = std::mem::replace(&mut self.read_to, self.read_to + at + text.len());
+                let from = self.read_to;
+                self.read_to += at + text.len();
                 return self.shown[from..self.read_to].to_owned();
             }
             assert!(self.read(), "{text:?} was not shown: {}", self.shown);
