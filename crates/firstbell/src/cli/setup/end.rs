@@ -1,11 +1,13 @@
 //! The end of a first run: the login that proves it, and what there is to do from then on.
 
+use firstbell_core::schedule::Assisted;
+
 use super::Setup;
 use crate::cli::exit::DONE;
 use crate::cli::exit::Exit;
 use crate::cli::login;
 use crate::cli::{AccountArg, LoginArgs, say};
-use firstbell_core::schedule::Assisted;
+use crate::config;
 
 /// How long an assisted login is waited for, in seconds: as `firstbell login --assisted` does.
 const WAIT_S: u16 = 600;
@@ -64,10 +66,18 @@ fn mends(failure: &str) -> Option<&'static str> {
 
 /// What there is from now on.
 pub(super) fn farewell(setup: &Setup<'_>) {
-    let config = setup.draft.path().display();
+    let path = setup.draft.path();
+    let usual = config::place(None, &setup.env);
+    let named = if std::fs::canonicalize(usual).is_ok_and(|usual| usual == *path) {
+        String::new()
+    } else {
+        format!(", each with --config {}", path.display())
+    };
     say::error(&format!(
-        "\nSet up. From now on:\n  firstbell run      logs in before each trading morning\n  firstbell status   says what is next, and what to do\n  \
-         firstbell token    prints today's token\n  firstbell exec     runs a program with it\nThe configuration is {config}. \
-         Orders need your registered static IP address; logging in does not."
+        "\nSet up. From now on{named}:\n  firstbell run      logs in before each trading morning\n  \
+         firstbell status   says what is next, and what to do\n  firstbell token    prints today's token\n  \
+         firstbell exec     runs a program with it\nThe configuration is {}.\nOrders need your registered static IP \
+         address; logging in does not.",
+        path.display()
     ));
 }

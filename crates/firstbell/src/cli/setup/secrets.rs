@@ -1,5 +1,6 @@
 //! The three secrets: each asked for unseen, looked at, proven where that can be done here, and sealed at once.
 
+use firstbell_core::broker::Broker;
 use firstbell_core::failure::Failure;
 use firstbell_core::schedule::Assisted;
 use firstbell_core::secret::Secret;
@@ -177,11 +178,10 @@ impl Setup<'_> {
             );
             return Ok(());
         }
-        use firstbell_core::broker::Broker;
         say::error(&format!(
-            "\nAll is there. Now one login, as it will be each morning; it sends your password once. Kite asks the owner once to \
-             authorise a new app, and firstbell never presses that button: if you have never logged in to this app, open this link \
-             in your own browser first, log in, and authorise it. That the page behind it does not load is no fault.\n\n  {}\n",
+            "\nAll is there. Now one login, as it will be each morning; it sends your password\nonce. Kite asks the owner once to \
+             authorise a new app, and firstbell never presses\nthat button: if you have never logged in to this app, open this \
+             link in your own\nbrowser first, log in, and authorise it. That the page behind it does not load is\nno fault.\n\n  {}\n",
             context.kite().entry(&account.app)
         ));
         Ok(())
