@@ -36,7 +36,7 @@ fn every_mistake_of_a_newcomer_is_met_with_a_sentence_that_mends_it() {
         terminal.answers(question, answer);
         terminal.next(sentence);
     };
-    mends(&mut terminal, CLIENT_ID, "?", "at the top right of its pages");
+    mends(&mut terminal, CLIENT_ID, "?", "top right of its pages");
     mends(&mut terminal, CLIENT_ID, "me@example.com", "This is an e-mail address");
     mends(&mut terminal, CLIENT_ID, "98450 12345", "This is a telephone number");
     mends(&mut terminal, CLIENT_ID, "\u{1b}[D", "A key that is no letter");
