@@ -4,14 +4,13 @@ use firstbell_core::broker::Broker;
 use firstbell_core::failure::Failure;
 use firstbell_core::schedule::Assisted;
 use firstbell_core::secret::Secret;
-use firstbell_core::token::Token;
+use firstbell_core::token::Standing as Worth;
 
 use super::ask::Question;
 use super::steps::{Standing, wrong_clock};
 use super::{Setup, words};
 use crate::cli::context::Context;
-use crate::cli::say;
-use crate::cli::say::Ticks;
+use crate::cli::say::{self, Ticks};
 use crate::cli::secrets as vault;
 use crate::halt::Halt;
 use crate::ports::Clock;
@@ -155,12 +154,18 @@ impl Setup<'_> {
     }
 
     /// Whether there is a token that is handed out.
-    pub(super) fn has_token(&self) -> Result<bool, Failure> {
+    pub(super) async fn has_token(&self) -> Result<bool, Failure> {
         let context = self.context()?;
         let tools = context.tools(context.stores()?);
         let (ticks, halt) = (Ticks::start(), Halt::new());
-        let token: Option<Token> = tools.hands(self.account(&context)?, &ticks, &halt).look()?.current()?;
-        Ok(token.is_some_and(|token| token.life.trusted_until > self.clock.now()))
+        let hands = tools.hands(self.account(&context)?, &ticks, &halt);
+        let Some(token) = hands.look()?.current()? else { return Ok(false) };
+        Ok(match token.life.standing(self.clock.now()) {
+            Worth::Trusted => true,
+            // In the hours in which Kite ends tokens only Kite knows.
+            Worth::Suspect => hands.prove(&token).await.is_ok(),
+            Worth::Dead => false,
+        })
     }
 
     /// What the owner should know before the login that proves it all.

@@ -33,6 +33,14 @@ pub(super) async fn offer(setup: &Setup<'_>) -> Result<(), Failure> {
         unit.path.display(),
         commands.join("\n  ")
     ));
+    let own = setup.env.keys().filter(|name| name.starts_with("FIRSTBELL_") && *name != "FIRSTBELL_CONFIG");
+    let own: Vec<&str> = own.map(String::as_str).collect();
+    if !own.is_empty() {
+        say::error(&format!(
+            "note: a service does not see your environment. What {} says must stand in the configuration, or in the unit.",
+            own.join(", ")
+        ));
+    }
     if !setup.asks.yes("Install it?", false).await? {
         return Ok(());
     }

@@ -86,7 +86,7 @@ impl Setup<'_> {
             self.look_at(step).await?;
         }
         self.channels().await?;
-        let proven = self.has_token()?;
+        let proven = self.has_token().await?;
         let changed = self.review(proven).await?;
         Ok(if proven && !changed { Next::Proven } else { Next::Login })
     }
