@@ -2,13 +2,18 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this one")]
 
 use std::io::{Read, Write};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 use crate::support::Home;
 
+/// A question that is not shown by then is not shown at all.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 pub struct Terminal {
     script: Child,
-    screen: ChildStdout,
+    screen: Receiver<Vec<u8>>,
     pub shown: String,
     /// How much of it was waited for already.
     read_to: usize,
@@ -24,7 +29,16 @@ impl Terminal {
         script.args(["-qfc", &line, "/dev/null"]).env_clear();
         script.envs(login.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let screen = script.stdout.take().unwrap();
+        let mut pipe = script.stdout.take().unwrap();
+        let (sends, screen) = channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Some(count) = pipe.read(&mut bytes).ok().filter(|count| *count > 0) {
+                if sends.send(bytes[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
         Terminal { script, screen, shown: String::new(), read_to: 0 }
     }
 
@@ -90,9 +104,11 @@ impl Terminal {
     }
 
     fn read(&mut self) -> bool {
-        let mut bytes = [0; 4096];
-        let count = self.screen.read(&mut bytes).unwrap_or(0);
-        self.shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
-        count > 0
+        match self.screen.recv_timeout(PATIENCE) {
+            Ok(bytes) => self.shown.push_str(&String::from_utf8_lossy(&bytes)),
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => panic!("nothing more is shown: {}", self.shown),
+        }
+        true
     }
 }
