@@ -1,7 +1,7 @@
 //! firstbell does and never decides: it performs what `firstbell-core` says, on real files, networks and browsers.
 //!
 //! Read from the bottom up: [`ports`], [`halt`], [`written`], the shelves ([`drivers`], [`secrets`], [`codes`], [`stores`],
-//! [`sinks`]), [`planfile`], [`calendarfile`], [`chat`], [`config`], [`ledger`], [`login`], [`returns`], [`hands`], [`standing`], [`board`], [`caller`], [`keeper`], [`courier`], [`crier`], [`selftest`], [`serve`], [`doctor`], [`cli`].
+//! [`sinks`]), [`planfile`], [`calendarfile`], [`chat`], [`config`], [`ledger`], [`login`], [`returns`], [`hands`], [`standing`], [`board`], [`caller`], [`keeper`], [`courier`], [`crier`], [`selftest`], [`serve`], [`doctor`], [`setup`], [`cli`].
 
 pub mod album;
 pub mod alerts;
@@ -36,6 +36,7 @@ pub mod returns;
 pub mod secrets;
 pub mod selftest;
 pub mod serve;
+pub mod setup;
 pub mod shape;
 pub mod signature;
 pub mod sinks;

@@ -142,6 +142,11 @@ impl Pairing {
 }
 
 impl Paired {
+    /// The number of the chat, as a configuration has it.
+    pub fn chat_id(&self) -> String {
+        self.chat.to_string()
+    }
+
     /// The chat that this channel's bot obeys.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use crate::config::ConfigFaults;
 
 pub(super) const DONE: u8 = 0;
 pub(super) const USAGE: u8 = 2;
+pub(super) const INTERRUPTED: u8 = 130;
 
 pub(super) const HELP: &str = "Exit codes: 0 done; 2 usage or configuration; 3 the broker refused the credentials, or \
     the account is stopped until unlock; 4 a page that no sign matches; 5 network, broker or a channel of alerts down; 6 no valid token; 7 a \
@@ -51,6 +52,17 @@ impl Exit {
     pub(super) fn failed(failure: &Failure) -> Exit {
         say::error(&format!("firstbell: {failure}.\n  What to do: {}", failure.cure()));
         Exit::bad(code(failure), failure.code(), &failure.to_string()).with(json!({ "cure": failure.cure() }))
+    }
+
+    /// Left by its owner, who can go on later.
+    pub(super) fn left(what: &str) -> Exit {
+        say::error(&format!("\n{what}"));
+        Exit::bad(INTERRUPTED, firstbell_core::failure::INTERRUPTED, what)
+    }
+
+    /// The short name of what went wrong, where something did.
+    pub(super) fn failure(&self) -> Option<&str> {
+        self.report.get("failure").and_then(Value::as_str)
     }
 
     /// A fault of an argument.
@@ -147,6 +159,6 @@ fn code(failure: &Failure) -> u8 {
         Unreachable { .. } | BrokerDown { .. } | Throttled { .. } | Slow { .. } | Unanswered { .. } => 5,
         GrantRefused | DeadOnArrival | NobodyCame { .. } | NoToken { .. } => 6,
         ClockWrong { .. } | Broken { .. } => 7,
-        Interrupted => 130,
+        Interrupted => INTERRUPTED,
     }
 }

@@ -21,6 +21,7 @@ mod run;
 mod say;
 mod secrets;
 mod service;
+mod setup;
 mod signals;
 mod simulate;
 mod staff;
@@ -61,6 +62,8 @@ enum Command {
     Demo(DemoArgs),
     /// Look at this machine, the network, the browser and the configuration, and say what to mend. Logs in nowhere.
     Doctor,
+    /// Set up an account, question by question, and prove it with a login. Can be left and gone on with at any time.
+    Setup(setup::SetupArgs),
     /// Log in now, prove the new token, and store it.
     Login(LoginArgs),
     /// Print today's token.
@@ -349,6 +352,9 @@ async fn run(cli: Cli, env: Environment) -> Exit {
     if let Command::Doctor = &cli.command {
         return doctor::run(cli.config.as_deref(), env, cli.json).await;
     }
+    if let Command::Setup(args) = cli.command {
+        return setup::run(cli.config.as_deref(), env, args, cli.json).await;
+    }
     let again = (cli.config.clone(), env.clone());
     let context = match Context::load(cli.config.as_deref(), env) {
         Ok(context) => context,
@@ -356,7 +362,9 @@ async fn run(cli: Cli, env: Environment) -> Exit {
     };
     match cli.command {
         Command::Demo(_) | Command::Plan(_) | Command::Cage { .. } => unreachable!("handled above"),
-        Command::Simulate(_) | Command::Next(_) | Command::Doctor => unreachable!("handled above"),
+        Command::Simulate(_) | Command::Next(_) | Command::Doctor | Command::Setup(_) => {
+            unreachable!("handled above")
+        }
         Command::Login(args) => login::run(context, args).await,
         Command::Token(args) => token::run(&context, args, cli.json).await,
         Command::Exec(args) => exec::run(&context, args).await,

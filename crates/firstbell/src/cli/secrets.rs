@@ -206,18 +206,20 @@ fn set(context: &Context, account: &Account, name: Name) -> Exit {
     {
         return Exit::usage(&format!("not stored: {fault}"));
     }
-    let keep = |stores: Stores| {
-        let (user, clock) = (account.app.user(), MachineClock::start());
-        stores.vault().keep(&user, name.as_str(), &secret)?;
-        let stored = Event::Stored { name: name.as_str().into() };
-        stores.store().record(&user, &[(clock.now(), stored)], TokenChange::Keep)
-    };
-    if let Err(failure) = context.stores().and_then(keep) {
+    if let Err(failure) = keep(context, account, name, &secret) {
         return Exit::failed(&failure);
     }
     say::error(&format!("{} of {} is in the vault", name.as_str(), account.name));
     elsewhere(name.as_str(), &account.secrets[name as usize].1);
     Exit::done(json!({ "account": account.name, "name": name.as_str() }))
+}
+
+/// Seals a secret of an account, and writes down that it is there.
+pub(super) fn keep(context: &Context, account: &Account, name: Name, secret: &Secret) -> Result<(), Failure> {
+    let (stores, user, clock) = (context.stores()?, account.app.user(), MachineClock::start());
+    stores.vault().keep(&user, name.as_str(), secret)?;
+    let stored = Event::Stored { name: name.as_str().into() };
+    stores.store().record(&user, &[(clock.now(), stored)], TokenChange::Keep)
 }
 
 fn ask(prompt: &str) -> Result<Secret, String> {

@@ -238,7 +238,8 @@ fn read_calendar(root: &mut Section<'_>) -> Calendar {
     own.into_iter().fold(Calendar::compiled().clone(), Calendar::with)
 }
 
-fn usual_state_dir(env: &Environment) -> PathBuf {
+/// Where the state folder is, unless it is named.
+pub fn usual_state_dir(env: &Environment) -> PathBuf {
     let home = || PathBuf::from(env.get("HOME").map_or("/", String::as_str));
     let folder = env.get("XDG_STATE_HOME").map_or_else(|| home().join(".local/state"), PathBuf::from);
     folder.join("firstbell")

@@ -2,14 +2,21 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this one")]
 
 use std::io::{Read, Write};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 use crate::support::Home;
 
+/// A question that is not shown by then is not shown at all.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 pub struct Terminal {
     script: Child,
-    screen: ChildStdout,
+    screen: Receiver<Vec<u8>>,
     pub shown: String,
+    /// How much of it was waited for already.
+    read_to: usize,
 }
 
 impl Terminal {
@@ -17,12 +24,22 @@ impl Terminal {
     pub fn run(home: &Home, command: &str) -> Terminal {
         let login = home.command(&[]);
         let mut script = Command::new("script");
-        let line = format!("'{}' {command}; stty -a", login.get_program().display());
+        // The shell outlives an interrupt of what it runs, and tells how the terminal was left.
+        let line = format!("trap : INT; '{}' {command}; stty -a", login.get_program().display());
         script.args(["-qfc", &line, "/dev/null"]).env_clear();
         script.envs(login.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let screen = script.stdout.take().unwrap();
-        Terminal { script, screen, shown: String::new() }
+        let mut pipe = script.stdout.take().unwrap();
+        let (sends, screen) = channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Some(count) = pipe.read(&mut bytes).ok().filter(|count| *count > 0) {
+                if sends.send(bytes[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Terminal { script, screen, shown: String::new(), read_to: 0 }
     }
 
     pub fn id(&self) -> u32 {
@@ -34,6 +51,34 @@ impl Terminal {
         while !self.shown.contains(text) {
             assert!(self.read(), "nobody was asked: {}", self.shown);
         }
+    }
+
+    /// Reads until this is shown behind what was waited for before, and gives all that came until then.
+    pub fn next(&mut self, text: &str) -> String {
+        loop {
+            if let Some(at) = self.shown[self.read_to..].find(text) {
+                let from = self.read_to;
+                self.read_to += at + text.len();
+                return self.shown[from..self.read_to].to_owned();
+            }
+            assert!(self.read(), "{text:?} was not shown: {}", self.shown);
+        }
+    }
+
+    /// Waits for a question, and answers it key by key.
+    pub fn answers(&mut self, question: &str, answer: &str) -> String {
+        let before = self.next(question);
+        for key in answer.bytes().chain([b'\n']) {
+            self.presses(key);
+        }
+        before
+    }
+
+    /// One key.
+    pub fn presses(&mut self, key: u8) {
+        let keys = self.script.stdin.as_mut().unwrap();
+        keys.write_all(&[key]).unwrap();
+        keys.flush().unwrap();
     }
 
     pub fn types(&mut self, line: &str) {
@@ -59,9 +104,11 @@ impl Terminal {
     }
 
     fn read(&mut self) -> bool {
-        let mut bytes = [0; 4096];
-        let count = self.screen.read(&mut bytes).unwrap_or(0);
-        self.shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
-        count > 0
+        match self.screen.recv_timeout(PATIENCE) {
+            Ok(bytes) => self.shown.push_str(&String::from_utf8_lossy(&bytes)),
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => panic!("nothing more is shown: {}", self.shown),
+        }
+        true
     }
 }
