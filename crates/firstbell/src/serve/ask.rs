@@ -20,6 +20,9 @@ use super::wire;
 
 /// A daemon that is well answers in a millisecond.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A daemon that reads its configuration anew sends everybody away for a moment: so often, and so long, it is asked again.
+const LEAVING_TRIES: u32 = 10;
+const LEAVING_PAUSE: Duration = Duration::from_millis(200);
 /// A thousand accounts fit.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -81,7 +84,17 @@ pub async fn token(
             PATIENCE + Duration::from_secs(timeout_s.into()),
         ),
     };
-    let Some((status, body)) = exchange(state_dir, "GET", (&path, patience)).await? else { return Ok(None) };
+    let mut tries = LEAVING_TRIES;
+    let (status, body) = loop {
+        let Some((status, body)) = exchange(state_dir, "GET", (&path, patience)).await? else {
+            return Ok(None);
+        };
+        tries -= 1;
+        if tries == 0 || status != 503 || !is_leaving(&body) {
+            break (status, body);
+        }
+        tokio::time::sleep(LEAVING_PAUSE).await;
+    };
     let answer = match status {
         200 => read(&body).map(Answer::Card).ok_or_else(|| broken("the card cannot be read"))?,
         204 => Answer::NothingNewer,
@@ -94,6 +107,12 @@ pub async fn token(
         }
     };
     Ok(Some(answer))
+}
+
+/// Whether the one who answered goes, and another one comes in a moment.
+fn is_leaving(body: &[u8]) -> bool {
+    let said: Option<Value> = serde_json::from_slice(body).ok();
+    said.is_some_and(|said| said["code"] == "unavailable")
 }
 
 fn read(body: &[u8]) -> Option<Card> {
