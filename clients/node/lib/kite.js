@@ -12,6 +12,7 @@ export function makeKite(feed, patienceMs, parameters) {
   class Kite extends KiteConnect {
     #refused = { generation: 0, until: 0 };
     #hook = null;
+    #set = feed.newest;
 
     constructor() {
       super({ ...parameters, api_key: feed.newest.apiKey, access_token: feed.newest.accessToken });
@@ -26,24 +27,23 @@ export function makeKite(feed, patienceMs, parameters) {
     request(route, method, ...rest) {
       // Those calls carry tokens of their own, and what they are refused for is not today's.
       if (route.startsWith('api.token')) return super.request(route, method, ...rest);
-      return this.#kept(method === 'GET', () => super.request(route, method, ...rest));
+      return this.#kept(method === 'GET', (token) => this.#send(token, () => super.request(route, method, ...rest)));
     }
 
     async #kept(reads, send) {
       let used = this.#freshen(feed.newest);
       if (reads) used = await this.#notTheRefused(used);
       try {
-        return await send();
+        return await send(used);
       } catch (fault) {
         if (fault?.error_type !== 'TokenException') throw fault;
         this.#remember(used.generation);
         const newer = await feed.newer(used.generation, reads ? patienceMs : 0);
-        if (newer) this.#freshen(newer);
+        if (newer) used = this.#freshen(newer);
         if (!newer || !reads) throw this.#expired(fault);
-        used = newer;
       }
       try {
-        return await send();
+        return await send(used);
       } catch (fault) {
         if (fault?.error_type !== 'TokenException') throw fault;
         this.#remember(used.generation);
@@ -51,10 +51,27 @@ export function makeKite(feed, patienceMs, parameters) {
       }
     }
 
+    /** Sends with this token and no other one: while this call waited, others may have set another one. */
+    #send(token, send) {
+      this.#show(token);
+      try {
+        // The official client builds its header in this very turn.
+        return send();
+      } finally {
+        this.#show(this.#set);
+      }
+    }
+
+    /** Sets this token, unless another call has set a newer one; gives the one that is set. */
     #freshen(token) {
+      if (token.generation >= this.#set.generation) this.#set = token;
+      this.#show(this.#set);
+      return this.#set;
+    }
+
+    #show(token) {
       this.api_key = token.apiKey;
       this.access_token = token.accessToken;
-      return token;
     }
 
     /** Waits for a newer token where this one was refused a moment ago, and sends nothing where none comes. */

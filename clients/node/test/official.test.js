@@ -7,6 +7,7 @@ import { inspect } from 'node:util';
 
 import { kite, ticker, token } from '../lib/index.js';
 import { Handover } from '../lib/handover.js';
+import { makeKite } from '../lib/kite.js';
 import { official } from '../lib/official.js';
 import { pause, stage, until } from './bench.js';
 
@@ -78,6 +79,33 @@ describe('kite', () => {
     assert.deepEqual(sent, ['POST']);
     await until('the new token', async () => (await order(kc).catch(() => null))?.order_id);
     assert.equal((await kc.getOrders()).length, 1);
+  });
+
+  test('calls that waited send the token that they chose, and bring no old one back', async () => {
+    const make = (generation) => ({ generation, apiKey: 'key', accessToken: `token-${generation}` });
+    const feed = { newest: make(1), newer: () => Promise.resolve(feed.answer) };
+    const kc = makeKite(feed, 0, {});
+    const sent = [];
+    kc.requestInstance.defaults.adapter = async (request) => {
+      const one = Number(request.headers.Authorization.split('-')[1]);
+      sent.push(one);
+      const data = one < 3 ? { status: 'error', message: 'dead', error_type: 'TokenException' } : { status: 'success', data: {} };
+      const reply = { status: one < 3 ? 403 : 200, data: JSON.stringify(data), headers: { 'content-type': 'application/json' }, config: request };
+      if (one < 3) throw Object.assign(new Error('dead'), { response: { ...reply, data } });
+      return reply;
+    };
+    // The first call has chosen generation 1 and waits for its turn; the second one chooses 3 before that.
+    const first = kc.getProfile();
+    feed.newest = make(3);
+    feed.answer = feed.newest;
+    const second = kc.getProfile();
+    await Promise.all([first, second]);
+    assert.deepEqual(sent, [1, 3, 3]);
+    // Whoever was given an older one than others have by now takes theirs.
+    feed.newest = make(2);
+    await kc.getProfile();
+    assert.equal(sent.at(-1), 3);
+    assert.equal(kc.access_token, 'token-3');
   });
 
   test('does not keep the process alive', () => {

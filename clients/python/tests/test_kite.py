@@ -3,6 +3,7 @@
 import threading
 import time
 import unittest
+from unittest import mock
 
 from bench import Bench
 from kiteconnect import KiteConnect
@@ -125,6 +126,77 @@ class Kept(Bench):
         for thread in threads:
             thread.join()
         self.assertEqual(failures, [])
+
+    def held(self, kite, place):
+        """Holds a thread in this place of its next call: gives what lets it go on, the thread, and what came of it."""
+        there, on = threading.Event(), threading.Event()
+        self.addCleanup(on.set)
+        real, thread = getattr(place[0], place[1]), []
+
+        def hold(*a):
+            seen = real(*a)
+            if not there.is_set() and threading.current_thread() in thread:
+                there.set()
+                on.wait(60)
+            return seen
+
+        patch = mock.patch.object(place[0], place[1], hold)
+        patch.start()
+        self.addCleanup(patch.stop)
+        gone = []
+
+        def call():
+            try:
+                gone.append(kite.profile()["user_id"])
+            except Exception as fault:
+                gone.append(fault)
+
+        thread.append(threading.Thread(target=call, daemon=True))
+        thread[0].start()
+        self.assertTrue(there.wait(60))
+        return on, thread[0], gone
+
+    def sent(self, kite):
+        """Notes the token of each request that is sent."""
+        sent, session = [], kite.reqsession.request
+
+        def request(*a, headers, **k):
+            sent.append(headers["Authorization"].rpartition(":")[2])
+            return session(*a, headers=headers, **k)
+
+        kite.reqsession.request = request
+        return sent
+
+    def dead_and_newer(self, kite):
+        """Ends the token and hands out the next one; gives it."""
+        self.stage.lever("/flush", {})
+        self.change()
+        return kite._feed.newer(self.generation - 1, 60).access_token
+
+    def test_a_thread_that_looked_before_the_change_does_not_bring_the_old_token_back(self):
+        kite = self.kite(patience_s=0)
+        sent = self.sent(kite)
+        on_late, late, of_late = self.held(kite, (kite._feed, "newest"))
+        new = self.dead_and_newer(kite)
+        # This one has chosen the new token, and is held before its header is built.
+        on_early, early, of_early = self.held(kite, (kite, "_user_agent"))
+        on_late.set()
+        late.join(60)
+        self.assertEqual(kite.access_token, new)
+        on_early.set()
+        early.join(60)
+        self.assertEqual((of_late, of_early, sent), (["AB1234"], ["AB1234"], [new, new]))
+
+    def test_a_refusal_is_one_of_the_token_that_was_sent(self):
+        kite = self.kite(patience_s=0)
+        old, sent = kite.access_token, self.sent(kite)
+        on, thread, of_thread = self.held(kite, (kite, "_user_agent"))
+        new = self.dead_and_newer(kite)
+        self.assertEqual(kite.profile()["user_id"], "AB1234")
+        on.set()
+        thread.join(60)
+        self.assertEqual(kite.profile()["user_id"], "AB1234")
+        self.assertEqual((of_thread, sent), (["AB1234"], [new, old, new, new]))
 
     def test_without_a_token_it_says_why(self):
         self.server.withhold()

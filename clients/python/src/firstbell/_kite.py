@@ -25,8 +25,28 @@ class Kite(KiteConnect):  # type: ignore[misc]
         self._state = threading.Lock()
         self._refused = (0, 0.0)
         self._expiry_hook: Optional[Callable[[], Any]] = None
-        first = feed.newest()
-        super().__init__(first.api_key, access_token=first.access_token, **kwargs)
+        #: The token of the call that this thread makes just now, from which the official client builds its header.
+        self._sending = threading.local()
+        self._set = feed.newest()
+        super().__init__(self._set.api_key, access_token=self._set.access_token, **kwargs)
+
+    @property
+    def api_key(self) -> Any:
+        """The API key; during a call, that of the token which the call is made with."""
+        return getattr(self._sending, "api_key", self._api_key)
+
+    @api_key.setter
+    def api_key(self, value: Any) -> None:
+        self._api_key = value
+
+    @property
+    def access_token(self) -> Any:
+        """The newest access token; during a call, the one which the call is made with."""
+        return getattr(self._sending, "access_token", self._access_token)
+
+    @access_token.setter
+    def access_token(self, value: Any) -> None:
+        self._access_token = value
 
     def set_session_expiry_hook(self, method: Callable[[], Any]) -> None:
         """The hook is called when a refusal goes out to the program, not for one that the next token mended."""
@@ -42,27 +62,37 @@ class Kite(KiteConnect):  # type: ignore[misc]
         if reads:
             used = self._not_the_refused(used)
         try:
-            return super()._request(route, method, *args, **kwargs)
+            return self._send(used, route, method, *args, **kwargs)
         except TokenException:
             self._remember(used.generation)
             newer = self._feed.newer(used.generation, self._patience_s if reads else 0)
             if newer is not None:
-                self._freshen(newer)
+                newer = self._freshen(newer)
             if newer is None or not reads:
                 self._expired()
                 raise
         try:
-            return super()._request(route, method, *args, **kwargs)
+            return self._send(newer, route, method, *args, **kwargs)
         except TokenException:
             self._remember(newer.generation)
             self._expired()
             raise
 
+    def _send(self, token: Token, *args: Any, **kwargs: Any) -> Any:
+        """Sends with this token and no other one, whatever other threads do meanwhile: who is refused must know for which."""
+        self._sending.api_key, self._sending.access_token = token.api_key, token.access_token
+        try:
+            return super()._request(*args, **kwargs)
+        finally:
+            del self._sending.api_key, self._sending.access_token
+
     def _freshen(self, token: Token) -> Token:
+        """Sets this token, unless another thread has set a newer one; gives the one that is set."""
         with self._state:
-            self.api_key = token.api_key
-            self.access_token = token.access_token
-        return token
+            if token.generation >= self._set.generation:
+                self._set = token
+            self.api_key, self.access_token = self._set.api_key, self._set.access_token
+            return self._set
 
     def _not_the_refused(self, token: Token) -> Token:
         """Waits for a newer token where this one was refused a moment ago, and sends nothing where none comes."""
