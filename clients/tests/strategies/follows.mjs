@@ -5,6 +5,7 @@ import { kite, ticker } from 'firstbell';
 const INSTRUMENTS = [408065, 256265];
 const tell = (what) => process.stdout.write(`${JSON.stringify({ at: Date.now() / 1000, ...what })}\n`);
 
+tell({ waits: true });
 const kc = await kite(undefined, { root: process.env.KITE_API, waitS: 60 });
 const stream = await ticker(undefined, { root: process.env.KITE_TICKER, waitS: 60 });
 stream.on('connect', () => {
@@ -17,6 +18,7 @@ stream.on('ticks', (ticks) => {
   }
 });
 stream.on('order_update', (order) => tell({ order: order.order_id, status: order.status }));
+stream.on('error', (fault) => tell({ refused: fault.message.includes('403') }));
 stream.connect();
 for (;;) {
   try {

@@ -5,6 +5,8 @@ import os
 import sys
 import time
 
+import kiteconnect  # noqa: F401
+
 import firstbell
 
 INSTRUMENTS = [408065, 256265]
@@ -15,6 +17,7 @@ def tell(**what):
     sys.stdout.flush()
 
 
+tell(waits=True)
 kite = firstbell.kite(root=os.environ["KITE_API"], wait_s=60)
 ticker = firstbell.ticker(root=os.environ["KITE_TICKER"], wait_s=60)
 
@@ -33,6 +36,7 @@ def on_ticks(ws, ticks):
 ticker.on_connect = on_connect
 ticker.on_ticks = on_ticks
 ticker.on_order_update = lambda ws, order: tell(order=order["order_id"], status=order["status"])
+ticker.on_error = lambda ws, code, reason: tell(refused="403" in reason)
 ticker.connect(threaded=True)
 while True:
     try:

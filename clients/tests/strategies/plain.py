@@ -38,6 +38,7 @@ def on_ticks(ws, ticks):
 ticker.on_connect = on_connect
 ticker.on_ticks = on_ticks
 ticker.on_order_update = lambda ws, order: tell(order=order["order_id"], status=order["status"])
+ticker.on_reconnect = lambda ws, tries: tell(knock=tries)
 ticker.connect(threaded=True)
 while True:
     try:
