@@ -12,6 +12,9 @@ What is shown, each morning, from the moment in which the daemon hands the new t
 
 The second morning finds the old token dead, as after Kite's night: nobody but the official ticker knocks twice with it. The third
 finds it alive, so there the orders are placed through the change itself, and the updates are counted from before it.
+
+Three programs with tickers share one key here, and each package has two connections for the moment of the change. So kitesim
+allows five; Zerodha allows three, and whoever is refused there (429) goes over when there is room.
 """
 
 import contextlib
@@ -36,7 +39,7 @@ from stage import Home, Sim, complete, program, until
 STRATEGIES = Path(__file__).resolve().parent / "strategies"
 INSTRUMENTS = {408065, 256265}
 WITHIN_S = 2.0
-#: What is started anew has first to end and to start, on a machine that may do much else.
+#: What is started anew has first to end and to start: 0.5 s where little else runs, 3.6 s at a load of five for each core.
 STARTED_WITHIN_S = 5.0
 DAYS = ("2026-01-05", "2026-01-06", "2026-01-07")
 LOGIN_AT = "08:30"
@@ -89,7 +92,7 @@ class ThreeDays(unittest.TestCase):
         self.sim = Sim("--clock", f"{DAYS[0]}T07:00:00+05:30")
         self.addCleanup(self.sim.end)
         self.sim.lever("/clock", {"freeze": True, "set": f"{DAYS[0]}T07:00:00+05:30"})
-        self.sim.settings(flush="06:00")
+        self.sim.settings(flush="06:00", ticker_connections=5)
         self.home = Home(self.sim)
         self.addCleanup(self.home.end)
         self.handed_out = {}
@@ -177,16 +180,20 @@ class ThreeDays(unittest.TestCase):
         at = self.handed_out[generation][0]
         late = {}
         for one in self.strategies:
+            key = {"shell": None, "official": "connected"}.get(one.name, "tick")
+            since = at
             try:
-                until(f"{one.name} calls the API", lambda one=one: one.since(at, "user"), 30)
+                if one.name == "official":
+                    # The one before may still be heard; a token that lives on works for it too.
+                    since = until(f"{one.name} is started", lambda one=one: one.since(at, "started"))[0]["at"]
+                until(f"{one.name} calls the API", lambda one=one, since=since: one.since(since, "user"), 30)
+                if key:
+                    until(f"{one.name} has its ticker", lambda one=one, key=key, since=since: one.since(since, key))
             except AssertionError as fault:
                 one.errors.seek(0)
                 raise AssertionError(f"{fault}; told {one.told[-3:]}, {one.child.poll()}: {one.errors.read()[-2000:]}") from None
-            late[one.name, "rest"] = one.since(at, "user")[0]["at"] - at
-            key = {"shell": None, "official": "connected"}.get(one.name, "tick")
-            if key:
-                until(f"{one.name} has its ticker", lambda one=one, key=key: one.since(at, key))
-                late[one.name, key] = one.since(at, key)[0]["at"] - at
+            for what in filter(None, ("user", key)):
+                late[one.name, what] = one.since(since, what)[0]["at"] - at
         print(f"generation {generation}:", ", ".join(f"{' '.join(k)} {v:.2f} s" for k, v in late.items()), flush=True)
         return late
 

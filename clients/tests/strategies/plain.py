@@ -15,6 +15,7 @@ def tell(**what):
     sys.stdout.flush()
 
 
+tell(started=True)
 key, token = os.environ["KITE_API_KEY"], os.environ["KITE_ACCESS_TOKEN"]
 kite = KiteConnect(key, token, root=os.environ["KITE_API"])
 ticker = KiteTicker(key, token, root=os.environ["KITE_TICKER"])
