@@ -234,6 +234,8 @@ class Stand:
         self.cards = {}
         #: Called with each request's path; what it gives (status, body, headers) is the answer, None leaves it to the usual one.
         self.trick = lambda path: None
+        #: So many answers break off in their middle.
+        self.break_off = 0
         self.asked = []
         self.changed = threading.Condition()
         self.server = None
@@ -255,6 +257,10 @@ class Stand:
         """Ends as a daemon that is killed: every connection breaks, the socket stays."""
         self.server.shutdown()
         self.server.server_close()
+        self.hang_up()
+
+    def hang_up(self):
+        """Cuts every connection and takes new ones, as a daemon that reads its configuration anew or ends what is an hour old."""
         for connection in list(self.server.connections):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -362,6 +368,9 @@ class _Handler(BaseHTTPRequestHandler):
             if status != 204:
                 self.send_header("Content-Length", str(len(text)))
             self.end_headers()
+            if text and self.stand.break_off > 0:
+                self.stand.break_off -= 1
+                text, self.close_connection = text[: len(text) // 2], True
             self.wfile.write(text)
         except OSError:
             self.close_connection = True
@@ -386,6 +395,10 @@ if __name__ == "__main__":
             stand.stop()
         elif word[0] == "restart":
             stand.restart()
+        elif word[0] == "hang-up":
+            stand.hang_up()
+        elif word[0] == "break-off":
+            stand.break_off = int(word[1])
         elif word[0] == "trick":
             answers = json.loads(line.partition(" ")[2])
             stand.trick = lambda path, answers=answers: answers.pop(0) if answers else None

@@ -10,6 +10,9 @@ import { check, places } from './place.js';
 const PATIENCE_MS = 10_000;
 /** The program proves a token at the broker in some hours, so whoever waits does not run it more often. */
 const RUN_EVERY_MS = 30_000;
+/** A daemon that reads its configuration anew sends everybody away for a moment: so often, and after so long, it is asked again. */
+const LEAVING_TRIES = 10;
+const LEAVING_PAUSE_MS = 200;
 const LARGEST = 1 << 20;
 
 /** Waits; rejects with the signal's reason when that comes first. */
@@ -50,6 +53,14 @@ export class Wire {
 
   /** Asks with GET: status and object of the answer. Throws NoDaemon, Refused, or the signal's reason. */
   async ask(path, { waitS = 0, signal } = {}) {
+    for (let tries = LEAVING_TRIES; ; tries -= 1) {
+      const reply = await this.#ask(path, waitS, signal);
+      if (tries <= 1 || reply.status !== 503 || reply.body.code !== 'unavailable') return reply;
+      await rest(LEAVING_PAUSE_MS, signal);
+    }
+  }
+
+  async #ask(path, waitS, signal) {
     let fault = new NoDaemon('no firstbell was found: start firstbell run, or name its socket in FIRSTBELL_SOCKET');
     for (const place of places()) {
       try {

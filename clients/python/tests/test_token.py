@@ -58,6 +58,13 @@ class Asked(Bench):
         threading.Timer(0.3, stand.restart).start()
         self.assertEqual(firstbell.token(wait_s=20).generation, 3)
 
+    def test_is_not_sent_away_by_a_daemon_that_reads_its_configuration(self):
+        stand = self.stand(card(5))
+        answers = [(503, {"error": "firstbell is stopping.", "code": "unavailable"})] * 3
+        stand.trick = lambda path: answers.pop() if answers else None
+        self.assertEqual(firstbell.token("main").generation, 5)
+        self.assertEqual(len(stand.asked), 4)
+
     def test_waits_no_longer_than_it_was_told(self):
         stand = self.stand(card(1))
         stand.withhold()

@@ -69,6 +69,36 @@ class Watched(Bench):
             until("the one of after the restart", lambda generation=generation: came[-1] == generation)
         self.assertEqual(came, [1, 2, 3])
 
+    def test_goes_on_where_its_connection_is_cut_while_it_waits(self):
+        stand = self.stand(card(1))
+        came = self.watch()
+        until("the present one", lambda: came == [1])
+        for generation in (2, 3):
+            until("the question", lambda generation=generation: f"wait={generation - 1}" in stand.asked[-1])
+            before = len(stand.asked)
+            stand.hang_up()
+            until("it asks again", lambda before=before: len(stand.asked) > before)
+            self.assertEqual(stand.asked[before], stand.asked[before - 1], "the same question")
+            # This answer breaks off in its middle.
+            stand.break_off = 1
+            stand.hand_out(card(generation))
+            until("the next one", lambda generation=generation: came[-1] == generation)
+            self.assertEqual(stand.break_off, 0)
+        self.assertEqual(came, [1, 2, 3])
+
+    def test_a_token_that_is_waited_for_comes_through_a_cut_too(self):
+        stand = self.stand(card(1))
+        stand.withhold()
+        came = []
+        thread = threading.Thread(target=lambda: came.append(firstbell.token("main", wait_s=60).generation), daemon=True)
+        thread.start()
+        until("the question", lambda: stand.asked)
+        stand.hang_up()
+        until("it asks again", lambda: len(stand.asked) > 1)
+        stand.hand_out(card(2))
+        thread.join(60)
+        self.assertEqual(came, [2])
+
     def test_begins_before_the_daemon_and_before_the_first_token(self):
         stand = self.stand(card(1))
         stand.withhold()

@@ -22,6 +22,8 @@ PATIENCE_S = 10.0
 LOOK_S = 0.25
 #: The program proves a token at the broker in some hours, so whoever waits does not run it more often.
 RUN_EVERY_S = 30.0
+#: A daemon that reads its configuration anew sends everybody away for a moment: so often, and after so long, it is asked again.
+LEAVING_TRIES, LEAVING_PAUSE_S = 10, 0.2
 _LARGEST = 1 << 20
 
 
@@ -63,6 +65,15 @@ class Wire:
 
     def ask(self, path: str, *, wait_s: float = 0.0, stop: Optional[threading.Event] = None) -> Reply:
         """Asks with GET. Raises NoDaemon, Refused where a place cannot be trusted, and Stopped."""
+        for _ in range(LEAVING_TRIES):
+            reply = self._ask(path, wait_s, stop)
+            if reply.status != 503 or reply.body.get("code") != "unavailable":
+                break
+            if (stop or threading.Event()).wait(LEAVING_PAUSE_S):
+                raise Stopped
+        return reply
+
+    def _ask(self, path: str, wait_s: float, stop: Optional[threading.Event]) -> Reply:
         if self._open and self._open[1]:
             try:
                 return self._exchange(path, wait_s, stop)
