@@ -37,8 +37,9 @@ pub(crate) fn measure() -> Outcome<Value> {
     let mut millis = Vec::new();
     for generation in 1..=GENERATIONS {
         std::thread::sleep(PAUSE);
-        row.post(Offer::Token(Arc::new(token(generation)?), Timestamp::MAX));
+        let offer = Offer::Token(Arc::new(token(generation)?), Timestamp::MAX);
         let began = Instant::now();
+        row.post(offer, Timestamp::now());
         for _ in 0..SUBSCRIBERS {
             let (got, at) = heard.recv_timeout(Duration::from_secs(10))?;
             if got != generation {

@@ -76,7 +76,7 @@ fn stock() -> Stock {
     let life =
         Life::of(Timestamp::from_second(1_795_404_600).expect("in 2026"), Flush { begins_h: 5, ends_h: 8 });
     let token = Token { access, api_key: "samplekey".into(), generation: 7, life };
-    row.post(Offer::Token(Arc::new(token), Timestamp::MAX));
+    row.post(Offer::Token(Arc::new(token), Timestamp::MAX), Timestamp::MIN);
     let (_, keys) = watch::channel(Some(Arc::clone(&RING)));
     Stock { rows: vec![Arc::new(row)], users: Vec::new(), keys, tally: Arc::default() }
 }

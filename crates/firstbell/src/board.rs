@@ -80,10 +80,12 @@ impl Row {
         }
     }
 
-    /// Says what is handed out from now on. Who waits is woken where that is something else than before.
-    pub fn post(&self, offer: Offer) {
+    /// Says what is handed out from this moment of the keeper's clock on. Who waits is woken where that is something else than
+    /// before, and where what was there before had run out: who came since then was given nothing.
+    pub fn post(&self, offer: Offer, now: Timestamp) {
         self.offer.send_if_modified(|before| {
-            let news = offer.differs(before);
+            let ran_out = matches!(before, Offer::Token(_, until) if now >= *until);
+            let news = ran_out || offer.differs(before);
             *before = offer;
             news
         });
@@ -173,20 +175,23 @@ mod tests {
     fn only_what_is_something_else_wakes_whoever_waits() {
         let row = Row::new("main", "key123", "AB1234");
         let mut offers = row.offers();
-        row.post(offer(1, "2026-11-24T05:00:00+05:30"));
+        row.post(offer(1, "2026-11-24T05:00:00+05:30"), at("2026-11-23T08:31:00+05:30"));
         assert!(offers.has_changed().unwrap());
         offers.mark_unchanged();
-        row.post(offer(1, "2026-11-24T06:00:00+05:30"));
+        row.post(offer(1, "2026-11-24T06:00:00+05:30"), at("2026-11-24T04:59:00+05:30"));
         assert!(!offers.has_changed().unwrap(), "the same token, believed for longer");
-        row.post(Offer::Withheld { why: "dead".into(), again_at: None });
-        row.post(offer(2, "2026-11-25T05:00:00+05:30"));
+        row.post(offer(1, "2026-11-24T07:00:00+05:30"), at("2026-11-24T06:00:01+05:30"));
+        assert!(offers.has_changed().unwrap(), "whoever came after it had run out was given nothing");
+        let withheld = Offer::Withheld { why: "dead".into(), again_at: None };
+        row.post(withheld, at("2026-11-24T08:00:00+05:30"));
+        row.post(offer(2, "2026-11-25T05:00:00+05:30"), at("2026-11-24T08:31:00+05:30"));
         assert_eq!(offers.borrow_and_update().token().unwrap().generation, 2, "the last one, and only that");
     }
 
     #[test]
     fn a_token_is_handed_out_before_its_moment_by_the_keeper_s_clock() {
         let row = Row::new("main", "key123", "AB1234");
-        row.post(offer(1, "2026-11-24T05:00:00+05:30"));
+        row.post(offer(1, "2026-11-24T05:00:00+05:30"), at("2026-11-23T08:31:00+05:30"));
         assert!(row.offer(at("2026-11-24T04:59:59+05:30")).token().is_some());
         assert!(row.offer(at("2026-11-24T05:00:00+05:30")).token().is_none(), "nobody looked since");
         row.set_clock(at("2026-11-24T06:00:00+05:30"), at("2026-01-01T00:00:00Z"));

@@ -1,5 +1,7 @@
 //! What brings each new token to one sink: at once, again and again where it fails, and never an older one behind a newer one.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,20 +14,32 @@ use tokio::sync::watch;
 use crate::board::{Offer, Row};
 use crate::hands::Hands;
 use crate::keeper::Listener;
+use crate::landing::Landing;
 use crate::shape::india;
 use crate::sinks::SinkConfig;
 
 /// The pause after the first try in vain; each further one is twice as long.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What each sink was brought, by account, name and place: it outlives a change of the configuration, so that nobody is told of
+/// a token twice because of that.
+#[derive(Debug, Default)]
+pub struct Brought(RefCell<BTreeMap<Key, (Arc<Token>, Landing)>>);
+
+/// An account, a sink's name, and its place.
+type Key = (String, String, String);
+
 /// Brings the tokens of all accounts to all their sinks, each by itself, for as long as it is let.
-pub async fn carry<'a>(accounts: impl Iterator<Item = (Hands<'a>, &'a Row, &'a dyn Listener)>) -> Infallible {
+pub async fn carry<'a>(
+    accounts: impl Iterator<Item = (Hands<'a>, &'a Row, &'a dyn Listener)>,
+    brought: &'a Brought,
+) -> Infallible {
     let couriers = accounts.flat_map(|(hands, row, listener)| {
         let sinks = &hands.account.sinks;
         row.landings.begin(sinks.iter().map(|sink| (sink.name.clone(), sink.kind)));
         sinks.iter().enumerate().map(move |(place, sink)| {
             let offers = row.offers();
-            Courier { hands, row, listener, sink, place, offers, has: None }.serve()
+            Courier { hands, row, listener, sink, place, offers, brought, has: None }.serve()
         })
     });
     let _never: Vec<Infallible> = join_all(couriers).await;
@@ -40,12 +54,17 @@ struct Courier<'a> {
     sink: &'a SinkConfig,
     place: usize,
     offers: watch::Receiver<Offer>,
+    brought: &'a Brought,
     /// The token that the sink has.
     has: Option<Arc<Token>>,
 }
 
 impl Courier<'_> {
     async fn serve(mut self) -> Infallible {
+        if let Some((token, landing)) = self.brought.0.borrow().get(&self.key()) {
+            self.has = Some(Arc::clone(token));
+            self.row.landed(self.place, |new| *new = landing.clone());
+        }
         let checked = self.sink.check(self.hands.stores.vault(), self.hands.reach()).await;
         let (mut well, mut pause) = (self.note(checked, None), PAUSE);
         loop {
@@ -91,10 +110,17 @@ impl Courier<'_> {
     async fn bring(&mut self, token: &Arc<Token>) -> bool {
         let delivery = self.hands.delivery(token);
         let done = self.sink.deliver(self.hands.stores.vault(), self.hands.reach(), &delivery).await;
-        if done.is_ok() {
+        let well = done.is_ok();
+        self.note(done, Some(token.generation));
+        if let (true, Some(landing)) = (well, self.row.landings.one(self.place)) {
             self.has = Some(Arc::clone(token));
+            self.brought.0.borrow_mut().insert(self.key(), (Arc::clone(token), landing));
         }
-        self.note(done, Some(token.generation))
+        well
+    }
+
+    fn key(&self) -> Key {
+        (self.row.account.clone(), self.sink.name.clone(), self.sink.place())
     }
 
     /// Says what came of it, in the log where it is news.

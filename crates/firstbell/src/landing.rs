@@ -57,6 +57,11 @@ impl Landings {
         news
     }
 
+    /// One of them.
+    pub fn one(&self, place: usize) -> Option<Landing> {
+        self.all().get(place).cloned()
+    }
+
     /// As `firstbell status` shows them.
     pub fn words(&self) -> Vec<Value> {
         self.all().iter().map(Landing::words).collect()

@@ -120,7 +120,7 @@ fn a_program_that_reads_a_descriptor_is_only_told() {
 
 #[test]
 fn signals_and_exit_codes_are_passed_on() {
-    let (_sim, home, _) = logged_in();
+    let (sim, home, _) = logged_in();
     let script = "for s in HUP INT QUIT USR1 USR2; do trap \"echo $s\" $s; done; trap 'exit 17' TERM; \
                   echo ready; while :; do sleep 0.05; done";
     let mut running = Running::start(&home, &[], script);
@@ -138,13 +138,54 @@ fn signals_and_exit_codes_are_passed_on() {
         running.signal(signal);
         assert_eq!(running.line(), name);
     }
+    // A word that a program outlives is not its end: it is moved to the next token all the same.
+    let again = again(&sim, &home);
+    assert_eq!(running.line(), "ready");
     running.signal(Signal::TERM);
     assert_eq!(running.end().code, 17);
+    assert_eq!(
+        home.run(&["exec", "--", "/bin/sh", "-c", "echo $KITE_ACCESS_TOKEN"]).stdout,
+        format!("{again}\n")
+    );
     let killed = home.run(&["exec", "--", "/bin/sh", "-c", "kill -KILL $$"]);
     assert_eq!(killed.code, 137);
     assert_eq!(home.run(&["exec", "--", "/nonexistent"]).code, 127);
     let json = home.run(&["exec", "--json", "--", "/bin/sh", "-c", "exit 3"]);
     assert_eq!((json.code, json.json()), (3, json!({ "ok": false, "exit": 3 })));
+}
+
+/// A strategy that stays behind would trade beside its successor.
+#[test]
+fn nothing_of_a_program_is_left_when_it_is_started_again_or_its_supervisor_is_gone() {
+    let (sim, home, first) = logged_in();
+    let script = "sh -c 'trap \"\" TERM; while :; do sleep 0.05; done' & echo $KITE_ACCESS_TOKEN $!; wait";
+    let mut running = Running::start(&home, &["--grace-s", "1"], script);
+    let told = |line: String| {
+        let (token, pid) =
+            line.split_once(' ').map(|(token, pid)| (token.to_owned(), pid.to_owned())).unwrap();
+        (token, PathBuf::from(format!("/proc/{pid}")))
+    };
+    let (token, behind) = told(running.line());
+    assert!(token == first && behind.exists());
+    let second = again(&sim, &home);
+    let (token, after) = told(running.line());
+    assert_eq!(token, second);
+    assert!(!behind.exists(), "what the first one started is gone before the second one begins");
+    assert!(after.exists());
+    // The program hears of its supervisor's end by the kernel.
+    let mut alone =
+        Running::start(&home, &[], "trap 'echo over; exit 0' TERM; echo begun; while :; do sleep 0.05; done");
+    assert_eq!(alone.line(), "begun");
+    alone.child.kill().unwrap();
+    assert_eq!(alone.line(), "over");
+    alone.child.wait().unwrap();
+    running.signal(Signal::TERM);
+    running.end();
+    kill_process(
+        Pid::from_raw(after.file_name().unwrap().to_str().unwrap().parse().unwrap()).unwrap(),
+        Signal::KILL,
+    )
+    .unwrap();
 }
 
 /// Ctrl-C goes to everybody in the foreground: a program that counts hears it once, and not again from us.

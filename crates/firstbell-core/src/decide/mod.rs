@@ -115,7 +115,9 @@ pub fn turns_at(view: &View<'_>, now: Timestamp) -> Option<Timestamp> {
     let life = view.token?;
     let today = date_in_india(now);
     let begins = |date| in_india(date, Time::constant(view.schedule.flush.begins_h, 0, 0, 0));
-    let stale = view.probe.map(|probe| probe.at + PROBE_PAUSE);
+    // A token that is trusted is so without any answer of the broker's.
+    let is_trusted = life.standing(now) == Standing::Trusted && view.state.doubted_from.is_none();
+    let stale = view.probe.filter(|_| !is_trusted).map(|probe| probe.at + PROBE_PAUSE);
     let of_life = [life.suspect_from, life.trusted_until, life.dead_from];
     let of_day = [begins(today), begins(today.tomorrow().unwrap_or(today))];
     of_life.into_iter().chain(of_day).chain(stale).filter(|at| *at > now).min()

@@ -87,6 +87,15 @@ enum Command {
         /// How far.
         stage: String,
     },
+    /// Begins a program under a supervisor. For firstbell itself.
+    #[command(hide = true)]
+    Begin {
+        /// The supervisor's process.
+        supervisor: i32,
+        /// The program and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
     /// Let programs ask over TCP: keys for the local API.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -288,6 +297,9 @@ pub fn main() -> ExitCode {
     if let Command::Cage { stage } = &cli.command {
         return crate::drivers::cage(stage);
     }
+    if let Command::Begin { supervisor, command } = &cli.command {
+        return ExitCode::from(exec::begin(*supervisor, command).code());
+    }
     guard();
     // A variable that is not text is none of ours.
     let text =
@@ -361,7 +373,9 @@ async fn run(cli: Cli, env: Environment) -> Exit {
         Err(faults) => return Exit::configuration(&faults),
     };
     match cli.command {
-        Command::Demo(_) | Command::Plan(_) | Command::Cage { .. } => unreachable!("handled above"),
+        Command::Demo(_) | Command::Plan(_) | Command::Cage { .. } | Command::Begin { .. } => {
+            unreachable!("handled above")
+        }
         Command::Simulate(_) | Command::Next(_) | Command::Doctor | Command::Setup(_) => {
             unreachable!("handled above")
         }

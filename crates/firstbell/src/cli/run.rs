@@ -22,12 +22,12 @@ use super::journal::Lines;
 use super::service;
 use super::signals::{Signals, Told};
 use super::staff::Staff;
-use crate::board::Row;
+use crate::board::{Offer, Row};
 use crate::chat::Awaited;
 use crate::clock::MachineClock;
 use crate::codes::CodeConfig;
 use crate::config::{Account, Config, Environment};
-use crate::courier;
+use crate::courier::{self, Brought};
 use crate::crier;
 use crate::halt::{END, FINISH, Halt};
 use crate::hands::Hands;
@@ -77,6 +77,7 @@ async fn keep(
     let mut signals = Signals::watch()?;
     let again = |old: &Context| reread(old, lines, (named, env));
     let mut heir = context.config.place()?.heir(DAEMON)?;
+    let brought = Brought::default();
     while let Some(lease) = lease(&mut heir, &mut context, (lines, &mut signals), &again).await? {
         // Bound once: whoever knocks between two rounds is heard in the next one.
         let mut premises = Premises::open(&context.config.state_dir)?;
@@ -87,7 +88,7 @@ async fn keep(
                     &format!("{failure}. {} The accounts are kept without that door.", failure.cure()),
                 );
             }
-            let place = Place { lines, lease: &lease, premises: &premises };
+            let place = Place { lines, lease: &lease, premises: &premises, brought: &brought };
             match round(&context, place, &mut signals, &|| again(&context)).await? {
                 Next::Again(new) => context = *new,
                 Next::Heir => break,
@@ -105,6 +106,7 @@ struct Place<'a> {
     lines: &'a Lines,
     lease: &'a Lease,
     premises: &'a Premises,
+    brought: &'a Brought,
 }
 
 /// What comes after a round.
@@ -199,7 +201,7 @@ fn is_same_place(new: &Context, old: &Context) -> bool {
 /// Keeps all accounts with one configuration.
 async fn round(
     context: &Context,
-    Place { lines, lease, premises }: Place<'_>,
+    Place { lines, lease, premises, brought }: Place<'_>,
     signals: &mut Signals,
     again: &dyn Fn() -> Option<Context>,
 ) -> Result<Next, Failure> {
@@ -238,13 +240,15 @@ async fn round(
         .collect();
     let keepers = hands.iter().zip(faces.iter().zip(&logs)).map(|(hands, (face, log))| {
         let schedule = context::schedule_of(config, hands.account, &kite);
-        Keeper::new(*hands, schedule, house, (face, log, log)).keep()
+        Keeper::new(*hands, schedule, house, (face, log, log)).having_looked()
     });
+    // All of them, before anybody is let in.
+    let keepers: Vec<Keeper<'_>> = keepers.collect();
     let ways = crier::Ways { channels: &config.channels, patience: config.keeping.telling.patience };
     let criers = hands.iter().zip(faces.iter().zip(&logs));
     let criers =
         criers.map(|(hands, (face, log))| crier::cry(Hands { clock: beside, ..*hands }, face, ways, log));
-    let work = together(join_all(keepers), join_all(criers));
+    let work = together(join_all(keepers.into_iter().map(Keeper::keep)), join_all(criers));
     let (bell, (ring, keys)) = (Notify::new(), watch::channel(None));
     let (_server, errands) = premises.serve(api::stock(config, &faces, (keys, lines)))?;
     let staff = Staff { hands: &hands, faces: &faces, bell: &bell };
@@ -252,11 +256,11 @@ async fn round(
     say(lines, &format!("keeping {} of {}", config.accounts.len(), config.state_dir.display()));
     service::tell("READY=1");
     tokio::select! {
-        next = ended(work, (&halt, &leave, lease), signals, again) => {
+        next = ended(work, (&halt, &leave, lost(lease, &faces)), signals, again) => {
             next.tell(lines);
             Ok(next)
         }
-        never = courier::carry(rounds(&hands, (&faces, &logs), beside)) => match never {},
+        never = courier::carry(rounds(&hands, (&faces, &logs), beside), brought) => match never {},
         never = machine.tick() => match never {},
         () = serve::attend(errands, &staff) => Err(api::ended()),
         never = api::hold_keys(config, &stores, (&ring, &bell)) => match never {},
@@ -314,16 +318,16 @@ async fn together<K, C>(keepers: impl Future<Output = K>, criers: impl Future<Ou
 /// that wants the configuration read anew breaks nothing off: each keeper finishes what it is doing.
 async fn ended<T>(
     keepers: impl Future<Output = T>,
-    (halt, leave, lease): (&Halt, &Halt, &Lease),
+    (halt, leave, lost): (&Halt, &Halt, impl Future<Output = ()>),
     signals: &mut Signals,
     again: &dyn Fn() -> Option<Context>,
 ) -> Next {
-    tokio::pin!(keepers);
+    tokio::pin!(keepers, lost);
     let mut next = Next::End;
     loop {
         tokio::select! {
             _ = &mut keepers => return next,
-            () = lease.lost() => {
+            () = &mut lost => {
                 next = Next::Heir;
                 break;
             }
@@ -353,6 +357,17 @@ async fn ended<T>(
 
 fn row_of(account: &Account) -> Arc<Row> {
     Arc::new(Row::new(&account.name, &account.app.api_key, &account.app.user_id))
+}
+
+/// Until the lease is lost: from then on another node may log in, and nothing of ours is handed out.
+async fn lost(lease: &Lease, faces: &[Face]) {
+    lease.lost().await;
+    for face in faces {
+        let row = &face.row;
+        let now = row.now(now());
+        let why = "another node keeps this account now".to_owned();
+        row.post(Offer::Withheld { why, again_at: Some(now) }, now);
+    }
 }
 
 fn for_account(lines: &Lines, account: &Account) -> Lines {

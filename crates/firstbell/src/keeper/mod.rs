@@ -115,6 +115,13 @@ impl<'a> Keeper<'a> {
         }
     }
 
+    /// The same with a look at how the account stands: who asks from now on is not told that nobody knows yet. What is in the way
+    /// is said at the next look.
+    pub fn having_looked(mut self) -> Keeper<'a> {
+        let _said_later = self.look(self.hands.clock.now());
+        self
+    }
+
     /// Keeps the account until the word comes. Whoever calls it holds the account's lease.
     pub async fn keep(mut self) {
         self.go_on().await;
@@ -153,7 +160,7 @@ impl<'a> Keeper<'a> {
                     // What cannot be read is not handed out.
                     self.face.shown.borrow_mut().iter_mut().for_each(|shown| shown.served = false);
                     let at = self.broken(&failure);
-                    self.face.row.post(Offer::Withheld { why: failure.to_string(), again_at: Some(at) });
+                    self.face.row.post(Offer::Withheld { why: failure.to_string(), again_at: Some(at) }, now);
                     at
                 }
             };
@@ -243,13 +250,13 @@ impl<'a> Keeper<'a> {
         let row = &self.face.row;
         row.set_clock(now, MachineClock::start().now());
         let why = match (decide::serve(view, now), token) {
-            (Ok(()), Some(token)) => return row.post(Offer::Token(Arc::new(token), turns_at)),
+            (Ok(()), Some(token)) => return row.post(Offer::Token(Arc::new(token), turns_at), now),
             (Ok(()), None) => "there is no token yet".to_owned(),
             (Err(why), _) => why.to_string(),
         };
         let next = decide::prospect(view, now);
         let again_at = (!next.because.calls_for_a_human()).then(|| next.at.max(now));
-        row.post(Offer::Withheld { why, again_at });
+        row.post(Offer::Withheld { why, again_at }, now);
     }
 
     async fn perform(&mut self, step: Step) -> Result<(), Failure> {

@@ -21,8 +21,10 @@ pub(super) fn fetch(path: &Path, wanted: &Wanted<'_>) -> Result<Secret, Failure>
         wanted.missing(format!("cannot be taken from {}: {why}", path.display()), cure)
     };
     // A link could be swapped for another between the look and the read.
-    let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("flags of open fit in an int");
-    let file = OpenOptions::new().read(true).custom_flags(nofollow).open(path);
+    // And a pipe in the file's place would hold us until somebody writes into it.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).expect("flags of open fit in an int");
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
     let file = file.map_err(|e| cannot(e.to_string()))?;
     let meta = file.metadata().map_err(|e| cannot(e.to_string()))?;
     let mode = meta.mode() & 0o777;

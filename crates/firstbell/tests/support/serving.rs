@@ -122,7 +122,7 @@ impl Serving {
 
     /// Hands out this generation.
     pub fn post(&self, generation: u64) {
-        self.rows[0].post(token(generation));
+        self.rows[0].post(token(generation), MachineClock::start().now());
     }
 
     pub fn unix(&self) -> Client<UnixStream> {

@@ -1,17 +1,16 @@
 //! One life of the program that `firstbell exec` runs: given a token, asked to end, ended.
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
-use firstbell_core::broker::App;
 use firstbell_core::token::Token;
-use rustix::fs::{MemfdFlags, SeekFrom, ftruncate, memfd_create, seek};
+use rustix::fs::{MemfdFlags, SeekFrom, memfd_create, seek};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
@@ -40,16 +39,32 @@ impl<'a> Manner<'a> {
         Ok(Manner { args, account, without, file })
     }
 
-    /// The program with this token, not started yet.
-    pub(super) fn command(&self, token: &Token) -> std::io::Result<std::process::Command> {
+    /// The program itself, to become it.
+    pub(super) fn becoming(&self, token: &Token) -> std::io::Result<std::process::Command> {
         let (program, arguments) = self.program();
         let mut command = std::process::Command::new(program);
         command.args(arguments);
+        self.given(command, token)
+    }
+
+    /// The program below us: it begins as ourselves, to say that it ends when we do.
+    fn below(&self, token: &Token) -> std::io::Result<std::process::Command> {
+        let mut command = std::process::Command::new("/proc/self/exe");
+        command.args(["begin", &std::process::id().to_string(), "--"]).args(&self.args.command);
+        self.given(command, token)
+    }
+
+    /// With this token.
+    fn given(
+        &self,
+        mut command: std::process::Command,
+        token: &Token,
+    ) -> std::io::Result<std::process::Command> {
         // The program needs the token; what the login needs is not its business.
         for variable in &self.without {
             command.env_remove(variable);
         }
-        command.env(&self.args.key_as, &self.account.app.api_key);
+        command.env(&self.args.key_as, &token.api_key);
         match (self.args.fd, &self.file) {
             (Some(number), Some(file)) => {
                 self.write(token)?;
@@ -66,7 +81,8 @@ impl<'a> Manner<'a> {
 
     /// Starts it.
     pub(super) fn start(&self, token: &Token) -> std::io::Result<Child> {
-        let mut command = Command::from(self.command(token)?);
+        let mut command = Command::from(self.below(token)?);
+        command.kill_on_drop(true);
         if self.args.mask {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
@@ -76,14 +92,16 @@ impl<'a> Manner<'a> {
     /// Puts this token into the descriptor, for whoever reads it from now on.
     pub(super) fn write(&self, token: &Token) -> std::io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
-        let App { api_key, user_id, .. } = &self.account.app;
+        let (api_key, user_id) = (&token.api_key, &self.account.app.user_id);
         let delivery = Delivery { account: &self.account.name, api_key, user_id, token };
         let text = shape(self.args.format, &delivery);
+        let text = text.expose().as_bytes();
+        // Never empty, whoever reads meanwhile: all tokens are of one length, and what is longer goes last.
+        let file = std::fs::File::from(file.try_clone()?);
+        file.write_all_at(text, 0)?;
+        file.set_len(u64::try_from(text.len()).expect("a token is short"))?;
         // The place in it is the program's as well: it reads from the beginning again.
-        seek(file, SeekFrom::Start(0))?;
-        ftruncate(file, 0)?;
-        std::fs::File::from(file.try_clone()?).write_all(text.expose().as_bytes())?;
-        seek(file, SeekFrom::Start(0))?;
+        seek(&file, SeekFrom::Start(0))?;
         Ok(())
     }
 

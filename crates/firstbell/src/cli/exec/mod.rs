@@ -4,6 +4,7 @@ mod args;
 mod child;
 mod mask;
 mod orders;
+mod strays;
 mod supply;
 
 use std::pin::pin;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use firstbell_core::failure::Failure;
 use firstbell_core::token::Token;
+use rustix::process::Signal;
 use tokio::process::Child;
 
 pub(super) use self::args::ExecArgs;
@@ -19,6 +21,7 @@ use self::args::OnChange;
 use self::child::Manner;
 use self::mask::Masked;
 use self::orders::Orders;
+pub(super) use self::strays::begin;
 use self::supply::Supply;
 use super::context::Context;
 use super::exit::Exit;
@@ -67,6 +70,7 @@ async fn supervise(
         return Ok(become_it(manner, &token));
     }
     let orders = Orders::watch()?;
+    strays::adopt();
     let mut token = tokio::select! {
         token = supply.first(wait) => token?,
         () = told_to_end(&orders) => return Err(Failure::Interrupted),
@@ -90,7 +94,7 @@ async fn supervise(
 /// Nothing of us is left between: signals, exit code and terminal are the program's own.
 fn become_it(manner: &Manner<'_>, token: &Token) -> Exit {
     use std::os::unix::process::CommandExt;
-    let error = match manner.command(token) {
+    let error = match manner.becoming(token) {
         Ok(mut command) => command.exec(),
         Err(error) => error,
     };
@@ -150,7 +154,8 @@ impl Life<'_> {
                     if !heard.by_terminal {
                         child::signal(child, heard.signal);
                     }
-                    ending |= heard.ends();
+                    // Others end a program too, or say something else to it: it is seen whether it ends.
+                    ending |= heard.signal == Signal::TERM;
                     continue;
                 }
                 newer = newer => newer,
@@ -174,12 +179,16 @@ impl Life<'_> {
     async fn replace(&self, child: &mut Child, newer: Token) -> std::io::Result<End> {
         say::error("firstbell: there is another token; the program is started again with it");
         let grace = Duration::from_secs(self.args.grace_s.into());
-        let mut ended = pin!(child::end(child, grace));
+        let mut ended = pin!(async {
+            let status = child::end(child, grace).await;
+            strays::end(grace).await;
+            status
+        });
         let mut wanted = false;
         let status = loop {
             tokio::select! {
                 status = &mut ended => break status?,
-                // It was asked to end already; a second word makes it no faster than its grace.
+                // It was asked to end already: no word makes it faster than its grace, or is for the next one.
                 heard = self.orders.next() => wanted |= heard.ends(),
             }
         };

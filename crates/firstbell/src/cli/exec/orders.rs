@@ -49,7 +49,7 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    /// Whether it asks for the end.
+    /// Whether it would end whoever does nothing about it.
     pub(super) fn ends(&self) -> bool {
         [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP].contains(&self.signal)
     }

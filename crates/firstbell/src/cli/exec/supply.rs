@@ -55,7 +55,7 @@ impl<'a> Supply<'a> {
     /// # Errors
     /// Why there is none.
     pub(super) async fn first(&self, wait: Wait) -> Result<Token, Failure> {
-        let mut why = match self.ask(None).await {
+        let mut why = match self.ask(None, 0).await {
             Ok(Word::Token(token)) => return Ok(token),
             Ok(Word::Withheld(why)) => why,
             Ok(Word::Nobody | Word::NothingNewer) => match believed(self.context, self.account).await {
@@ -80,7 +80,7 @@ impl<'a> Supply<'a> {
             if matches!(wait, Wait::Until(at) if self.clock.now() >= at) {
                 return Err(Failure::NoToken { why: format!("none came in time: {why}") });
             }
-            match self.ask(Some(0)).await {
+            match self.ask(Some(0), self.patience_s(wait)).await {
                 Ok(Word::Token(token)) => return Ok(token),
                 Ok(Word::NothingNewer) => {}
                 Ok(Word::Withheld(reason)) => {
@@ -110,7 +110,7 @@ impl<'a> Supply<'a> {
     /// The next token after a generation. Whatever is in the way is waited out: the program runs meanwhile.
     pub(super) async fn after(&self, generation: u64) -> Token {
         loop {
-            match self.ask(Some(generation)).await {
+            match self.ask(Some(generation), LONG_S).await {
                 Ok(Word::Token(token)) if token.generation > generation => return token,
                 Ok(Word::NothingNewer) => {}
                 Ok(Word::Nobody) => {
@@ -126,8 +126,16 @@ impl<'a> Supply<'a> {
         }
     }
 
-    async fn ask(&self, wait: Option<u64>) -> Result<Word, Failure> {
-        let answer = serve::token(&self.context.config.state_dir, &self.account.name, wait, LONG_S).await?;
+    /// Seconds for one question, so that the end of the waiting is not missed.
+    fn patience_s(&self, wait: Wait) -> u16 {
+        let Wait::Until(at) = wait else { return LONG_S };
+        let left_s = at.duration_since(self.clock.now()).as_secs();
+        u16::try_from(left_s).unwrap_or(LONG_S).clamp(1, LONG_S)
+    }
+
+    async fn ask(&self, wait: Option<u64>, timeout_s: u16) -> Result<Word, Failure> {
+        let answer =
+            serve::token(&self.context.config.state_dir, &self.account.name, wait, timeout_s).await?;
         Ok(match answer {
             None => Word::Nobody,
             Some(Answer::Card(card)) => Word::Token(card.token),
