@@ -14,6 +14,7 @@ mod keys;
 mod metrics;
 mod openapi;
 mod peer;
+mod room;
 mod routes;
 mod server;
 mod turnstile;

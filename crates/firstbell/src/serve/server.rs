@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::api;
 use super::audit::Audit;
@@ -22,15 +22,14 @@ use super::gate::Caller;
 use super::hall::{Counts, Errand, Hall, Lasting, Shelf};
 use super::keys::{Ring, Scope};
 use super::peer::Peer;
+use super::room::{Place, Room};
 use super::turnstile::Turnstile;
 use super::wire::{NAME, Why};
 use crate::board::Row;
 use crate::config::Api;
 use crate::tally::Tally;
 
-/// At each door, so that whoever crowds one keeps nobody from another.
-const CONNECTIONS_MAX: usize = 160;
-/// So many of them may wait for news.
+/// So many of those at a door may wait for news.
 const WAITING_MAX: usize = 128;
 /// Whoever comes has said what he wants within this.
 const FIRST: Duration = Duration::from_secs(5);
@@ -90,7 +89,7 @@ pub(super) struct Post {
     pub(super) hosts: Vec<String>,
     /// Places for those who wait, fewer than there are connections: somebody can always ask.
     pub(super) seats: Arc<Semaphore>,
-    room: Arc<Semaphore>,
+    room: Room,
 }
 
 impl Premises {
@@ -134,9 +133,9 @@ impl Premises {
         let work = move || {
             runtime.block_on(async move {
                 let posts = [
-                    Some(Post::at(&hall, sockets_hosts())),
-                    shared.is_some().then(|| Post::at(&hall, sockets_hosts())),
-                    tcp.as_ref().map(|(address, _)| Post::at(&hall, tcp_hosts(*address))),
+                    Some(Post::at(&hall, sockets_hosts(), &[])),
+                    shared.as_ref().map(|(_, users)| Post::at(&hall, sockets_hosts(), users)),
+                    tcp.as_ref().map(|(address, _)| Post::at(&hall, tcp_hosts(*address), &[])),
                 ];
                 let [own_post, shared_post, tcp_post] = posts.clone();
                 tokio::select! {
@@ -149,8 +148,7 @@ impl Premises {
                         );
                     } => {}
                 }
-                let all = u32::try_from(CONNECTIONS_MAX).expect("it is a few hundred");
-                let empty = posts.iter().flatten().map(|post| post.room.acquire_many(all));
+                let empty = posts.iter().flatten().map(|post| post.room.empty());
                 // Whoever is slower is cut off.
                 let _ = tokio::time::timeout(GRACE, futures_util::future::join_all(empty)).await;
             });
@@ -172,13 +170,13 @@ where
     let ((_stays, leaving), (errands, asked)) = (watch::channel(false), mpsc::channel(ERRANDS_MAX));
     let shelves = stock.rows.into_iter().map(Shelf::of).collect();
     let hall = Hall { shelves, keys: stock.keys, lasting, tally: stock.tally, errands, leaving };
-    let post = Post::at(&Arc::new(hall), sockets_hosts());
+    let post = Post::at(&Arc::new(hall), sockets_hosts(), &[]);
     let caller = match owner {
         true => Caller::Peer { scope: Some(Scope::Admin), written: "\"via\":\"pipe\"".into() },
         false => Caller::Stranger,
     };
-    let room = post.room().await;
-    talk(stream, caller, post, room).await;
+    let place = post.room.free().await.into();
+    talk(stream, caller, post, place).await;
     asked
 }
 
@@ -192,14 +190,9 @@ fn tcp_hosts(address: SocketAddr) -> Vec<String> {
 }
 
 impl Post {
-    fn at(hall: &Arc<Hall>, hosts: Vec<String>) -> Arc<Post> {
-        let (seats, room) =
-            (Arc::new(Semaphore::new(WAITING_MAX)), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
-        Arc::new(Post { hall: Arc::clone(hall), hosts, seats, room })
-    }
-
-    async fn room(&self) -> OwnedSemaphorePermit {
-        Arc::clone(&self.room).acquire_owned().await.expect("nobody closes the room")
+    fn at(hall: &Arc<Hall>, hosts: Vec<String>, users: &[u32]) -> Arc<Post> {
+        let seats = Arc::new(Semaphore::new(WAITING_MAX));
+        Arc::new(Post { hall: Arc::clone(hall), hosts, seats, room: Room::of(users) })
     }
 }
 
@@ -213,20 +206,24 @@ async fn unix(door: Option<(Arc<Post>, UnixDoor)>) {
         Err(error) => return tracing::warn!(%error, "a socket cannot be listened at"),
     };
     loop {
-        let room = post.room().await;
+        let free = post.room.free().await;
         match listener.accept().await {
             Ok((stream, _)) => {
-                let caller = Peer::of(&stream).map(|peer| Caller::of(&peer, users.as_deref()));
-                match caller {
-                    // On the shared socket he hears why; in the state folder he has no business at all.
-                    Some(Caller::Peer { scope: None, .. }) | None if users.is_none() => {
-                        post.hall.counts.refused(Why::Stranger);
-                        tracing::warn!(
-                            "another user of this machine knocked at the socket and was sent away"
-                        );
-                    }
-                    Some(caller) => drop(tokio::spawn(talk(stream, caller, Arc::clone(&post), room))),
-                    None => post.hall.counts.refused(Why::Stranger),
+                let Some(peer) = Peer::of(&stream) else {
+                    post.hall.counts.refused(Why::Stranger);
+                    continue;
+                };
+                let caller = Caller::of(&peer, users.as_deref());
+                let may_ask = !matches!(caller, Caller::Peer { scope: None, .. });
+                // On the shared socket he hears why; in the state folder he has no business at all.
+                if !may_ask && users.is_none() {
+                    post.hall.counts.refused(Why::Stranger);
+                    tracing::warn!("another user of this machine knocked at the socket and was sent away");
+                    continue;
+                }
+                match post.room.place(free, &peer, may_ask) {
+                    Some(place) => drop(tokio::spawn(talk(stream, caller, Arc::clone(&post), place))),
+                    None => post.hall.counts.refused(Why::Crowd),
                 }
             }
             Err(error) => pause(&error).await,
@@ -241,12 +238,12 @@ async fn inet(door: Option<(Arc<Post>, std::net::TcpListener)>) {
         Err(error) => return tracing::warn!(%error, "an address cannot be listened at"),
     };
     loop {
-        let room = post.room().await;
+        let place = post.room.free().await.into();
         match listener.accept().await {
             Ok((stream, _)) => {
                 // An answer is one piece: nothing is gained by waiting for more. Where it cannot be said, it is slower.
                 let _ = stream.set_nodelay(true);
-                drop(tokio::spawn(talk(stream, Caller::Stranger, Arc::clone(&post), room)));
+                drop(tokio::spawn(talk(stream, Caller::Stranger, Arc::clone(&post), place)));
             }
             Err(error) => pause(&error).await,
         }
@@ -260,7 +257,7 @@ async fn pause(error: &std::io::Error) {
 }
 
 /// One connection, from its first request to its end. Whoever is slow or breaks off gets nothing, and harms nobody.
-async fn talk<S>(stream: S, caller: Caller, post: Arc<Post>, _room: OwnedSemaphorePermit)
+async fn talk<S>(stream: S, caller: Caller, post: Arc<Post>, _place: Place)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
