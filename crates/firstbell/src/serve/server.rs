@@ -37,6 +37,8 @@ const FIRST: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(60);
 /// None lives longer: what nobody reads from any more ends too.
 const LIFE: Duration = Duration::from_secs(3_600);
+/// The longest answer: whoever began to wait at the end of a connection's life is still answered.
+const LONGEST: Duration = Duration::from_secs(300);
 /// So long is waited for answers that are on their way when this thread is to end.
 const GRACE: Duration = Duration::from_millis(150);
 /// A head that is longer is refused; none of ours has a tenth.
@@ -89,6 +91,8 @@ pub(super) struct Post {
     pub(super) hosts: Vec<String>,
     /// Places for those who wait, fewer than there are connections: somebody can always ask.
     pub(super) seats: Arc<Semaphore>,
+    /// How long a connection, or a stream of events, goes on.
+    pub(super) life: Duration,
     room: Room,
 }
 
@@ -192,7 +196,7 @@ fn tcp_hosts(address: SocketAddr) -> Vec<String> {
 impl Post {
     fn at(hall: &Arc<Hall>, hosts: Vec<String>, users: &[u32]) -> Arc<Post> {
         let seats = Arc::new(Semaphore::new(WAITING_MAX));
-        Arc::new(Post { hall: Arc::clone(hall), hosts, seats, room: Room::of(users) })
+        Arc::new(Post { hall: Arc::clone(hall), hosts, seats, life: LIFE, room: Room::of(users) })
     }
 }
 
@@ -277,24 +281,69 @@ where
     let late = async {
         tokio::time::sleep(FIRST).await;
         if spoke.load(Ordering::Relaxed) {
-            tokio::time::sleep(LIFE).await;
+            tokio::time::sleep(post.life).await;
         }
     };
-    tokio::select! {
+    let patience = tokio::select! {
         _over = &mut talk => return,
         () = late => {
             if !spoke.load(Ordering::Relaxed) {
                 return;
             }
+            LONGEST + FIRST
         }
         () = post.hall.left() => {
             // Whoever has only just come is heard first.
             if !spoke.load(Ordering::Relaxed) && tokio::time::timeout(GRACE / 2, &mut talk).await.is_ok() {
                 return;
             }
+            FIRST
         }
-    }
+    };
     // What is being answered is answered; nothing else is begun.
     talk.as_mut().graceful_shutdown();
-    let _ = tokio::time::timeout(FIRST, talk).await;
+    let _ = tokio::time::timeout(patience, talk).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// A post whose connections live for a moment, with one account that has no token.
+    fn short() -> (Arc<Post>, (watch::Sender<bool>, watch::Sender<Option<Arc<Ring>>>)) {
+        let (audit, counts, turnstile) =
+            (Audit::of(Path::new("/nowhere")), Counts::default(), Turnstile::default());
+        let lasting = Arc::new(Lasting { audit, counts, turnstile });
+        let ((stop, leaving), (ring, keys)) = (watch::channel(false), watch::channel(None));
+        let shelves = vec![Shelf::of(Arc::new(Row::new("main", "key123key", "AB1234")))];
+        let (errands, _nobody) = mpsc::channel(1);
+        let hall = Hall { shelves, keys, lasting, tally: Arc::default(), errands, leaving };
+        let (hall, hosts) = (Arc::new(hall), sockets_hosts());
+        let (seats, life) = (Arc::new(Semaphore::new(8)), Duration::from_millis(100));
+        (Arc::new(Post { hall, hosts, seats, life, room: Room::of(&[]) }), (stop, ring))
+    }
+
+    async fn asked(path: &str) -> String {
+        let (post, _stays) = short();
+        let (mut here, there) = tokio::io::duplex(64 * 1024);
+        let caller = Caller::Peer { scope: Some(Scope::Admin), written: String::new() };
+        let place = post.room.free().await.into();
+        let talks = tokio::spawn(talk(there, caller, post, place));
+        here.write_all(format!("GET {path} HTTP/1.1\r\nHost: {NAME}\r\n\r\n").as_bytes()).await.unwrap();
+        let mut reply = String::new();
+        here.read_to_string(&mut reply).await.unwrap();
+        talks.await.unwrap();
+        reply
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_beyond_the_end_of_a_connection_is_answered_and_a_stream_is_ended() {
+        // Longer than the first word, the life and what was once left for the end.
+        let waits = asked("/v1/accounts/main/token?wait=0&timeout_s=11");
+        let (waited, heard) = tokio::join!(waits, asked("/v1/events"));
+        assert!(waited.starts_with("HTTP/1.1 204"), "{waited:?}");
+        assert!(heard.contains("event: withheld") && heard.ends_with("\r\n0\r\n\r\n"), "{heard:?}");
+    }
 }
