@@ -24,6 +24,7 @@ use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
 
 pub use self::ask::{Answer, Card, ask, process, token};
+pub use self::audit::write_down;
 pub use self::hall::{Errand, attend};
 pub use self::keys::{Key, Ring, Scope};
 pub use self::server::{Premises, Server, Stock, converse};
