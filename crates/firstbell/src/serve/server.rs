@@ -312,7 +312,7 @@ mod tests {
     use super::*;
 
     /// A post whose connections live for a moment, with one account that has no token.
-    fn short() -> (Arc<Post>, (watch::Sender<bool>, watch::Sender<Option<Arc<Ring>>>)) {
+    fn short() -> (Arc<Post>, impl Send) {
         let (audit, counts, turnstile) =
             (Audit::of(Path::new("/nowhere")), Counts::default(), Turnstile::default());
         let lasting = Arc::new(Lasting { audit, counts, turnstile });
