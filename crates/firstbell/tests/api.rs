@@ -220,6 +220,30 @@ fn a_token_that_cannot_be_written_down_is_not_given_away() {
 }
 
 #[test]
+fn orders_keys_and_reads_without_a_daemon_are_written_down() {
+    let (_sim, home, daemon) = logged_in();
+    assert_eq!(home.run(&["pause"]).code, 0);
+    assert_eq!(home.run(&["key", "add", "algo", "--scope", "token"]).code, 0);
+    assert_eq!(home.run(&["key", "rm", "algo"]).code, 0);
+    drop(daemon);
+    assert_eq!(home.run(&["token"]).code, 0);
+    let lines = audit(&home);
+    let seen: Vec<_> =
+        lines.iter().map(|line| (line["what"].as_str().unwrap(), line["via"].as_str().unwrap())).collect();
+    assert_eq!(seen, [("pause", "socket"), ("key_add", "store"), ("key_rm", "store"), ("token", "store")]);
+    assert_eq!((&lines[1]["name"], &lines[3]["account"]), (&json!("algo"), &json!("main")));
+    let uid = json!(rustix::process::geteuid().as_raw());
+    for line in &lines {
+        assert_eq!((&line["peer"]["uid"], &line["program"]), (&uid, &json!("firstbell")), "{line}");
+    }
+    // No line, no token.
+    fs::remove_file(home.state().join("audit.log")).unwrap();
+    fs::create_dir(home.state().join("audit.log")).unwrap();
+    let ended = home.run(&["token"]);
+    assert!(ended.code != 0 && ended.stdout.is_empty() && ended.stderr.contains("audit log"), "{ended:?}");
+}
+
+#[test]
 fn a_connection_serves_many_requests_and_ends_with_the_daemon() {
     let (_sim, home, daemon) = logged_in();
     let mut client = unix(&home);

@@ -92,7 +92,8 @@ fn keepers_that_do_not_answer_delay_no_token() {
         for _ in 0..100 {
             assert_eq!(client.get(CARD, "").status, 200);
         }
-        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        // One alone would have waited for as long as the deaf are waited for.
+        assert!(began.elapsed() < Duration::from_millis(3_500), "{:?}", began.elapsed());
         [livez.join().unwrap(), pause.join().unwrap()]
     });
     for answer in asks {

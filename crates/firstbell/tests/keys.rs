@@ -146,7 +146,7 @@ fn a_key_that_is_taken_away_ends_what_it_had_begun() {
     while listens.event().unwrap().1 != "health" {}
     serving.forget_keys();
     while listens.event().is_some() {}
-    serving.post(2);
+    // At once, and not with the next token: none comes.
     let answer = waits.read().unwrap();
     assert_eq!(answer.status, 401, "{answer:?}");
     serving.no_ring();
@@ -179,17 +179,21 @@ fn guessing_is_slow_however_many_guess_and_the_right_key_is_answered_at_once() {
         for _ in 0..50 {
             let asked = now();
             assert_eq!(asks(&serving, "/v1/accounts/main/token", &right).status, 200);
-            assert!(asked.elapsed() < Duration::from_millis(200), "{:?}", asked.elapsed());
+            // A wrong one that comes now stands in line for more than a minute.
+            assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
         }
         let answers: Vec<_> = guesses.into_iter().map(|guess| guess.join().unwrap()).collect();
         let with =
             |status| answers.iter().flatten().filter(|answer: &&Answer| answer.status == status).count();
         (with(401), with(429))
     });
-    // 0.25, 0.5, 1 and 2 s, one after another: no more than four in four seconds.
-    assert!((1..=4).contains(&slow), "{slow} guesses were answered in {:?}", began.elapsed());
-    assert_eq!(sent_away, 16);
-    assert_eq!(serving.number("firstbell_api_refused_total{why=\"crowd\"}"), 16.0);
+    // 0.25, 0.5, 1 and 2 s, one after another: four in four seconds, and a fifth only where this machine took twice as long.
+    let took = began.elapsed();
+    let most = (1..=20).take_while(|n| Duration::from_millis(250) * (2_u32.pow(*n) - 1) <= took).count();
+    assert!((1..=most).contains(&slow), "{slow} guesses were answered in {took:?}");
+    // Whoever is late may find a place that was given back.
+    assert!((16 - slow..=16).contains(&sent_away), "{sent_away} were sent away");
+    assert_eq!(serving.number("firstbell_api_refused_total{why=\"crowd\"}"), sent_away as f64);
 }
 
 /// A daemon that listens at a port.

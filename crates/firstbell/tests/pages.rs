@@ -157,6 +157,7 @@ fn counted(serving: &Serving) -> (f64, f64) {
 /// Has a page do all that it can against the API by this name; gives each way's outcome.
 fn besieged(serving: &Serving, (page_host, api_host): (&str, &str)) -> BTreeMap<String, String> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
     let own: SocketAddr = listener.local_addr().unwrap();
     let key = serving.key(&format!("k{}", own.port()), Scope::Admin, None);
     let page = PAGE.replace("API", &format!("http://{api_host}:{}", serving.tcp.port())).replace("KEY", &key);
@@ -164,7 +165,12 @@ fn besieged(serving: &Serving, (page_host, api_host): (&str, &str)) -> BTreeMap<
     let _browser = Browser::open(&url, "MAP evil.example 127.0.0.1");
     let (mut outcomes, mut before) = (BTreeMap::new(), counted(serving));
     loop {
-        let (stream, _) = listener.accept().unwrap();
+        let (stream, _) = until("the page says something", || match listener.accept() {
+            Ok(came) => Ok(came),
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => Err(format!("it has said {outcomes:?}")),
+            Err(e) => panic!("{e}"),
+        });
+        stream.set_nonblocking(false).unwrap();
         let Some((path, body)) = read(&stream) else { continue };
         if path != "/report" {
             reply(stream, &page);

@@ -17,7 +17,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use daemon::{Daemon, configure_due, until};
+use daemon::{Daemon, configure_due, now, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use serving::{Answer, Client};
@@ -116,6 +116,25 @@ fn who_is_not_named_gets_nothing_and_who_is_named_gets_tokens_and_no_more() {
     daemon.signal(Signal::HUP);
     until("the socket is gone", || if socket.exists() { Err("it is there".into()) } else { Ok(()) });
     daemon.account("main");
+}
+
+#[test]
+fn whoever_sits_on_the_shared_socket_named_or_not_keeps_nobody_else_from_it() {
+    for users in ["[]", "[\"1\"]"] {
+        let (_folder, socket) = public();
+        let sim = Sim::start();
+        let home = Home::bare(&sim);
+        configure_due(&home, &sim, "", &format!("[api]\nsocket = {socket:?}\nusers = {users}\n"));
+        let daemon = Daemon::start(&home);
+        daemon.account("main");
+        // More than there are places, and none says a word: each could sit for five seconds.
+        let sit = || (0..200).map(|_| UnixStream::connect(&socket).unwrap()).collect::<Vec<_>>();
+        let _sitting =
+            as_stranger(sit).expect("only root can take another user's seat: run these tests as root");
+        let asked = now();
+        assert_eq!(ask(&socket, "GET", "/livez").status, 200);
+        assert!(asked.elapsed() < Duration::from_millis(3_500), "{users}: {:?}", asked.elapsed());
+    }
 }
 
 #[test]

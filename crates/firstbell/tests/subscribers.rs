@@ -1,13 +1,15 @@
 //! A hundred programs that come and go while a thousand generations are handed out: each ends with the last one, and none sees
-//! one twice or an older one.
+//! an older one. Whoever waits sees none twice; whoever listens anew is told first of the present one, which he may know.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "support/serving.rs"]
 mod serving;
 
+use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use firstbell::serve::Scope;
 use serving::{Serving, text};
 
 const SUBSCRIBERS: u64 = 100;
@@ -73,11 +75,11 @@ fn listens(serving: &Serving, mut dice: Dice, seen: &AtomicU64) -> u64 {
                 continue;
             }
             let generation = data["generation"].as_u64().unwrap();
-            // Who comes back is told of the present one, which may be the one that he knows.
-            assert!(
-                generation >= known && here.is_none_or(|here| generation > here),
-                "{generation}: {here:?} {known}"
-            );
+            // Who comes back is told how it stands: the first one may be the one that he knows. Every later one is newer.
+            match here {
+                None => assert!(generation >= known, "{generation} after {known}"),
+                Some(here) => assert!(generation > here, "{generation} after {here}"),
+            }
             (here, known, times) = (Some(generation), generation, times + 1);
             seen.fetch_max(known, Ordering::Relaxed);
             if known == LAST {
@@ -108,7 +110,9 @@ fn a_hundred_subscribers_end_with_the_last_of_a_thousand_generations() {
             serving.post(generation);
             // Some are always close behind: or else only the last one would be seen by anybody.
             let close = |seen: &&AtomicU64| seen.load(Ordering::Relaxed) + 5 >= generation;
+            let began = now();
             while seen.iter().filter(close).count() < 30 {
+                assert!(began.elapsed() < Duration::from_secs(60), "nobody follows to {generation}");
                 std::thread::park_timeout(Duration::from_micros(100));
             }
         }
@@ -117,6 +121,27 @@ fn a_hundred_subscribers_end_with_the_last_of_a_thousand_generations() {
     assert!(seen.iter().all(|seen| seen.load(Ordering::Relaxed) == LAST));
     let all: u64 = times.iter().sum();
     assert!(all > SUBSCRIBERS * 50, "hardly anybody was there: {all}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "ends a wait that would have no end")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[test]
+fn a_stream_ends_for_all_where_one_account_s_generations_go_backwards_and_begins_only_where_there_is_one() {
+    let serving = Serving::start(&["main", "other"]);
+    serving.post(7);
+    let mut listens = serving.unix();
+    listens.listen("/v1/events", "").unwrap();
+    while listens.event().unwrap().1 != "token" {}
+    serving.post(6);
+    // Sooner than the next sign of life of a stream that goes on.
+    listens.stream.get_ref().set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    listens.stream.read_to_end(&mut Vec::new()).expect("the stream goes on without an account");
+    let key = serving.key("lost", Scope::Status, Some("gone"));
+    let answer = serving.inet().get("/v1/events", &format!("Authorization: Bearer {key}\r\n"));
+    assert_eq!(answer.status, 404, "{answer:?}");
 }
 
 #[test]

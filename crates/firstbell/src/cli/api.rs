@@ -14,7 +14,7 @@ use crate::serve::{Ring, Stock};
 use crate::stores::Stores;
 
 /// A key that another node made, or whose maker could not ring, is known after this.
-const KEYS_PAUSE: Duration = Duration::from_secs(20);
+pub(super) const KEYS_PAUSE: Duration = Duration::from_secs(20);
 
 /// What the serving thread is given for a round.
 pub(super) fn stock(

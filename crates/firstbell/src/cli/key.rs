@@ -4,12 +4,13 @@ use firstbell_core::failure::Failure;
 use serde_json::{Value, json};
 
 use super::KeyCommand;
+use super::api::KEYS_PAUSE;
 use super::context::Context;
 use super::exit::Exit;
 use super::{order, say};
 use crate::clock::MachineClock;
 use crate::ports::Clock;
-use crate::serve::{Key, Ring, Scope};
+use crate::serve::{self, Key, Ring, Scope};
 use crate::shape::india;
 use crate::stores::{Stores, hold};
 
@@ -51,6 +52,7 @@ fn add(context: &Context, (name, scope): (&str, Scope), account: Option<&str>, a
     });
     match kept {
         Ok((true, key, shown)) => {
+            written_down(context, "key_add", name);
             say::error(&format!(
                 "{name} may read {}; this is its key, shown only now. Programs send it as Authorization: Bearer KEY.",
                 scope.name()
@@ -95,13 +97,30 @@ fn remove(context: &Context, name: &str) -> Exit {
     });
     match removed {
         Ok(true) => {
-            say::error(&format!("the key {name} opens nothing any more"));
+            written_down(context, "key_rm", name);
+            say::error(&format!("the key {name} opens nothing any more{}", elsewhere(context)));
             Exit::done(json!({ "name": name }))
         }
         Ok(false) => {
             Exit::usage(&format!("there is no key {name}; firstbell key list shows those there are"))
         }
         Err(failure) => Exit::failed(&failure),
+    }
+}
+
+/// Tells the audit log of it. A key that leaked is ended even where no line can be written.
+fn written_down(context: &Context, what: &str, name: &str) {
+    // Its own member: what opened the door in other lines is "key".
+    if let Err(failure) = serve::write_down(&context.config.state_dir, what, &[("name", name.into())]) {
+        say::error(&format!("note: {failure}. {}", failure.cure()));
+    }
+}
+
+/// When other machines with the same store know of it: nobody rings there.
+fn elsewhere(context: &Context) -> String {
+    match context.config.shared {
+        Some(_) => format!("; on other nodes within {} s", KEYS_PAUSE.as_secs()),
+        None => String::new(),
     }
 }
 

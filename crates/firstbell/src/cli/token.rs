@@ -68,8 +68,16 @@ fn print(delivery: &Delivery<'_>, format: Option<Format>, as_json: bool) -> Exit
     }
 }
 
-/// The stored token, if it is trusted now, or was proven just now because it is in doubt.
+/// The stored token, if it is trusted now, or was proven just now because it is in doubt; written to the audit log, as the
+/// daemon does it, before it is given to anybody.
 pub(super) async fn believed(context: &Context, account: &Account) -> Result<Token, Failure> {
+    let token = proven(context, account).await?;
+    let about = [("account", account.name.as_str().into()), ("generation", token.generation.into())];
+    serve::write_down(&context.config.state_dir, "token", &about)?;
+    Ok(token)
+}
+
+async fn proven(context: &Context, account: &Account) -> Result<Token, Failure> {
     let (clock, stores) = (MachineClock::start(), context.stores()?);
     let none = |why: String| Failure::NoToken { why };
     let Some(token) = ledger::stored(stores.store(), &clock, &account.app)? else {

@@ -13,7 +13,7 @@ use super::hall::{Hall, Shelf, now};
 use super::routes::{Call, Query};
 use super::server::Post;
 use super::wire::{self, Reply, Trouble};
-use super::{Order, events, metrics, openapi};
+use super::{Order, audit, events, metrics, openapi};
 use crate::board::Offer;
 use crate::shape::india;
 
@@ -50,7 +50,7 @@ async fn handle(post: &Post, caller: &Caller, admitted: &Admitted<'_>) -> Respon
     };
     match (admitted.route.call, shelf) {
         (Call::Token, Some(shelf)) => token(post, (caller, right), shelf, &admitted.query).await,
-        (Call::Order(order), Some(shelf)) => order_of(hall, &shelf.row.account, order).await,
+        (Call::Order(order), Some(shelf)) => order_of(hall, (caller, right), &shelf.row.account, order).await,
         (Call::Accounts, _) => wire::json(StatusCode::OK, &json!({ "accounts": accounts(hall, right) })),
         (Call::Events, _) => events::open(post, right, admitted.query.account),
         (Call::Alive, _) => health(hall, right, ("alive", hall.is_alive().await)),
@@ -95,11 +95,14 @@ async fn token(
             tokio::select! {
                 changed = offers.changed() => if changed.is_err() { return None },
                 () = hall.left() => return None,
+                // Its end is answered as every request with it is.
+                () = hall.revoked(right) => return None,
             }
         }
     };
     match tokio::time::timeout(Duration::from_secs(query.timeout_s.unwrap_or(WAIT_S)), comes).await {
         Ok(Some(token)) => release(hall, (caller, right), shelf, &token),
+        Ok(None) if right.key.as_ref().is_some_and(|key| !hall.has(key)) => wire::refuse(wire::Why::WrongKey),
         Ok(None) => wire::unavailable("firstbell reads its configuration anew, or ends", "Ask again.", 1),
         Err(_over) => wire::nothing(),
     }
@@ -113,22 +116,24 @@ fn release(hall: &Hall, (caller, right): (&Caller, &Right), shelf: &Shelf, token
     {
         return wire::refuse(wire::Why::WrongKey);
     }
-    let who = match (caller, &right.key) {
-        (Caller::Peer { written, .. }, _) => written.clone(),
-        (_, Some(key)) => format!("\"via\":\"tcp\",\"key\":{}", Value::from(key.name.as_str())),
-        (Caller::Stranger, None) => return wire::refuse(wire::Why::NoKey),
-    };
-    let (at, account, generation) = (india(now()), &shelf.row.account, token.generation);
-    let line = format!(
-        "{{\"at\":\"{at}\",\"what\":\"token\",\"account\":\"{account}\",\"generation\":{generation},{who}}}\n"
-    );
+    let about = [("account", shelf.row.account.as_str().into()), ("generation", token.generation.into())];
+    let line = audit::line("token", &about, &who(caller, right));
     match hall.audit.write(&line) {
         Ok(()) => wire::whole(StatusCode::OK, wire::JSON, shelf.card(token)),
         Err(error) => {
             let error = format!("no token is given away while the audit log cannot be written: {error}");
-            let cure =
-                "Free some space on the disk of the state folder, or mend owner and mode of audit.log in it.";
-            wire::unavailable(&error, cure, 5)
+            wire::unavailable(&error, audit::CURE, 5)
+        }
+    }
+}
+
+/// Who asks, as it stands in the audit log.
+fn who(caller: &Caller, right: &Right) -> String {
+    match caller {
+        Caller::Peer { written, .. } => written.clone(),
+        Caller::Stranger => {
+            let key = right.key.as_ref().map(|key| key.name.as_str());
+            format!("\"via\":\"tcp\",\"key\":{}", Value::from(key))
         }
     }
 }
@@ -160,7 +165,19 @@ pub(super) fn crowded() -> Response<Reply> {
     })
 }
 
-async fn order_of(hall: &Hall, account: &str, order: Order) -> Response<Reply> {
+async fn order_of(
+    hall: &Hall,
+    (caller, right): (&Caller, &Right),
+    account: &str,
+    order: Order,
+) -> Response<Reply> {
+    // A look changes nothing. Any other is carried out even where it cannot be written down: a pause on a full disk is a pause.
+    if order.event().is_some() {
+        let line = audit::line(order.name(), &[("account", account.into())], &who(caller, right));
+        if let Err(error) = hall.audit.write(&line) {
+            tracing::warn!(%error, account, order = order.name(), "an order could not be written to the audit log");
+        }
+    }
     match hall.order(account, order).await {
         Some(Some(Ok(()))) => {
             wire::json(StatusCode::OK, &json!({ "account": account, "done": order.name() }))

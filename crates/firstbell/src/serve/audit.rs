@@ -1,14 +1,25 @@
-//! The audit log: who was given which token, and when. A line is written before its token leaves.
+//! The audit log: who was given which token, who gave orders, who made keys. A line is written before its token leaves.
 
+use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use firstbell_core::failure::{Failure, Part};
 use rustix::fs::{FallocateFlags, OFlags, fallocate};
+use serde_json::Value;
+
+use super::peer::Peer;
+use crate::clock::MachineClock;
+use crate::ports::Clock;
+use crate::shape::india;
 
 const FILE: &str = "audit.log";
+/// What to do where no line can be written.
+pub(super) const CURE: &str =
+    "Free some space on the disk of the state folder, or mend owner and mode of audit.log in it.";
 /// A file of this size becomes an old one.
 const BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// So many old ones stay.
@@ -26,8 +37,33 @@ pub(super) struct Audit {
 #[derive(Debug)]
 struct Open {
     file: File,
+    /// What it is in the file system, whatever its name.
+    place: (u64, u64),
+    /// How long it is: other processes of ours add to it too.
     bytes: u64,
     reserved: u64,
+}
+
+/// What a line says happened: a token was given, an order, a key that was made or ended.
+pub(super) fn line(what: &str, about: &[(&str, Value)], who: &str) -> String {
+    let mut line = format!("{{\"at\":\"{}\",\"what\":\"{what}\"", india(MachineClock::start().now()));
+    for (name, value) in about {
+        let _ = write!(line, ",\"{name}\":{value}");
+    }
+    format!("{line},{who}}}\n")
+}
+
+/// Writes down what a command of ours does without the daemon.
+///
+/// # Errors
+/// [`Failure::Broken`] where the line cannot be written.
+pub fn write_down(state_dir: &Path, what: &str, about: &[(&str, Value)]) -> Result<(), Failure> {
+    let who = format!("\"via\":\"store\",{}", Peer::own().written());
+    Audit::of(state_dir).write(&line(what, about, &who)).map_err(|e| Failure::Broken {
+        part: Part::Store,
+        why: format!("the audit log cannot be written: {e}"),
+        cure: CURE.into(),
+    })
 }
 
 impl Audit {
@@ -42,6 +78,10 @@ impl Audit {
     /// Where the system does not take it.
     pub(super) fn write(&self, line: &str) -> std::io::Result<()> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where somebody turned it over, or removed it, a line would go where nobody reads it.
+        if open.as_mut().is_some_and(|open| !open.is_still(&self.path)) {
+            *open = None;
+        }
         if open.as_ref().is_some_and(|open| open.bytes >= BYTES_MAX) {
             *open = None;
             self.turn_over()?;
@@ -53,7 +93,7 @@ impl Audit {
         let outcome = open.add(line.as_bytes());
         if outcome.is_err() {
             // A line that was cut is no line.
-            let _ = open.file.set_len(open.bytes);
+            open.cut(line.len() as u64);
             open.reserved = 0;
         }
         outcome
@@ -68,7 +108,7 @@ impl Audit {
         if !plain || meta.mode() & 0o077 != 0 {
             return Err(std::io::Error::other("it must be a plain file of ours with mode 600"));
         }
-        Ok(Open { file, bytes: meta.len(), reserved: 0 })
+        Ok(Open { file, place: (meta.dev(), meta.ino()), bytes: meta.len(), reserved: 0 })
     }
 
     fn turn_over(&self) -> std::io::Result<()> {
@@ -84,6 +124,20 @@ impl Audit {
 }
 
 impl Open {
+    /// Whether the file is still the one of this name; then how long it is now is known.
+    fn is_still(&mut self, path: &Path) -> bool {
+        let Ok(meta) = std::fs::symlink_metadata(path) else { return false };
+        self.bytes = meta.len();
+        self.place == (meta.dev(), meta.ino())
+    }
+
+    /// Takes back a part of a line, unless another process has added one behind it.
+    fn cut(&mut self, line_bytes: u64) {
+        if self.file.metadata().is_ok_and(|meta| meta.len() < self.bytes + line_bytes) {
+            let _ = self.file.set_len(self.bytes);
+        }
+    }
+
     fn add(&mut self, line: &[u8]) -> std::io::Result<()> {
         if self.reserved < self.bytes + RESERVE / 2 {
             // Not every file system can; then there is no reserve.
@@ -113,6 +167,20 @@ mod tests {
         let meta = std::fs::metadata(&path).unwrap();
         assert_eq!(meta.permissions().mode() & 0o777, 0o600);
         assert!(meta.blocks() * 512 >= RESERVE, "blocks are reserved: {}", meta.blocks());
+    }
+
+    #[test]
+    fn a_log_that_was_renamed_or_removed_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, audit) = (folder.path().join(FILE), Audit::of(folder.path()));
+        audit.write("one\n").unwrap();
+        std::fs::rename(&path, folder.path().join("turned")).unwrap();
+        audit.write("two\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
+        std::fs::remove_file(&path).unwrap();
+        audit.write("three\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "three\n");
+        assert_eq!(std::fs::read_to_string(folder.path().join("turned")).unwrap(), "one\n");
     }
 
     #[test]

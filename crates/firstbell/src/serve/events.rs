@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::{join_all, select_all};
+use futures_util::future::select_all;
 use hyper::body::Bytes;
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -13,7 +13,6 @@ use tokio::sync::mpsc::{self, Sender};
 use super::api;
 use super::gate::Right;
 use super::hall::{Hall, now};
-use super::keys::Ring;
 use super::server::Post;
 use super::wire::{self, Reply};
 use crate::board::{Offer, Row};
@@ -27,29 +26,28 @@ const AHEAD: usize = 8;
 /// Begins a stream of what this caller may see.
 pub(super) fn open(post: &Post, right: &Right, account: Option<&str>) -> Response<Reply> {
     let hall = &post.hall;
-    if let Some(name) = account
-        && !(right.sees(name) && hall.shelf(name).is_some())
-    {
+    let sees = |row: &Row| right.sees(&row.account) && account.is_none_or(|own| own == row.account);
+    let rows: Vec<Arc<Row>> =
+        hall.shelves.iter().map(|shelf| Arc::clone(&shelf.row)).filter(|row| sees(row)).collect();
+    if rows.is_empty() {
         return wire::no_account();
     }
     let Ok(seat) = Arc::clone(&post.seats).try_acquire_owned() else { return api::crowded() };
     let (lines, comes) = mpsc::channel(AHEAD);
     let right = Right { scope: right.scope, key: right.key.clone() };
-    let (hall, account) = (Arc::clone(hall), account.map(str::to_owned));
+    let (hall, life) = (Arc::clone(hall), post.life);
     tokio::spawn(async move {
         let _seat = seat;
-        let sees =
-            |row: &Row| right.sees(&row.account) && account.as_ref().is_none_or(|own| *own == row.account);
-        let rows: Vec<Arc<Row>> =
-            hall.shelves.iter().map(|shelf| Arc::clone(&shelf.row)).filter(|row| sees(row)).collect();
         let gone = lines.clone();
         let writer = Writer { lines, next: AtomicU64::new(1) };
         tokio::select! {
-            _ended = join_all(rows.iter().map(|row| follow(row, &writer))) => {}
+            // One that ends is told of no more: whoever listens is to begin anew for all.
+            _first = select_all(rows.iter().map(|row| Box::pin(follow(row, &writer)))) => {}
             () = beat(&hall, &right, &writer) => {}
             () = hall.left() => {}
-            () = revoked(&hall, &right) => {}
+            () = hall.revoked(&right) => {}
             () = gone.closed() => {}
+            () = tokio::time::sleep(life) => {}
         }
     });
     wire::reply(StatusCode::OK, "text/event-stream", Reply::Stream(comes))
@@ -169,17 +167,6 @@ async fn beat(hall: &Hall, right: &Right, writer: &Writer) {
                 }
             }
         }
-    }
-}
-
-/// Ends when the key with which somebody listens is taken away.
-async fn revoked(hall: &Hall, right: &Right) {
-    let Some(key) = &right.key else { return std::future::pending().await };
-    let mut keys = hall.keys.clone();
-    let is_gone = |ring: &Option<Arc<Ring>>| !ring.as_ref().is_some_and(|ring| ring.has(key));
-    let nobody_knows = keys.wait_for(is_gone).await.is_err();
-    if nobody_knows {
-        std::future::pending::<()>().await;
     }
 }
 

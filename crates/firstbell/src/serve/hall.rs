@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::audit::Audit;
+use super::gate::Right;
 use super::keys::{Key, Ring};
 use super::turnstile::Turnstile;
 use super::wire::Why;
@@ -166,6 +167,17 @@ impl Hall {
     /// Whether a key still opens anything.
     pub(super) fn has(&self, key: &Key) -> bool {
         self.keys.borrow().as_ref().is_some_and(|ring| ring.has(key))
+    }
+
+    /// Ends when the key with which somebody listens or waits is taken away.
+    pub(super) async fn revoked(&self, right: &Right) {
+        let Some(key) = &right.key else { return std::future::pending().await };
+        let mut keys = self.keys.clone();
+        let is_gone = |ring: &Option<Arc<Ring>>| !ring.as_ref().is_some_and(|ring| ring.has(key));
+        let nobody_knows = keys.wait_for(is_gone).await.is_err();
+        if nobody_knows {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Has an order carried out; the outer none where nobody did so in time.

@@ -14,6 +14,7 @@ mod keys;
 mod metrics;
 mod openapi;
 mod peer;
+mod room;
 mod routes;
 mod server;
 mod turnstile;
@@ -23,6 +24,7 @@ use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
 
 pub use self::ask::{Answer, Card, ask, process, token};
+pub use self::audit::write_down;
 pub use self::hall::{Errand, attend};
 pub use self::keys::{Key, Ring, Scope};
 pub use self::server::{Premises, Server, Stock, converse};

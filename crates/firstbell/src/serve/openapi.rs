@@ -82,6 +82,18 @@ fn schemas() -> Value {
         let required: Vec<String> = properties.as_object().into_iter().flat_map(Map::keys).cloned().collect();
         json!({ "type": "object", "properties": properties, "required": required })
     };
+    let or_null = |mut schema: Value| {
+        schema["type"] = json!(["object", "null"]);
+        schema
+    };
+    let sink = all(json!({
+        "name": text(),
+        "kind": text(),
+        "generation": maybe("integer"),
+        "at": maybe("string"),
+        "fault": maybe("string"),
+        "tries": { "type": "integer" },
+    }));
     let next = all(json!({ "step": text(), "at": moment(), "because": text() }));
     let short = all(json!({ "account": text(), "served": text(), "next": next }));
     let health = |word: &str| {
@@ -97,11 +109,13 @@ fn schemas() -> Value {
         "served": text(),
         "pending": { "type": "boolean" },
         "paused": { "type": "boolean" },
-        "last_failure": maybe("object"),
-        "tries_left": maybe("object"),
+        "last_failure": or_null(all(json!({ "at": moment(), "failure": text() }))),
+        "tries_left": or_null(all(json!({ "password": { "type": "integer" }, "code": { "type": "integer" } }))),
         "next": next,
         "next_login": maybe("string"),
         "needs_you": maybe("string"),
+        "lacks": { "type": "array", "items": text() },
+        "sinks": { "type": "array", "items": sink },
     }));
     let error = json!({
         "type": "object",

@@ -28,6 +28,14 @@ impl Peer {
         Some(Peer { uid: peer.uid(), gid: peer.gid(), pid, started, program })
     }
 
+    /// This process.
+    pub(super) fn own() -> Peer {
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let pid = i32::try_from(std::process::id()).ok();
+        let (program, started) = pid.and_then(stat).unzip();
+        Peer { uid, gid, pid, started, program: program.unwrap_or_default() }
+    }
+
     /// Whether it is our own user, or root.
     pub(super) fn is_ours(&self) -> bool {
         self.uid == rustix::process::geteuid().as_raw() || self.uid == 0

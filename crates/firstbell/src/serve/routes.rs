@@ -79,9 +79,9 @@ pub(super) const ROUTES: [Route; 11] = [
         path: "/v1/events",
         scope: Scope::Status,
         call: Call::Events,
-        summary: "Server-sent events: token, withheld, state and health, as they stand and then as they change",
+        summary: "Server-sent events: token, withheld, state and health, as they stand and then as they change; ends after an hour, or where generations go backwards: listen again",
         query: &[("account", false, "of this account only")],
-        answers: &[(200, Kind::Stream)],
+        answers: &[(200, Kind::Stream), (404, Kind::Error)],
     },
     Route {
         method: "GET",

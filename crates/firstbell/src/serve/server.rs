@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::api;
 use super::audit::Audit;
@@ -22,15 +22,14 @@ use super::gate::Caller;
 use super::hall::{Counts, Errand, Hall, Lasting, Shelf};
 use super::keys::{Ring, Scope};
 use super::peer::Peer;
+use super::room::{Place, Room};
 use super::turnstile::Turnstile;
 use super::wire::{NAME, Why};
 use crate::board::Row;
 use crate::config::Api;
 use crate::tally::Tally;
 
-/// At each door, so that whoever crowds one keeps nobody from another.
-const CONNECTIONS_MAX: usize = 160;
-/// So many of them may wait for news.
+/// So many of those at a door may wait for news.
 const WAITING_MAX: usize = 128;
 /// Whoever comes has said what he wants within this.
 const FIRST: Duration = Duration::from_secs(5);
@@ -38,6 +37,8 @@ const FIRST: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(60);
 /// None lives longer: what nobody reads from any more ends too.
 const LIFE: Duration = Duration::from_secs(3_600);
+/// The longest answer: whoever began to wait at the end of a connection's life is still answered.
+const LONGEST: Duration = Duration::from_secs(300);
 /// So long is waited for answers that are on their way when this thread is to end.
 const GRACE: Duration = Duration::from_millis(150);
 /// A head that is longer is refused; none of ours has a tenth.
@@ -90,7 +91,9 @@ pub(super) struct Post {
     pub(super) hosts: Vec<String>,
     /// Places for those who wait, fewer than there are connections: somebody can always ask.
     pub(super) seats: Arc<Semaphore>,
-    room: Arc<Semaphore>,
+    /// How long a connection, or a stream of events, goes on.
+    pub(super) life: Duration,
+    room: Room,
 }
 
 impl Premises {
@@ -134,9 +137,9 @@ impl Premises {
         let work = move || {
             runtime.block_on(async move {
                 let posts = [
-                    Some(Post::at(&hall, sockets_hosts())),
-                    shared.is_some().then(|| Post::at(&hall, sockets_hosts())),
-                    tcp.as_ref().map(|(address, _)| Post::at(&hall, tcp_hosts(*address))),
+                    Some(Post::at(&hall, sockets_hosts(), &[])),
+                    shared.as_ref().map(|(_, users)| Post::at(&hall, sockets_hosts(), users)),
+                    tcp.as_ref().map(|(address, _)| Post::at(&hall, tcp_hosts(*address), &[])),
                 ];
                 let [own_post, shared_post, tcp_post] = posts.clone();
                 tokio::select! {
@@ -149,8 +152,7 @@ impl Premises {
                         );
                     } => {}
                 }
-                let all = u32::try_from(CONNECTIONS_MAX).expect("it is a few hundred");
-                let empty = posts.iter().flatten().map(|post| post.room.acquire_many(all));
+                let empty = posts.iter().flatten().map(|post| post.room.empty());
                 // Whoever is slower is cut off.
                 let _ = tokio::time::timeout(GRACE, futures_util::future::join_all(empty)).await;
             });
@@ -172,13 +174,13 @@ where
     let ((_stays, leaving), (errands, asked)) = (watch::channel(false), mpsc::channel(ERRANDS_MAX));
     let shelves = stock.rows.into_iter().map(Shelf::of).collect();
     let hall = Hall { shelves, keys: stock.keys, lasting, tally: stock.tally, errands, leaving };
-    let post = Post::at(&Arc::new(hall), sockets_hosts());
+    let post = Post::at(&Arc::new(hall), sockets_hosts(), &[]);
     let caller = match owner {
         true => Caller::Peer { scope: Some(Scope::Admin), written: "\"via\":\"pipe\"".into() },
         false => Caller::Stranger,
     };
-    let room = post.room().await;
-    talk(stream, caller, post, room).await;
+    let place = post.room.free().await.into();
+    talk(stream, caller, post, place).await;
     asked
 }
 
@@ -192,14 +194,9 @@ fn tcp_hosts(address: SocketAddr) -> Vec<String> {
 }
 
 impl Post {
-    fn at(hall: &Arc<Hall>, hosts: Vec<String>) -> Arc<Post> {
-        let (seats, room) =
-            (Arc::new(Semaphore::new(WAITING_MAX)), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
-        Arc::new(Post { hall: Arc::clone(hall), hosts, seats, room })
-    }
-
-    async fn room(&self) -> OwnedSemaphorePermit {
-        Arc::clone(&self.room).acquire_owned().await.expect("nobody closes the room")
+    fn at(hall: &Arc<Hall>, hosts: Vec<String>, users: &[u32]) -> Arc<Post> {
+        let seats = Arc::new(Semaphore::new(WAITING_MAX));
+        Arc::new(Post { hall: Arc::clone(hall), hosts, seats, life: LIFE, room: Room::of(users) })
     }
 }
 
@@ -213,20 +210,24 @@ async fn unix(door: Option<(Arc<Post>, UnixDoor)>) {
         Err(error) => return tracing::warn!(%error, "a socket cannot be listened at"),
     };
     loop {
-        let room = post.room().await;
+        let free = post.room.free().await;
         match listener.accept().await {
             Ok((stream, _)) => {
-                let caller = Peer::of(&stream).map(|peer| Caller::of(&peer, users.as_deref()));
-                match caller {
-                    // On the shared socket he hears why; in the state folder he has no business at all.
-                    Some(Caller::Peer { scope: None, .. }) | None if users.is_none() => {
-                        post.hall.counts.refused(Why::Stranger);
-                        tracing::warn!(
-                            "another user of this machine knocked at the socket and was sent away"
-                        );
-                    }
-                    Some(caller) => drop(tokio::spawn(talk(stream, caller, Arc::clone(&post), room))),
-                    None => post.hall.counts.refused(Why::Stranger),
+                let Some(peer) = Peer::of(&stream) else {
+                    post.hall.counts.refused(Why::Stranger);
+                    continue;
+                };
+                let caller = Caller::of(&peer, users.as_deref());
+                let may_ask = !matches!(caller, Caller::Peer { scope: None, .. });
+                // On the shared socket he hears why; in the state folder he has no business at all.
+                if !may_ask && users.is_none() {
+                    post.hall.counts.refused(Why::Stranger);
+                    tracing::warn!("another user of this machine knocked at the socket and was sent away");
+                    continue;
+                }
+                match post.room.place(free, &peer, may_ask) {
+                    Some(place) => drop(tokio::spawn(talk(stream, caller, Arc::clone(&post), place))),
+                    None => post.hall.counts.refused(Why::Crowd),
                 }
             }
             Err(error) => pause(&error).await,
@@ -241,12 +242,12 @@ async fn inet(door: Option<(Arc<Post>, std::net::TcpListener)>) {
         Err(error) => return tracing::warn!(%error, "an address cannot be listened at"),
     };
     loop {
-        let room = post.room().await;
+        let place = post.room.free().await.into();
         match listener.accept().await {
             Ok((stream, _)) => {
                 // An answer is one piece: nothing is gained by waiting for more. Where it cannot be said, it is slower.
                 let _ = stream.set_nodelay(true);
-                drop(tokio::spawn(talk(stream, Caller::Stranger, Arc::clone(&post), room)));
+                drop(tokio::spawn(talk(stream, Caller::Stranger, Arc::clone(&post), place)));
             }
             Err(error) => pause(&error).await,
         }
@@ -260,7 +261,7 @@ async fn pause(error: &std::io::Error) {
 }
 
 /// One connection, from its first request to its end. Whoever is slow or breaks off gets nothing, and harms nobody.
-async fn talk<S>(stream: S, caller: Caller, post: Arc<Post>, _room: OwnedSemaphorePermit)
+async fn talk<S>(stream: S, caller: Caller, post: Arc<Post>, _place: Place)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -280,24 +281,69 @@ where
     let late = async {
         tokio::time::sleep(FIRST).await;
         if spoke.load(Ordering::Relaxed) {
-            tokio::time::sleep(LIFE).await;
+            tokio::time::sleep(post.life).await;
         }
     };
-    tokio::select! {
+    let patience = tokio::select! {
         _over = &mut talk => return,
         () = late => {
             if !spoke.load(Ordering::Relaxed) {
                 return;
             }
+            LONGEST + FIRST
         }
         () = post.hall.left() => {
             // Whoever has only just come is heard first.
             if !spoke.load(Ordering::Relaxed) && tokio::time::timeout(GRACE / 2, &mut talk).await.is_ok() {
                 return;
             }
+            FIRST
         }
-    }
+    };
     // What is being answered is answered; nothing else is begun.
     talk.as_mut().graceful_shutdown();
-    let _ = tokio::time::timeout(FIRST, talk).await;
+    let _ = tokio::time::timeout(patience, talk).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// A post whose connections live for a moment, with one account that has no token.
+    fn short() -> (Arc<Post>, impl Send) {
+        let (audit, counts, turnstile) =
+            (Audit::of(Path::new("/nowhere")), Counts::default(), Turnstile::default());
+        let lasting = Arc::new(Lasting { audit, counts, turnstile });
+        let ((stop, leaving), (ring, keys)) = (watch::channel(false), watch::channel(None));
+        let shelves = vec![Shelf::of(Arc::new(Row::new("main", "key123key", "AB1234")))];
+        let (errands, _nobody) = mpsc::channel(1);
+        let hall = Hall { shelves, keys, lasting, tally: Arc::default(), errands, leaving };
+        let (hall, hosts) = (Arc::new(hall), sockets_hosts());
+        let (seats, life) = (Arc::new(Semaphore::new(8)), Duration::from_millis(100));
+        (Arc::new(Post { hall, hosts, seats, life, room: Room::of(&[]) }), (stop, ring))
+    }
+
+    async fn asked(path: &str) -> String {
+        let (post, _stays) = short();
+        let (mut here, there) = tokio::io::duplex(64 * 1024);
+        let caller = Caller::Peer { scope: Some(Scope::Admin), written: String::new() };
+        let place = post.room.free().await.into();
+        let talks = tokio::spawn(talk(there, caller, post, place));
+        here.write_all(format!("GET {path} HTTP/1.1\r\nHost: {NAME}\r\n\r\n").as_bytes()).await.unwrap();
+        let mut reply = String::new();
+        here.read_to_string(&mut reply).await.unwrap();
+        talks.await.unwrap();
+        reply
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_beyond_the_end_of_a_connection_is_answered_and_a_stream_is_ended() {
+        // Longer than the first word, the life and what was once left for the end.
+        let waits = asked("/v1/accounts/main/token?wait=0&timeout_s=11");
+        let (waited, heard) = tokio::join!(waits, asked("/v1/events"));
+        assert!(waited.starts_with("HTTP/1.1 204"), "{waited:?}");
+        assert!(heard.contains("event: withheld") && heard.ends_with("\r\n0\r\n\r\n"), "{heard:?}");
+    }
 }

@@ -70,7 +70,7 @@ pub(super) enum Why {
     WrongKey,
     /// The keys could not be read yet.
     NoRing,
-    /// Too many wrong keys are being shown.
+    /// Too many wrong keys are being shown, or all places of such as him at the shared socket are taken.
     Crowd,
     /// Its user is not one of those who may use this socket.
     Stranger,
