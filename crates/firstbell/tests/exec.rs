@@ -180,12 +180,10 @@ fn nothing_of_a_program_is_left_when_it_is_started_again_or_its_supervisor_is_go
     assert_eq!(alone.line(), "over");
     alone.child.wait().unwrap();
     running.signal(Signal::TERM);
-    running.end();
-    kill_process(
-        Pid::from_raw(after.file_name().unwrap().to_str().unwrap().parse().unwrap()).unwrap(),
-        Signal::KILL,
-    )
-    .unwrap();
+    assert_eq!(running.child.wait().unwrap().code(), Some(143));
+    // Whoever ends it for good is asked for no more: what it started is his.
+    let pid: i32 = after.file_name().unwrap().to_str().unwrap().parse().unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
 }
 
 /// Ctrl-C goes to everybody in the foreground: a program that counts hears it once, and not again from us.

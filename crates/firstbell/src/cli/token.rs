@@ -72,9 +72,14 @@ fn print(delivery: &Delivery<'_>, format: Option<Format>, as_json: bool) -> Exit
 /// daemon does it, before it is given to anybody.
 pub(super) async fn believed(context: &Context, account: &Account) -> Result<Token, Failure> {
     let token = proven(context, account).await?;
-    let about = [("account", account.name.as_str().into()), ("generation", token.generation.into())];
-    serve::write_down(&context.config.state_dir, "token", &about)?;
+    write_down(context, account, &token)?;
     Ok(token)
+}
+
+/// Writes into the audit log that this token is given away.
+pub(super) fn write_down(context: &Context, account: &Account, token: &Token) -> Result<(), Failure> {
+    let about = [("account", account.name.as_str().into()), ("generation", token.generation.into())];
+    serve::write_down(&context.config.state_dir, "token", &about)
 }
 
 async fn proven(context: &Context, account: &Account) -> Result<Token, Failure> {

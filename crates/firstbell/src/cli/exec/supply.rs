@@ -7,7 +7,7 @@ use firstbell_core::token::{Standing, Token};
 
 use super::super::context::Context;
 use super::super::say;
-use super::super::token::believed;
+use super::super::token::{believed, write_down};
 use super::args::Wait;
 use crate::clock::MachineClock;
 use crate::config::Account;
@@ -89,7 +89,7 @@ impl<'a> Supply<'a> {
                 }
                 Ok(Word::Nobody) => {
                     let due = self.clock.run_ms() - proven_ms >= PROOF_MS;
-                    match self.store(due).await {
+                    match self.store(due, 0).await {
                         Ok(Some(token)) => return Ok(token),
                         Ok(None) => {}
                         Err(failure) => why = failure.to_string(),
@@ -115,8 +115,7 @@ impl<'a> Supply<'a> {
                 Ok(Word::NothingNewer) => {}
                 Ok(Word::Nobody) => {
                     // A store that cannot be read now may be read later.
-                    let found = self.store(false).await.ok().flatten();
-                    if let Some(token) = found.filter(|token| token.generation > generation) {
+                    if let Some(token) = self.store(false, generation).await.ok().flatten() {
                         return token;
                     }
                     tokio::time::sleep(LOOK).await;
@@ -144,8 +143,8 @@ impl<'a> Supply<'a> {
         })
     }
 
-    /// The stored token, if it is trusted; one in doubt is proven where that is asked for.
-    async fn store(&self, prove: bool) -> Result<Option<Token>, Failure> {
+    /// The stored token, if it is trusted and newer than this; one in doubt is proven where that is asked for.
+    async fn store(&self, prove: bool, generation: u64) -> Result<Option<Token>, Failure> {
         if prove {
             return match believed(self.context, self.account).await {
                 Ok(token) => Ok(Some(token)),
@@ -155,6 +154,11 @@ impl<'a> Supply<'a> {
         }
         let stores: Stores = self.context.stores()?;
         let token = ledger::stored(stores.store(), self.clock, &self.account.app)?;
-        Ok(token.filter(|token| token.life.standing(self.clock.now()) == Standing::Trusted))
+        let is_wanted = |token: &Token| {
+            token.generation > generation && token.life.standing(self.clock.now()) == Standing::Trusted
+        };
+        let Some(token) = token.filter(is_wanted) else { return Ok(None) };
+        write_down(self.context, self.account, &token)?;
+        Ok(Some(token))
     }
 }
