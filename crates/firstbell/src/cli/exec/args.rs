@@ -43,7 +43,7 @@ pub(in crate::cli) struct ExecArgs {
     /// With --fd: plain, json, env or header.
     #[arg(long, value_parser = Format::parse, requires = "fd", default_value = "plain")]
     pub(super) format: Format,
-    /// Put [token] in the token's place in whatever the program writes. Its output is a pipe then, and no terminal.
+    /// Put `[token]` in the token's place in whatever the program writes. Its output is a pipe then, and no terminal.
     #[arg(long)]
     pub(super) mask: bool,
     /// The program and its arguments.
