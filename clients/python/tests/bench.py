@@ -12,7 +12,7 @@ sys.path[:0] = [str(HERE.parent / "src"), str(HERE.parent.parent / "tests")]
 
 from stage import Sim, Stand, complete, until  # noqa: E402
 
-__all__ = ["Bench", "Sim", "Stand", "card", "complete", "until"]
+__all__ = ["Bench", "Changing", "Sim", "Stand", "card", "complete", "until"]
 
 
 def card(generation, account="main", access_token="canary-Zq7x"):
@@ -50,3 +50,18 @@ class Bench(unittest.TestCase):
         sim = Sim()
         self.addCleanup(sim.end)
         return sim
+
+
+class Changing(Bench):
+    """With a kitesim, whose token is handed out and changed at will."""
+
+    def setUp(self):
+        super().setUp()
+        self.stage = self.sim()
+        self.server = self.stand()
+        self.generation = 0
+        self.change()
+
+    def change(self):
+        self.generation += 1
+        self.server.hand_out(self.stage.card(self.generation, self.stage.mint()))

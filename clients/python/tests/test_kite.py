@@ -1,29 +1,17 @@
 """The official KiteConnect against kitesim, across changes of the token: reads go on, and no order is sent twice."""
 
 import threading
-import time
 import unittest
 from unittest import mock
 
-from bench import Bench
+from bench import Changing, until
 from kiteconnect import KiteConnect
 from kiteconnect.exceptions import TokenException
 
 import firstbell
 
 
-class Kept(Bench):
-    def setUp(self):
-        super().setUp()
-        self.stage = self.sim()
-        self.server = self.stand()
-        self.generation = 0
-        self.change()
-
-    def change(self):
-        self.generation += 1
-        self.server.hand_out(self.stage.card(self.generation, self.stage.mint()))
-
+class Kept(Changing):
     def kite(self, **more):
         return firstbell.kite(root=self.stage.api, **more)
 
@@ -104,24 +92,27 @@ class Kept(Bench):
         self.assertEqual(sent, ["GET"])
 
     def test_many_threads_go_on_together(self):
-        kite, failures, done = self.kite(), [], threading.Event()
+        kite, read, failures, done = self.kite(), [], [], threading.Event()
 
         def run():
-            while not done.is_set():
+            while not done.wait(0.01):
                 try:
-                    kite.profile()
+                    read.append(kite.profile())
                 except Exception as fault:
                     failures.append(fault)
-                time.sleep(0.01)
+
+        def go_on():
+            enough = len(read) + len(failures) + 30
+            until("thirty more reads", lambda: len(read) + len(failures) >= enough)
 
         threads = [threading.Thread(target=run) for _ in range(6)]
         for thread in threads:
             thread.start()
         for _ in range(3):
-            time.sleep(0.2)
+            go_on()
             self.stage.lever("/flush", {})
             self.change()
-        time.sleep(0.3)
+        go_on()
         done.set()
         for thread in threads:
             thread.join()

@@ -6,7 +6,7 @@ import time
 import unittest
 from collections import Counter
 
-from bench import Bench, complete, until
+from bench import Changing, complete, until
 from kiteconnect import KiteConnect, KiteTicker
 
 import firstbell
@@ -47,19 +47,11 @@ class Program:
         return [int(t["exchange_timestamp"].timestamp()) for t in self.full() if t["instrument_token"] == instrument]
 
 
-class Kept(Bench):
+class Kept(Changing):
     def setUp(self):
         super().setUp()
         logging.disable(logging.CRITICAL)
         self.addCleanup(logging.disable, logging.NOTSET)
-        self.stage = self.sim()
-        self.server = self.stand()
-        self.generation = 0
-        self.change()
-
-    def change(self):
-        self.generation += 1
-        self.server.hand_out(self.stage.card(self.generation, self.stage.mint()))
 
     def program(self, **more):
         program = Program(firstbell.ticker(root=self.stage.ticker, **more))
@@ -83,10 +75,9 @@ class Kept(Bench):
         self.stage.settings(ticker_connections=2)
 
         def load():
-            while not done.is_set():
+            while not done.wait(0.13):
                 kite.api_key, kite.access_token = self.stage.account["api_key"], self.server.cards["main"]["access_token"]
                 placed.append(kite.place_order("regular", "NSE", "INFY", "BUY", 1, "CNC", "LIMIT", price=1000))
-                time.sleep(0.13)
 
         thread = threading.Thread(target=load, daemon=True)
         self.addCleanup(done.set)
