@@ -1,7 +1,7 @@
 //! A program of the owner's that is given each new token, on its standard input or as an open descriptor, and never as an argument.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::kind::{Done, Fault, Form, Kind, TIME, Table, Tools};
@@ -102,6 +102,59 @@ impl Hook {
             let why = format!("{path} can be changed by others, who would be given the token");
             return Err(Fault::new(why, cure("Let nobody else write it")));
         }
-        Ok(())
+        match open_folder(Path::new(path)) {
+            None => Ok(()),
+            Some(folder) => {
+                let folder = folder.display();
+                let why = format!(
+                    "{path} could be replaced by others in {folder}, and they would be given the token"
+                );
+                Err(Fault::new(
+                    why,
+                    format!("Let nobody else write there: chown root {folder}; chmod 755 {folder}."),
+                ))
+            }
+        }
+    }
+}
+
+/// A folder on the way to a program in which somebody else could put another one in its place, both as it is written and where
+/// its links lead. In a folder with the sticky bit nobody moves what is not his.
+fn open_folder(program: &Path) -> Option<PathBuf> {
+    let own = rustix::process::geteuid().as_raw();
+    let real = std::fs::canonicalize(program).unwrap_or_else(|_| program.to_owned());
+    let folders = program.ancestors().skip(1).chain(real.ancestors().skip(1));
+    let is_open = |folder: &&Path| {
+        std::fs::metadata(folder).is_ok_and(|meta| {
+            let ours = [0, own].contains(&meta.uid());
+            !ours || meta.mode() & 0o022 != 0 && meta.mode() & 0o1000 == 0
+        })
+    };
+    folders.filter(|folder| !folder.as_os_str().is_empty()).find(is_open).map(Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{Permissions, create_dir, set_permissions, write};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_program_that_others_could_replace_is_none_of_the_owner_s() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("bin");
+        create_dir(&folder).unwrap();
+        write(folder.join("hook"), "").unwrap();
+        let link = home.path().join("link");
+        symlink(folder.join("hook"), &link).unwrap();
+        assert_eq!(open_folder(&folder.join("hook")), None);
+        for mode in [0o777, 0o775] {
+            set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(open_folder(&folder.join("hook")).as_ref(), Some(&folder), "{mode:o}");
+            assert_eq!(open_folder(&link).as_ref(), Some(&folder), "where the link leads");
+        }
+        set_permissions(&folder, Permissions::from_mode(0o1777)).unwrap();
+        assert_eq!(open_folder(&folder.join("hook")), None, "nobody moves what is not his");
     }
 }
