@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use firstbell::clock::MachineClock;
 use firstbell::ports::Clock;
-use firstbell_core::token::date_in_india;
+use firstbell_core::token::{date_in_india, in_india};
 use jiff::Timestamp;
-use jiff::civil::Weekday;
+use jiff::civil::{Time, Weekday};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -202,18 +202,27 @@ pub fn wait_for(sim: &Sim, to: Timestamp, daemon: &mut Daemon) {
 
 /// Writes a configuration by which a login is due at this moment of the machine's time, whatever day and hour it is.
 pub fn configure_due(home: &Home, sim: &Sim, more: &str, tables: &str) {
-    configure(home, sim, more, &format!("{DUE}{tables}"));
+    configure(home, sim, more, &format!("{}{tables}", hours()));
     open_today(home);
 }
 
 /// The same for a configuration that is written already.
 pub fn due(home: &Home) {
     let text = fs::read_to_string(home.config()).unwrap();
-    fs::write(home.config(), format!("{text}\n{DUE}")).unwrap();
+    fs::write(home.config(), format!("{text}\n{}", hours())).unwrap();
     open_today(home);
 }
 
-const DUE: &str = "[schedule]\nlogin_at = \"00:00\"\ndeadline = \"23:59\"\nspread_s = 0\n";
+/// A login at any time of the day, and the broker's end of tokens hours away: one that is issued within it would be in doubt.
+fn hours() -> String {
+    let now = MachineClock::start().now();
+    let noon = in_india(date_in_india(now), Time::constant(12, 0, 0, 0));
+    let (from, until) = if now < noon { (20, 21) } else { (3, 4) };
+    format!(
+        "[schedule]\nlogin_at = \"00:00\"\ndeadline = \"23:59\"\nspread_s = 0\ntokens_end_from_h = {from}\n\
+         tokens_end_until_h = {until}\n"
+    )
+}
 
 fn open_today(home: &Home) {
     let today = date_in_india(MachineClock::start().now());
