@@ -1,5 +1,5 @@
 # The few things people type. `make demo` and `make test` need nothing but Rust and, on Debian or Ubuntu, apt-get.
-.PHONY: demo test bench bench-kitesim lint docs deny browser browsers mail postgres python node clean
+.PHONY: demo test bench bench-kitesim lint docs deny age browser browsers mail postgres python node clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -8,7 +8,7 @@ demo: browser
 	$(CARGO) build --release --locked --quiet --bin firstbell --bin kitesim
 	target/release/firstbell demo
 
-test: browsers mail postgres python node
+test: age browsers mail postgres python node
 	$(CARGO) build --workspace --locked --all-targets
 	$(CARGO) test --workspace --locked
 
@@ -35,6 +35,10 @@ browser:
 
 browsers:
 	packaging/browser.sh all
+
+# The age program and a keyring, for the tests of the vault and of where secrets come from.
+age:
+	packaging/age.sh
 
 # A mail server, for the tests that send letters.
 mail:

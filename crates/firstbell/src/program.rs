@@ -33,6 +33,8 @@ const VARIABLES: [&str; 16] = [
 pub struct Program<'a> {
     /// Its name or path, and its arguments. No shell reads them. Never empty.
     pub words: &'a [String],
+    /// Variables that it gets of our environment beside those that all get.
+    pub with: &'a [String],
     /// What it reads.
     pub input: &'a [u8],
     /// How long it may take.
@@ -48,7 +50,8 @@ impl Program<'_> {
     /// Why it did not end well, to be read after its name.
     pub async fn run(&self) -> Result<Zeroizing<Vec<u8>>, String> {
         let (name, arguments) = self.words.split_first().expect("a program has a name");
-        let kept = VARIABLES.iter().filter_map(|key| Some((*key, std::env::var_os(key)?)));
+        let kept = VARIABLES.iter().copied().chain(self.with.iter().map(String::as_str));
+        let kept = kept.filter_map(|key| Some((key, std::env::var_os(key)?)));
         let mut child = Command::new(name)
             .args(arguments)
             .env_clear()

@@ -50,8 +50,13 @@ impl Kind for Command {
                 "over": message.over,
             });
             let input = format!("{input}\n");
-            let program =
-                Program { words: &self.words, input: input.as_bytes(), time: outside.time, output_max: 0 };
+            let program = Program {
+                words: &self.words,
+                with: &[],
+                input: input.as_bytes(),
+                time: outside.time,
+                output_max: 0,
+            };
             let fault = |why: String| ChannelFault {
                 why: format!("{} {why}", self.words[0]),
                 cure: "See that it runs by hand and ends with 0.".into(),

@@ -46,7 +46,7 @@ impl Kind for Desktop {
                 &body(message),
             ]
             .map(str::to_owned);
-            let program = Program { words: &words, input: &[], time: outside.time, output_max: 0 };
+            let program = Program { words: &words, with: &[], input: &[], time: outside.time, output_max: 0 };
             let fault = |why: String| ChannelFault {
                 why: format!("notify-send {why}"),
                 cure: "Install libnotify-bin, and run firstbell in the session of whoever sits there.".into(),

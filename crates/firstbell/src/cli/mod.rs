@@ -8,6 +8,7 @@ mod demo;
 mod exec;
 mod exit;
 mod history;
+mod import;
 mod journal;
 mod login;
 mod next;
@@ -18,6 +19,7 @@ mod run;
 mod say;
 mod secrets;
 mod service;
+mod shred;
 mod signals;
 mod simulate;
 mod staff;
@@ -218,6 +220,14 @@ struct SecretOwner {
 
 #[derive(Debug, Subcommand)]
 enum SecretsCommand {
+    #[command(flatten)]
+    Owned(OwnedSecrets),
+    /// Take the secrets over from a file in which they stand in the clear; shows what goes where, and no value.
+    Import(ImportArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum OwnedSecrets {
     /// Store a secret: asked for at a terminal, else read from standard input.
     Set {
         /// password, totp_seed or api_secret; with --channel one of the channel's own.
@@ -237,6 +247,20 @@ enum SecretsCommand {
         #[command(flatten)]
         owner: SecretOwner,
     },
+}
+
+#[derive(Debug, Args)]
+struct ImportArgs {
+    /// An environment file, a script, JSON, YAML, INI, or a list with one value on each line.
+    file: PathBuf,
+    /// The account's name in the configuration; may be left out where there is one only.
+    account: Option<String>,
+    /// Store what was found without asking.
+    #[arg(long)]
+    yes: bool,
+    /// Overwrite and remove the file when everything is stored.
+    #[arg(long)]
+    shred: bool,
 }
 
 /// Runs the command that was typed.

@@ -9,11 +9,10 @@ use firstbell_core::totp::Seed;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::SecretsCommand;
 use super::context::Context;
 use super::exit::Exit;
-use super::order;
-use super::say;
+use super::{OwnedSecrets, SecretsCommand};
+use super::{import, order, say};
 use crate::alerts::ChannelConfig;
 use crate::clock::MachineClock;
 use crate::config::Account;
@@ -34,42 +33,49 @@ fn account_name(text: &str) -> Result<Name, Exit> {
 }
 
 pub(super) async fn run(context: &Context, command: SecretsCommand, as_json: bool) -> Exit {
-    let (SecretsCommand::Set { owner, .. }
-    | SecretsCommand::List { owner }
-    | SecretsCommand::Rm { owner, .. }) = &command;
-    let outcome = match &owner.channel {
-        Some(channel) => {
-            context.channel(channel).and_then(|channel| of_channel(context, channel, &command, as_json))
-        }
-        None => match context.account(owner.account.account.as_deref()) {
-            Ok(account) => of_account(context, account, &command, as_json).await,
+    let outcome = match command {
+        SecretsCommand::Owned(command) => of_owner(context, &command, as_json).await,
+        SecretsCommand::Import(args) => match context.account(args.account.as_deref()) {
+            Ok(account) => import::run(context, account, &args).await,
             Err(exit) => Err(exit),
         },
     };
     outcome.unwrap_or_else(|exit| exit)
 }
 
+async fn of_owner(context: &Context, command: &OwnedSecrets, as_json: bool) -> Result<Exit, Exit> {
+    let (OwnedSecrets::Set { owner, .. } | OwnedSecrets::List { owner } | OwnedSecrets::Rm { owner, .. }) =
+        command;
+    match &owner.channel {
+        Some(channel) => of_channel(context, context.channel(channel)?, command, as_json),
+        None => {
+            let account = context.account(owner.account.account.as_deref())?;
+            of_account(context, account, command, as_json).await
+        }
+    }
+}
+
 async fn of_account(
     context: &Context,
     account: &Account,
-    command: &SecretsCommand,
+    command: &OwnedSecrets,
     as_json: bool,
 ) -> Result<Exit, Exit> {
     Ok(match command {
-        SecretsCommand::Set { name, .. } => {
+        OwnedSecrets::Set { name, .. } => {
             let exit = set(context, account, account_name(name)?);
             order::nudge(context, account).await;
             exit
         }
-        SecretsCommand::List { .. } => list(context, account, as_json),
-        SecretsCommand::Rm { name, .. } => remove(context, account, account_name(name)?),
+        OwnedSecrets::List { .. } => list(context, account, as_json),
+        OwnedSecrets::Rm { name, .. } => remove(context, account, account_name(name)?),
     })
 }
 
 fn of_channel(
     context: &Context,
     channel: &ChannelConfig,
-    command: &SecretsCommand,
+    command: &OwnedSecrets,
     as_json: bool,
 ) -> Result<Exit, Exit> {
     let known = |name: &String| {
@@ -81,9 +87,9 @@ fn of_channel(
         })
     };
     Ok(match command {
-        SecretsCommand::Set { name, .. } => set_of_channel(context, channel, known(name)?),
-        SecretsCommand::List { .. } => list_of_channel(context, channel, as_json),
-        SecretsCommand::Rm { name, .. } => {
+        OwnedSecrets::Set { name, .. } => set_of_channel(context, channel, known(name)?),
+        OwnedSecrets::List { .. } => list_of_channel(context, channel, as_json),
+        OwnedSecrets::Rm { name, .. } => {
             let wanted = channel.wanted(&known(name)?.0);
             forget(context, wanted.owner, name, &format!("channel {}", channel.name))
                 .with(json!({ "channel": channel.name, "name": name }))
@@ -128,7 +134,7 @@ fn row_line(name: &str, there: bool, source: &str) -> String {
 }
 
 /// Says so where the configuration takes a secret from elsewhere than it was just put.
-fn elsewhere(name: &str, source: &Source) {
+pub(super) fn elsewhere(name: &str, source: &Source) {
     if *source != Source::Vault {
         let from = source.describe();
         say::error(&format!("note: the configuration takes {name} from the {from}, not from the vault"));
@@ -157,18 +163,20 @@ fn set(context: &Context, account: &Account, name: Name) -> Exit {
     {
         return Exit::usage(&format!("not stored: {fault}"));
     }
-    let keep = |stores: Stores| {
-        let (user, clock) = (account.app.user(), MachineClock::start());
-        stores.vault().keep(&user, name.as_str(), &secret)?;
-        let stored = Event::Stored { name: name.as_str().into() };
-        stores.store().record(&user, &[(clock.now(), stored)], TokenChange::Keep)
-    };
-    if let Err(failure) = context.stores().and_then(keep) {
+    if let Err(failure) = context.stores().and_then(|stores| keep(&stores, account, name, &secret)) {
         return Exit::failed(&failure);
     }
     say::error(&format!("{} of {} is in the vault", name.as_str(), account.name));
     elsewhere(name.as_str(), &account.secrets[name as usize].1);
     Exit::done(json!({ "account": account.name, "name": name.as_str() }))
+}
+
+/// Puts a secret of an account into the vault, and into its history that this was done.
+pub(super) fn keep(stores: &Stores, account: &Account, name: Name, secret: &Secret) -> Result<(), Failure> {
+    let (user, clock) = (account.app.user(), MachineClock::start());
+    stores.vault().keep(&user, name.as_str(), secret)?;
+    let stored = Event::Stored { name: name.as_str().into() };
+    stores.store().record(&user, &[(clock.now(), stored)], TokenChange::Keep)
 }
 
 fn ask(prompt: &str) -> Result<Secret, String> {

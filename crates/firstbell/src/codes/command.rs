@@ -29,8 +29,13 @@ impl CodeSource for Program<'_> {
 impl Program<'_> {
     async fn ask(&self) -> Result<Secret, Failure> {
         let name = self.words.first().expect("checked when it was read");
-        let program =
-            program::Program { words: self.words, input: &[], time: TIME, output_max: digits::BYTES_MAX };
+        let program = program::Program {
+            words: self.words,
+            with: &[],
+            input: &[],
+            time: TIME,
+            output_max: digits::BYTES_MAX,
+        };
         let bytes = program
             .run()
             .await

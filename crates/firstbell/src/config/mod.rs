@@ -154,7 +154,7 @@ fn variables<'a>(
     let of_accounts = accounts.iter().flat_map(|a| a.secrets.iter().map(|(_, source)| source));
     let of_channels = channels.iter().flat_map(|c| c.secrets.iter().map(|(_, source)| source));
     let of_store = shared.map(|shared| &shared.source);
-    of_accounts.chain(of_channels).chain(of_store).filter_map(|source| source.variable()).collect()
+    of_accounts.chain(of_channels).chain(of_store).flat_map(|source| source.variables()).collect()
 }
 
 fn read_accounts(root: &mut Section<'_>) -> Vec<Account> {

@@ -26,7 +26,6 @@ use super::say;
 use crate::clock::MachineClock;
 use crate::config::Account;
 use crate::ports::Clock;
-use crate::secrets::Source;
 
 /// What the program wrote last is passed on for so long after its end: a child of its own may hold the pipe for ever.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -37,10 +36,7 @@ pub(super) async fn run(context: &Context, args: ExecArgs) -> Exit {
         Err(exit) => return exit,
     };
     let without = context.config.accounts.iter().flat_map(|a| &a.secrets);
-    let without = without.filter_map(|(_, source)| match source {
-        Source::Env(variable) => Some(variable.as_str()),
-        _ => None,
-    });
+    let without = without.flat_map(|(_, source)| source.variables());
     let manner = match Manner::of(&args, account, without.collect()) {
         Ok(manner) => manner,
         Err(e) => return Exit::internal(&format!("no file in memory for the token: {e}")),
