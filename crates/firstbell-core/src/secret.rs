@@ -36,6 +36,11 @@ impl Secret {
         self.is(other.expose())
     }
 
+    /// How many letters it has.
+    pub fn letters(&self) -> usize {
+        self.expose().chars().count()
+    }
+
     /// Whether there is nothing in it but white space: such a secret was forgotten, not chosen.
     pub fn is_blank(&self) -> bool {
         self.0.trim().is_empty()

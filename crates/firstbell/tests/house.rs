@@ -21,7 +21,7 @@ const CORE: &[&[&str]] = &[
     &["days"],
 ];
 const FIRSTBELL: &[&[&str]] = &[
-    &["halt", "ports", "program", "record", "terminal", "textfile", "written"],
+    &["age", "halt", "ports", "program", "record", "terminal", "textfile", "written"],
     &["board", "clock", "deadman", "http", "leap", "ledger", "shape", "witness"],
     &[
         "album",
@@ -87,6 +87,9 @@ const EXPOSE: &[(&str, &str)] = &[
     ("crates/firstbell-core/src/skeleton/mod.rs", "reading what the script told of a page"),
     ("crates/firstbell-core/src/walk/code.rs", "seeing that a source of codes does not repeat itself"),
     ("crates/firstbell-core/src/walk/mod.rs", "reading the host of an address that is not the broker's"),
+    ("crates/firstbell/src/age/key.rs", "reading an identity"),
+    ("crates/firstbell/src/age/payload.rs", "into the cipher"),
+    ("crates/firstbell/src/age/stanza.rs", "stretching a passphrase"),
     ("crates/firstbell/src/alerts/provider.rs", "reading what a provider answered"),
     ("crates/firstbell/src/alerts/request.rs", "into the address, the header or the signature of a message"),
     ("crates/firstbell/src/alerts/smtp.rs", "into the mail server's log-in"),
@@ -110,6 +113,8 @@ const EXPOSE: &[(&str, &str)] = &[
     ("crates/firstbell/src/selftest.rs", "reading when the last test was"),
     ("crates/firstbell/src/shape.rs", "into the forms that programs read"),
     ("crates/firstbell/src/sinks/file.rs", "into the sink's file"),
+    ("crates/firstbell/src/stores/contents.rs", "into the vault's text, which is sealed then"),
+    ("crates/firstbell/src/stores/identity.rs", "into the identity's file"),
     ("crates/firstbell/src/stores/key.rs", "into the key file"),
     ("crates/firstbell/src/stores/postgres/server.rs", "into the connection to the database"),
     ("crates/firstbell/src/stores/seal.rs", "into the cipher"),

@@ -7,6 +7,7 @@ mod context;
 mod demo;
 mod exec;
 mod exit;
+mod export;
 mod history;
 mod import;
 mod journal;
@@ -35,6 +36,7 @@ use clap::{Args, Parser, Subcommand};
 use self::context::Context;
 use self::exit::Exit;
 use self::journal::LogForm;
+use crate::age::Recipient;
 use crate::config::Environment;
 use crate::drivers::DriverName;
 use crate::serve::Order;
@@ -224,6 +226,8 @@ enum SecretsCommand {
     Owned(OwnedSecrets),
     /// Take the secrets over from a file in which they stand in the clear; shows what goes where, and no value.
     Import(ImportArgs),
+    /// Write all of the vault as an age file for a key or a passphrase of yours; never in the clear.
+    Export(ExportArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -261,6 +265,19 @@ struct ImportArgs {
     /// Overwrite and remove the file when everything is stored.
     #[arg(long)]
     shred: bool,
+}
+
+#[derive(Debug, Args)]
+struct ExportArgs {
+    /// The file to write; there must be none of this name.
+    #[arg(long, value_name = "FILE", required = true)]
+    to: PathBuf,
+    /// Who can open it: an age recipient (age1…). May be given several times.
+    #[arg(long, value_name = "AGE1…", value_parser = Recipient::parse, required_unless_present = "passphrase")]
+    recipient: Vec<Recipient>,
+    /// Who knows a passphrase can open it: asked for at a terminal, else read from standard input.
+    #[arg(long, conflicts_with = "recipient")]
+    passphrase: bool,
 }
 
 /// Runs the command that was typed.

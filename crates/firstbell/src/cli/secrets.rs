@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::context::Context;
 use super::exit::Exit;
 use super::{OwnedSecrets, SecretsCommand};
-use super::{import, order, say};
+use super::{export, import, order, say};
 use crate::alerts::ChannelConfig;
 use crate::clock::MachineClock;
 use crate::config::Account;
@@ -39,6 +39,7 @@ pub(super) async fn run(context: &Context, command: SecretsCommand, as_json: boo
             Ok(account) => import::run(context, account, &args).await,
             Err(exit) => Err(exit),
         },
+        SecretsCommand::Export(args) => export::run(context, &args),
     };
     outcome.unwrap_or_else(|exit| exit)
 }
@@ -179,7 +180,7 @@ pub(super) fn keep(stores: &Stores, account: &Account, name: Name, secret: &Secr
     stores.store().record(&user, &[(clock.now(), stored)], TokenChange::Keep)
 }
 
-fn ask(prompt: &str) -> Result<Secret, String> {
+pub(super) fn ask(prompt: &str) -> Result<Secret, String> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
         return rpassword::prompt_password(prompt)

@@ -3,6 +3,7 @@
 mod account;
 mod keeping;
 mod shared;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use firstbell_core::origin::Origin;
 pub use self::account::Account;
 pub use self::keeping::{Egress, Keeping, Leap, Telling};
 pub use self::shared::Shared;
+pub use self::vault::VaultConfig;
 
 use crate::alerts::ChannelConfig;
 use crate::calendarfile;
@@ -25,12 +27,14 @@ use crate::written::{Faults, Section};
 /// Everything that firstbell was told.
 #[derive(Debug)]
 pub struct Config {
-    /// Where store, key and locks are.
+    /// Where store, vault and locks are.
     pub state_dir: PathBuf,
     /// The store in it, its mark beside it, and how long events stay.
     pub store: Place,
     /// The database that takes the store's place where several machines keep the same accounts.
     pub shared: Option<Shared>,
+    /// How the vault of this machine is opened.
+    pub vault: VaultConfig,
     /// The accounts, by name.
     pub accounts: Vec<Account>,
     /// The ways to a person.
@@ -102,6 +106,7 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         root.fault("rehearsal.leap is for the rehearsal of one account");
     }
     let shared = Shared::read(&mut root);
+    let vault = VaultConfig::read(&mut root, shared.is_some());
     let plan = read_plan(&mut root);
     let calendar = read_calendar(&mut root);
     root.end(&[
@@ -123,11 +128,12 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         "schedule",
         "state_dir",
         "store",
+        "vault",
         "webdriver",
     ]);
 
     let mut lines = faults.lines();
-    let sources = variables(&accounts, &channels, shared.as_ref());
+    let sources = variables(&accounts, &channels, shared.as_ref(), &vault);
     lines.extend(read_environment(env, &mut drivers, &sources));
     if !lines.is_empty() {
         return Err(ConfigFaults(lines));
@@ -142,7 +148,19 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
         let inside = format!("{file}: mark must be outside the state folder {}", state_dir.display());
         return Err(ConfigFaults(vec![inside]));
     }
-    Ok(Config { state_dir, store, shared, accounts, channels, drivers, plan, calendar, keeping, rehearsal })
+    Ok(Config {
+        state_dir,
+        store,
+        shared,
+        vault,
+        accounts,
+        channels,
+        drivers,
+        plan,
+        calendar,
+        keeping,
+        rehearsal,
+    })
 }
 
 /// The variables that secrets come from.
@@ -150,11 +168,17 @@ fn variables<'a>(
     accounts: &'a [Account],
     channels: &'a [ChannelConfig],
     shared: Option<&'a Shared>,
+    vault: &'a VaultConfig,
 ) -> Vec<&'a str> {
     let of_accounts = accounts.iter().flat_map(|a| a.secrets.iter().map(|(_, source)| source));
     let of_channels = channels.iter().flat_map(|c| c.secrets.iter().map(|(_, source)| source));
     let of_store = shared.map(|shared| &shared.source);
-    of_accounts.chain(of_channels).chain(of_store).flat_map(|source| source.variables()).collect()
+    of_accounts
+        .chain(of_channels)
+        .chain(of_store)
+        .chain(&vault.source)
+        .flat_map(|source| source.variables())
+        .collect()
 }
 
 fn read_accounts(root: &mut Section<'_>) -> Vec<Account> {

@@ -54,10 +54,11 @@ impl Config {
     /// Where the store is, with what opens it.
     ///
     /// # Errors
-    /// Where the address of a shared one cannot be had.
+    /// Where the address of a shared one, or the identity that opens the vault, cannot be had.
     pub fn place(&self) -> Result<Place, Failure> {
         let server = self.shared.as_ref().map(Shared::server).transpose()?;
-        Ok(Place { server, ..self.store.clone() })
+        let (identity, recipients) = (self.vault.identity()?, self.vault.recipients.clone());
+        Ok(Place { server, identity, recipients, ..self.store.clone() })
     }
 }
 

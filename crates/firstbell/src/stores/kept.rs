@@ -223,7 +223,7 @@ impl Vault for Kept {
     }
 }
 
-fn secret_place(account: &str, name: &str) -> String {
+pub(super) fn secret_place(account: &str, name: &str) -> String {
     format!("secret/{account}/{name}")
 }
 

@@ -2,7 +2,9 @@
 
 mod attest;
 mod chain;
+mod contents;
 mod folder;
+mod identity;
 mod kept;
 mod key;
 mod mark;
@@ -15,15 +17,17 @@ mod schema;
 mod seal;
 mod sql;
 mod sqlite;
+mod takeover;
 mod tokens;
 mod turns;
+mod vault;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use firstbell_core::budget::Fingerprint;
 use firstbell_core::failure::Failure;
-use firstbell_core::secret::Secret;
+use firstbell_core::secret::{Secret, SecretBytes};
 
 pub use folder::{FolderLease, LoginLock, lock_login, try_lease, try_lock_login};
 pub(crate) use place::KEEP_DAYS_MIN;
@@ -34,6 +38,7 @@ pub use turns::{Heir, Lease, Turn, Turns};
 use kept::Kept;
 use postgres::{Candidate, Fences};
 use sqlite::Sqlite;
+use vault::VaultFile;
 
 use crate::ports::{Store, Vault};
 
@@ -41,6 +46,8 @@ use crate::ports::{Store, Vault};
 #[derive(Debug)]
 pub struct Stores {
     kept: Kept,
+    /// Where the store is this machine's own; several that share one have the vault in it.
+    file: Option<VaultFile>,
     healed: bool,
     turns: Turns,
 }
@@ -68,16 +75,20 @@ impl Place {
             let kept = Kept::new(Box::new(database), key, self, Some(node::name(&self.folder)?));
             return Ok(Stores {
                 kept,
+                file: None,
                 healed: false,
                 turns: Turns { folder, shared: Some((server, fences)) },
             });
         }
         let fresh = ![sqlite::FILE, previous::FILE].iter().any(|file| self.folder.join(file).exists());
-        let key = Arc::new(key::open(&self.folder, fresh)?);
+        let (file, contents) = VaultFile::open(self, fresh)?;
+        let key = Arc::new(contents.key());
+        drop(contents);
         let sqlite = Sqlite::open(self, &key)?;
         let healed = sqlite.healed;
         let kept = Kept::new(Box::new(sqlite), key, self, None);
-        Ok(Stores { kept, healed, turns: Turns { folder, shared: None } })
+        takeover::finish(&kept, &file)?;
+        Ok(Stores { kept, file: Some(file), healed, turns: Turns { folder, shared: None } })
     }
 
     /// A process that wants to be the one which keeps the accounts of this store. A machine whose key does not open it is
@@ -106,7 +117,21 @@ impl Stores {
 
     /// Sealed secrets.
     pub fn vault(&self) -> &dyn Vault {
-        &self.kept
+        match &self.file {
+            Some(file) => file,
+            None => &self.kept,
+        }
+    }
+
+    /// All that is in the vault, as an age file for other eyes; none where machines share the store, and the vault is in it.
+    ///
+    /// # Errors
+    /// Where the vault does not open.
+    pub fn export(
+        &self,
+        seal: &dyn Fn(&SecretBytes) -> Result<Vec<u8>, getrandom::Error>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        self.file.as_ref().map(|file| file.sealed(seal)).transpose()
     }
 
     /// The way to an account's turn. Where machines share the store, nothing is spent without it.
