@@ -133,6 +133,8 @@ fn decode(prefix: &str, text: &str) -> Option<Zeroizing<[u8; LEN]>> {
     }
     let mut bytes = Zeroizing::new([0; LEN]);
     let mut found = checked.byte_iter();
-    bytes.iter_mut().try_for_each(|byte| Some(*byte = found.next()?))?;
+    for byte in bytes.iter_mut() {
+        *byte = found.next()?;
+    }
     found.next().is_none().then_some(bytes)
 }

@@ -16,6 +16,7 @@ mod next;
 mod order;
 mod pair;
 mod plan;
+mod rekey;
 mod run;
 mod say;
 mod secrets;
@@ -228,6 +229,8 @@ enum SecretsCommand {
     Import(ImportArgs),
     /// Write all of the vault as an age file for a key or a passphrase of yours; never in the clear.
     Export(ExportArgs),
+    /// Give the store and the vault new keys, while a daemon runs or not.
+    Rekey,
 }
 
 #[derive(Debug, Subcommand)]

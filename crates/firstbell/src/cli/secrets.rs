@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::context::Context;
 use super::exit::Exit;
 use super::{OwnedSecrets, SecretsCommand};
-use super::{export, import, order, say};
+use super::{export, import, order, rekey, say};
 use crate::alerts::ChannelConfig;
 use crate::clock::MachineClock;
 use crate::config::Account;
@@ -40,6 +40,7 @@ pub(super) async fn run(context: &Context, command: SecretsCommand, as_json: boo
             Err(exit) => Err(exit),
         },
         SecretsCommand::Export(args) => export::run(context, &args),
+        SecretsCommand::Rekey => rekey::run(context),
     };
     outcome.unwrap_or_else(|exit| exit)
 }

@@ -62,6 +62,30 @@ pub type Environment = BTreeMap<String, String>;
 const VARIABLES: [&str; 5] =
     ["FIRSTBELL_BROWSER", "FIRSTBELL_CONFIG", "FIRSTBELL_DRIVER", "FIRSTBELL_LOG", "FIRSTBELL_STATE_DIR"];
 
+/// What stands at the top of the file.
+const KEYS: [&str; 20] = [
+    "accept",
+    "account",
+    "alerts",
+    "browser",
+    "calendar",
+    "channel",
+    "driver",
+    "drivers",
+    "egress",
+    "firefox",
+    "keep_days",
+    "mark",
+    "plan",
+    "plan_key",
+    "rehearsal",
+    "schedule",
+    "state_dir",
+    "store",
+    "vault",
+    "webdriver",
+];
+
 /// Where the configuration is, unless it is named: `FIRSTBELL_CONFIG`, else below the user's configuration folder.
 pub fn place(named: Option<&Path>, env: &Environment) -> PathBuf {
     let home = || PathBuf::from(env.get("HOME").map_or("/", String::as_str));
@@ -109,28 +133,7 @@ fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFault
     let vault = VaultConfig::read(&mut root, shared.is_some());
     let plan = read_plan(&mut root);
     let calendar = read_calendar(&mut root);
-    root.end(&[
-        "accept",
-        "account",
-        "alerts",
-        "browser",
-        "calendar",
-        "channel",
-        "driver",
-        "drivers",
-        "egress",
-        "firefox",
-        "keep_days",
-        "mark",
-        "plan",
-        "plan_key",
-        "rehearsal",
-        "schedule",
-        "state_dir",
-        "store",
-        "vault",
-        "webdriver",
-    ]);
+    root.end(&KEYS);
 
     let mut lines = faults.lines();
     let sources = variables(&accounts, &channels, shared.as_ref(), &vault);

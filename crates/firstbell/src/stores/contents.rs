@@ -22,6 +22,10 @@ const AROUND: usize = 256;
 #[derive(Debug)]
 pub(super) struct Contents {
     store_key: Text,
+    /// While the store is being sealed anew: what it is sealed with then.
+    next_key: Option<Text>,
+    /// The store's first key, where it has another one now.
+    fingerprint_key: Option<Text>,
     secrets: BTreeMap<(String, String), Text>,
 }
 
@@ -32,6 +36,10 @@ struct Written {
     about: String,
     form: u32,
     store_key: Text,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_key: Option<Text>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprint_key: Option<Text>,
     secrets: Vec<Row>,
 }
 
@@ -46,24 +54,23 @@ struct Row {
 impl Contents {
     /// An empty vault around this key.
     pub(super) fn of(key: &SecretBytes) -> Contents {
-        let mut hex = String::with_capacity(2 * KEY_LEN);
-        HEXLOWER.encode_append(key.expose(), &mut hex);
-        Contents { store_key: Text(Secret::new(hex)), secrets: BTreeMap::new() }
+        Contents { store_key: hex(key), next_key: None, fingerprint_key: None, secrets: BTreeMap::new() }
     }
 
     /// An empty vault around a new key.
     pub(super) fn fresh() -> Result<Contents, getrandom::Error> {
-        let mut bytes = vec![0; KEY_LEN];
-        getrandom::fill(&mut bytes)?;
-        Ok(Contents::of(&SecretBytes::new(bytes)))
+        Ok(Contents::of(&random()?))
     }
 
     /// Reads what a vault says; none where it was not written by us.
     pub(super) fn read(plain: &SecretBytes) -> Option<Contents> {
         let written: Written = serde_json::from_slice(plain.expose()).ok()?;
         let rows = written.secrets.into_iter().map(|row| ((row.owner, row.name), row.value));
-        let contents = Contents { store_key: written.store_key, secrets: rows.collect() };
-        (written.form == FORM && contents.bytes().is_some()).then_some(contents)
+        let Written { form, store_key, next_key, fingerprint_key, .. } = written;
+        let contents = Contents { store_key, next_key, fingerprint_key, secrets: rows.collect() };
+        let others = [&contents.next_key, &contents.fingerprint_key].into_iter().flatten();
+        let are_keys = others.chain([&contents.store_key]).all(|key| bytes(key).is_some());
+        (form == FORM && are_keys).then_some(contents)
     }
 
     pub(super) fn write(&self) -> SecretBytes {
@@ -73,7 +80,14 @@ impl Contents {
             value: value.clone(),
         };
         let secrets = self.secrets.iter().map(row).collect();
-        let written = Written { about: ABOUT.into(), form: FORM, store_key: self.store_key.clone(), secrets };
+        let written = Written {
+            about: ABOUT.into(),
+            form: FORM,
+            store_key: self.store_key.clone(),
+            next_key: self.next_key.clone(),
+            fingerprint_key: self.fingerprint_key.clone(),
+            secrets,
+        };
         // JSON writes a letter in six at most; room for all, so that nothing is left behind by growing.
         let letters = |row: &Row| row.owner.len() + row.name.len() + row.value.0.expose().len();
         let len = written.secrets.iter().map(|row| AROUND + 6 * letters(row)).sum::<usize>() + 4 * AROUND;
@@ -83,21 +97,34 @@ impl Contents {
         SecretBytes::new(std::mem::take(&mut *plain))
     }
 
-    /// The key of the store.
-    pub(super) fn key(&self) -> Key {
-        Key::new(self.bytes().expect("checked when it was read or made"))
+    /// The key of the store; and the next one, which may be the store's already, while it is being sealed anew.
+    pub(super) fn keys(&self) -> (Key, Option<Key>) {
+        let first = known(self.fingerprint_key.as_ref().unwrap_or(&self.store_key));
+        let key = |text: &Text| Key::new(known(text)).with_fingerprints_of(&first);
+        (key(&self.store_key), self.next_key.as_ref().map(key))
     }
 
     /// Whether the store's key is this one.
     pub(super) fn is_of(&self, key: &SecretBytes) -> bool {
-        self.bytes().is_some_and(|own| own.expose() == key.expose())
+        known(&self.store_key).expose() == key.expose()
     }
 
-    fn bytes(&self) -> Option<SecretBytes> {
-        let mut bytes = vec![0; KEY_LEN];
-        let text = self.store_key.0.expose().as_bytes();
-        let is_long = HEXLOWER.decode_len(text.len()) == Ok(KEY_LEN);
-        (is_long && HEXLOWER.decode_mut(text, &mut bytes).is_ok()).then(|| SecretBytes::new(bytes))
+    /// The store gets another key.
+    pub(super) fn begin_rekey(&mut self) -> Result<(), getrandom::Error> {
+        self.next_key = Some(hex(&random()?));
+        Ok(())
+    }
+
+    pub(super) fn is_rekeying(&self) -> bool {
+        self.next_key.is_some()
+    }
+
+    /// The store has its next key, or keeps its own.
+    pub(super) fn end_rekey(&mut self, is_sealed: bool) {
+        if let Some(next) = self.next_key.take().filter(|_| is_sealed) {
+            let before = std::mem::replace(&mut self.store_key, next);
+            self.fingerprint_key.get_or_insert(before);
+        }
     }
 
     pub(super) fn secret(&self, owner: &str, name: &str) -> Option<&Secret> {
@@ -112,6 +139,29 @@ impl Contents {
     pub(super) fn forget(&mut self, owner: &str, name: &str) -> bool {
         self.secrets.remove(&(owner.to_owned(), name.to_owned())).is_some()
     }
+}
+
+fn random() -> Result<SecretBytes, getrandom::Error> {
+    let mut bytes = vec![0; KEY_LEN];
+    getrandom::fill(&mut bytes)?;
+    Ok(SecretBytes::new(bytes))
+}
+
+fn hex(key: &SecretBytes) -> Text {
+    let mut hex = String::with_capacity(2 * KEY_LEN);
+    HEXLOWER.encode_append(key.expose(), &mut hex);
+    Text(Secret::new(hex))
+}
+
+fn known(text: &Text) -> SecretBytes {
+    bytes(text).expect("checked when it was read or made")
+}
+
+fn bytes(text: &Text) -> Option<SecretBytes> {
+    let mut bytes = vec![0; KEY_LEN];
+    let text = text.0.expose().as_bytes();
+    let is_long = HEXLOWER.decode_len(text.len()) == Ok(KEY_LEN);
+    (is_long && HEXLOWER.decode_mut(text, &mut bytes).is_ok()).then(|| SecretBytes::new(bytes))
 }
 
 /// A secret as text of JSON; nowhere else is one written down so.

@@ -45,6 +45,28 @@ pub(super) fn open(place: &Place, fresh: bool) -> Result<Vec<Identity>, Failure>
     }
 }
 
+/// Puts these in the place of what is in the state folder, the first one being the one that counts; old or new at any moment.
+pub(super) fn replace(state: &Path, identities: &[Identity]) -> Result<(), Failure> {
+    let (path, new) = (state.join(FILE), state.join("identity.new"));
+    let write = || -> std::io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = folder::open_private(&new, options.write(true).create(true).truncate(true))?;
+        identities.iter().try_for_each(|identity| write_one(&mut file, identity))?;
+        file.sync_all()?;
+        std::fs::rename(&new, &path)?;
+        folder::sync(state)
+    };
+    write().map_err(|e| folder::cannot(&path, "be written", &e))
+}
+
+/// As `age-keygen` writes it.
+fn write_one(file: &mut File, identity: &Identity) -> std::io::Result<()> {
+    let head = format!("# what opens vault.age; made by firstbell\n# public key: {}\n", identity.recipient());
+    file.write_all(head.as_bytes())?;
+    file.write_all(identity.text().expose().as_bytes())?;
+    file.write_all(b"\n")
+}
+
 fn text(path: &Path, file: File) -> Result<Secret, Failure> {
     let room = usize::try_from(BYTES_MAX).expect("it is small");
     let mut text = Zeroizing::new(String::with_capacity(room));
@@ -57,18 +79,15 @@ fn read(text: &Secret, from: &str) -> Result<Vec<Identity>, Failure> {
         .map_err(|why| broken(Part::Key, format!("the identity cannot be used: {from} {why}"), GONE))
 }
 
-/// Makes an identity as `age-keygen` does: whole, or not at all. Of two processes that make it in the same moment, the first one's
+/// Makes an identity: whole, or not at all. Of two processes that make it in the same moment, the first one's
 /// stays.
 fn make(state: &Path, path: &Path) -> Result<(), Failure> {
     let identity = Identity::random().map_err(|e| no_chance(&e))?;
-    let head = format!("# what opens vault.age; made by firstbell\n# public key: {}\n", identity.recipient());
     let beside = state.join(format!("identity.new-{}", std::process::id()));
     let write = || -> std::io::Result<()> {
         let mut options = OpenOptions::new();
         let mut file = folder::open_private(&beside, options.write(true).create(true).truncate(true))?;
-        file.write_all(head.as_bytes())?;
-        file.write_all(identity.text().expose().as_bytes())?;
-        file.write_all(b"\n")?;
+        write_one(&mut file, &identity)?;
         file.sync_all()?;
         match std::fs::hard_link(&beside, path) {
             Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),

@@ -13,6 +13,7 @@ mod opening;
 mod place;
 mod postgres;
 mod previous;
+mod rekey;
 mod schema;
 mod seal;
 mod sql;
@@ -26,17 +27,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use firstbell_core::budget::Fingerprint;
-use firstbell_core::failure::Failure;
+use firstbell_core::failure::{Failure, Part};
 use firstbell_core::secret::{Secret, SecretBytes};
 
 pub use folder::{FolderLease, LoginLock, lock_login, try_lease, try_lock_login};
 pub(crate) use place::KEEP_DAYS_MIN;
 pub use place::Place;
 pub use postgres::Server;
+pub use rekey::Rekeyed;
 pub use turns::{Heir, Lease, Turn, Turns};
 
+use contents::Contents;
 use kept::Kept;
 use postgres::{Candidate, Fences};
+use seal::Key;
 use sqlite::Sqlite;
 use vault::VaultFile;
 
@@ -46,8 +50,6 @@ use crate::ports::{Store, Vault};
 #[derive(Debug)]
 pub struct Stores {
     kept: Kept,
-    /// Where the store is this machine's own; several that share one have the vault in it.
-    file: Option<VaultFile>,
     healed: bool,
     turns: Turns,
 }
@@ -75,20 +77,20 @@ impl Place {
             let kept = Kept::new(Box::new(database), key, self, Some(node::name(&self.folder)?));
             return Ok(Stores {
                 kept,
-                file: None,
                 healed: false,
                 turns: Turns { folder, shared: Some((server, fences)) },
             });
         }
         let fresh = ![sqlite::FILE, previous::FILE].iter().any(|file| self.folder.join(file).exists());
         let (file, contents) = VaultFile::open(self, fresh)?;
-        let key = Arc::new(contents.key());
+        let (key, sqlite) = keyed(self, &contents)?;
         drop(contents);
-        let sqlite = Sqlite::open(self, &key)?;
         let healed = sqlite.healed;
-        let kept = Kept::new(Box::new(sqlite), key, self, None);
-        takeover::finish(&kept, &file)?;
-        Ok(Stores { kept, file: Some(file), healed, turns: Turns { folder, shared: None } })
+        let mut kept = Kept::new(Box::new(sqlite), key, self, None);
+        kept.file = Some(file);
+        takeover::finish(&kept)?;
+        rekey::go_on(&kept)?;
+        Ok(Stores { kept, healed, turns: Turns { folder, shared: None } })
     }
 
     /// A process that wants to be the one which keeps the accounts of this store. A machine whose key does not open it is
@@ -109,6 +111,18 @@ impl Place {
     }
 }
 
+/// The database, with whichever of the vault's keys is its own.
+fn keyed(place: &Place, contents: &Contents) -> Result<(Arc<Key>, Sqlite), Failure> {
+    let (key, next) = contents.keys();
+    match (Sqlite::open(place, &key), next) {
+        (Err(Failure::Broken { part: Part::Key, .. }), Some(next)) => {
+            let sqlite = Sqlite::open(place, &next)?;
+            Ok((Arc::new(next), sqlite))
+        }
+        (opened, _) => Ok((Arc::new(key), opened?)),
+    }
+}
+
 impl Stores {
     /// Events and tokens.
     pub fn store(&self) -> &dyn Store {
@@ -117,10 +131,18 @@ impl Stores {
 
     /// Sealed secrets.
     pub fn vault(&self) -> &dyn Vault {
-        match &self.file {
+        match &self.kept.file {
             Some(file) => file,
             None => &self.kept,
         }
+    }
+
+    /// Gives store and vault new keys, under living processes. The fingerprints of credentials stay.
+    ///
+    /// # Errors
+    /// Where the store is shared, not whole, or is just being given new keys; everything is as it was then.
+    pub fn rekey(&self) -> Result<Rekeyed, Failure> {
+        rekey::rekey(&self.kept)
     }
 
     /// All that is in the vault, as an age file for other eyes; none where machines share the store, and the vault is in it.
@@ -131,7 +153,7 @@ impl Stores {
         &self,
         seal: &dyn Fn(&SecretBytes) -> Result<Vec<u8>, getrandom::Error>,
     ) -> Result<Option<Vec<u8>>, Failure> {
-        self.file.as_ref().map(|file| file.sealed(seal)).transpose()
+        self.kept.file.as_ref().map(|file| file.sealed(seal)).transpose()
     }
 
     /// The way to an account's turn. Where machines share the store, nothing is spent without it.

@@ -8,11 +8,11 @@ use firstbell_core::failure::Failure;
 use super::folder;
 use super::kept::{Kept, secret_place};
 use super::key;
-use super::sql::{Aim, Lost, Transaction, values};
-use super::vault::VaultFile;
+use super::sql::{Aim, Lost, values};
 
 /// Moves the rows, and then the key file's end.
-pub(super) fn finish(kept: &Kept, vault: &VaultFile) -> Result<(), Failure> {
+pub(super) fn finish(kept: &Kept) -> Result<(), Failure> {
+    let Some(vault) = &kept.file else { return Ok(()) };
     if kept.has_secrets()? {
         // The rows are read with the vault locked: what another process moved is not moved again after it was forgotten.
         vault.change(|contents| {
@@ -61,7 +61,7 @@ impl Kept {
     }
 
     fn drop_secrets(&self) -> Result<(), Failure> {
-        let tx = Transaction::begin(&*self.db, Aim::Write)?;
+        let tx = self.begin(Aim::Write)?;
         self.db.run("DELETE FROM secret", values![])?;
         tx.commit().map_err(Lost::failure)?;
         self.db.forget_copy()?;

@@ -1,5 +1,6 @@
 //! The vault of a machine: one age file, which its owner can open too; old or new at any moment, with a copy of itself beside it.
 
+use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use super::identity;
 use super::kept::no_chance;
 use super::key;
 use super::place::Place;
-use crate::age::{self, Fault, Identity, Recipient};
+use crate::age::{self, Fault, Identity};
 use crate::ports::Vault;
 
 pub(super) const FILE: &str = "vault.age";
@@ -27,9 +28,9 @@ const CURE: &str = "Put vault.age and the identity that opens it back from a bac
 /// The file, and what opens it.
 #[derive(Debug)]
 pub(super) struct VaultFile {
-    folder: PathBuf,
-    identities: Vec<Identity>,
-    recipients: Vec<Recipient>,
+    place: Place,
+    /// The first one is ours; more of them open what was written for them.
+    identities: RefCell<Vec<Identity>>,
 }
 
 /// Held while the vault is made or changed: by one process at a time.
@@ -71,12 +72,12 @@ impl VaultFile {
     }
 
     fn of(place: &Place, fresh: bool) -> Result<VaultFile, Failure> {
-        let identities = identity::open(place, fresh)?;
-        Ok(VaultFile { folder: place.folder.clone(), identities, recipients: place.recipients.clone() })
+        let identities = RefCell::new(identity::open(place, fresh)?);
+        Ok(VaultFile { place: place.clone(), identities })
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.join(FILE)
+        self.place.folder.join(FILE)
     }
 
     /// What is in it; in its copy, where it is damaged or gone and the copy is whole.
@@ -84,7 +85,7 @@ impl VaultFile {
         match self.look(FILE)? {
             Ok(contents) => Ok(contents),
             Err(_) => {
-                let _lock = VaultLock::hold(&self.folder)?;
+                let _lock = VaultLock::hold(&self.place.folder)?;
                 self.healed()
             }
         }
@@ -106,7 +107,8 @@ impl VaultFile {
             return Err(broken(Part::Key, why, cure));
         };
         if fault.is_some() {
-            fs::rename(&path, self.folder.join(DAMAGED)).map_err(|e| cannot(&path, "be moved aside", &e))?;
+            fs::rename(&path, self.place.folder.join(DAMAGED))
+                .map_err(|e| cannot(&path, "be moved aside", &e))?;
         }
         self.write(&contents)?;
         tracing::warn!(
@@ -117,7 +119,7 @@ impl VaultFile {
 
     /// What is in one of the two files; no fault where it is not there.
     fn look(&self, name: &str) -> Result<Result<Contents, Option<Fault>>, Failure> {
-        let path = self.folder.join(name);
+        let path = self.place.folder.join(name);
         let file = match folder::open_private(&path, OpenOptions::new().read(true)) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Err(None)),
@@ -125,10 +127,38 @@ impl VaultFile {
         };
         let mut bytes = Vec::new();
         file.take(BYTES_MAX).read_to_end(&mut bytes).map_err(|e| cannot(&path, "be read", &e))?;
-        Ok(age::open(&bytes, &self.identities).map_err(Some).and_then(|plain| {
-            Contents::read(&plain)
-                .ok_or(Some(Fault::Form("was not written by this firstbell, or by a newer one")))
-        }))
+        let mut opened = age::open(&bytes, &self.identities.borrow());
+        if opened.as_ref().err() == Some(&Fault::NotOurs) {
+            // Somebody may have changed the identity while we lived.
+            *self.identities.borrow_mut() = identity::open(&self.place, false)?;
+            opened = age::open(&bytes, &self.identities.borrow());
+        }
+        let foreign = Some(Fault::Form("was not written by this firstbell, or by a newer one"));
+        Ok(opened.map_err(Some).and_then(|plain| Contents::read(&plain).ok_or(foreign)))
+    }
+
+    /// Whether the identity is in the state folder, and so ours to change.
+    pub(super) fn has_own_identity(&self) -> bool {
+        self.place.identity.is_none()
+    }
+
+    pub(super) fn has_old_identities(&self) -> bool {
+        self.has_own_identity() && self.identities.borrow().len() > 1
+    }
+
+    /// A new identity comes before those that are there; what is written from now on is for it.
+    pub(super) fn add_identity(&self) -> Result<(), Failure> {
+        let new = Identity::random().map_err(|e| no_chance(&e))?;
+        let mut identities = self.identities.borrow_mut();
+        identities.insert(0, new);
+        identity::replace(&self.place.folder, &identities)
+    }
+
+    /// Those before it go. The vault must have been written for the first one by now.
+    pub(super) fn drop_old_identities(&self) -> Result<(), Failure> {
+        let mut identities = self.identities.borrow_mut();
+        identities.truncate(1);
+        identity::replace(&self.place.folder, &identities)
     }
 
     /// Changes it, where `change` says that it changed anything.
@@ -136,7 +166,7 @@ impl VaultFile {
         &self,
         change: impl FnOnce(&mut Contents) -> Result<(T, bool), Failure>,
     ) -> Result<T, Failure> {
-        let _lock = VaultLock::hold(&self.folder)?;
+        let _lock = VaultLock::hold(&self.place.folder)?;
         let mut contents = self.healed()?;
         let (given, changed) = change(&mut contents)?;
         if changed {
@@ -154,12 +184,14 @@ impl VaultFile {
     }
 
     fn write(&self, contents: &Contents) -> Result<(), Failure> {
-        let own = self.identities.iter().map(Identity::recipient);
-        let to: Vec<_> = own.chain(self.recipients.iter().copied()).collect();
+        // Whoever lives has the old identity in memory until it sees that there is another one.
+        let known = if contents.is_rekeying() { usize::MAX } else { 1 };
+        let own: Vec<_> = self.identities.borrow().iter().take(known).map(Identity::recipient).collect();
+        let to: Vec<_> = own.into_iter().chain(self.place.recipients.iter().copied()).collect();
         let sealed = age::seal(&contents.write(), &to).map_err(|e| no_chance(&e))?;
         // The copy second: it never has what the vault has not yet, and what is forgotten is gone from both.
         for name in [FILE, PREVIOUS] {
-            self.replace(&self.folder.join(name), &sealed)?;
+            self.replace(&self.place.folder.join(name), &sealed)?;
         }
         Ok(())
     }
@@ -173,7 +205,7 @@ impl VaultFile {
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&new, path)?;
-            folder::sync(&self.folder)
+            folder::sync(&self.place.folder)
         };
         write().map_err(|e| cannot(path, "be written", &e))
     }

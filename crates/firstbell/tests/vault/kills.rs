@@ -3,17 +3,19 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use crate::daemon::now;
 use crate::support::{Home, Sim, marker};
 use crate::{fetched, opened_by_age};
 use firstbell::stores;
 
 const ROUNDS: u32 = 100;
 
+/// Waits for a random part of a time that is a little longer than what is killed takes.
 #[expect(clippy::disallowed_methods, reason = "the instant is what is tried, and nothing is waited for")]
-fn random_instant(most_us: u32) {
+pub(crate) fn random_instant(usual: Duration) {
     let mut bytes = [0; 4];
     getrandom::fill(&mut bytes).unwrap();
-    std::thread::sleep(Duration::from_micros((u32::from_be_bytes(bytes) % most_us).into()));
+    std::thread::sleep(usual.mul_f64(1.1 * f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX)));
 }
 
 #[test]
@@ -25,7 +27,9 @@ fn a_secret_that_is_set_is_the_old_or_the_new_one_after_a_kill() {
         seen["secrets"][0]["owner"].as_str().unwrap().to_owned()
     };
     let mut known = marker(20);
+    let began = now();
     assert_eq!(home.run_with(&["secrets", "set", "password"], &known).code, 0);
+    let usual = began.elapsed();
     assert_eq!(home.run_with(&["secrets", "set", "api_secret"], "stays").code, 0);
     let user = user(&home);
     let (mut old, mut new) = (0, 0);
@@ -35,7 +39,7 @@ fn a_secret_that_is_set_is_the_old_or_the_new_one_after_a_kill() {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), next.as_bytes()).unwrap();
-        random_instant(40_000);
+        random_instant(usual);
         child.kill().unwrap();
         child.wait().unwrap();
         let stores = stores::open(&home.state()).unwrap();

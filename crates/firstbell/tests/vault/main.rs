@@ -9,6 +9,7 @@ mod format;
 mod holders;
 mod kills;
 mod old;
+mod rekey;
 #[path = "../support/mod.rs"]
 mod support;
 
