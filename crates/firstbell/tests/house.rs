@@ -114,7 +114,10 @@ const EXPOSE: &[(&str, &str)] = &[
     ("crates/firstbell/src/shape.rs", "into the forms that programs read"),
     ("crates/firstbell/src/sinks/file.rs", "into the sink's file"),
     ("crates/firstbell/src/stores/contents.rs", "into the vault's text, which is sealed then"),
-    ("crates/firstbell/src/stores/identity.rs", "into the identity's file"),
+    (
+        "crates/firstbell/src/stores/identity.rs",
+        "into the identity's file, and out of one under a passphrase",
+    ),
     ("crates/firstbell/src/stores/key.rs", "into the key file"),
     ("crates/firstbell/src/stores/postgres/server.rs", "into the connection to the database"),
     ("crates/firstbell/src/stores/seal.rs", "into the cipher"),

@@ -158,7 +158,8 @@ async fn lease(
 fn reread(old: &Context, lines: &Lines, (named, env): (Option<&Path>, &Environment)) -> Option<Context> {
     let goes_on = "the configuration of before goes on";
     match Context::load(named, env.clone()) {
-        Ok(new) if is_same_place(&new, old) => {
+        Ok(mut new) if is_same_place(&new, old) => {
+            new.config.vault.goes_on(&old.config.vault);
             say(lines, "the configuration was read anew");
             Some(new)
         }

@@ -8,7 +8,6 @@ mod vault;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use firstbell_core::brokers::kite::Kite;
 use firstbell_core::calendar::Calendar;
 use firstbell_core::origin::Origin;
 
@@ -112,7 +111,7 @@ pub fn load(path: &Path, env: &Environment) -> Result<Config, ConfigFaults> {
 fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFaults> {
     let faults = Faults::new(file, text);
     let mut root = Section::root(text, faults.clone());
-    let (rehearsal, leap) = root.section("rehearsal").map(read_rehearsal).unwrap_or_default();
+    let (rehearsal, leap) = root.section("rehearsal").map(keeping::read_rehearsal).unwrap_or_default();
     let keeping = Keeping { leap, ..Keeping::read(&mut root) };
     let mut drivers = DriverConfig::read(&mut root);
     let absolute = |text: &str| match Path::new(text).is_absolute() {
@@ -270,27 +269,6 @@ fn usual_state_dir(env: &Environment) -> PathBuf {
     let home = || PathBuf::from(env.get("HOME").map_or("/", String::as_str));
     let folder = env.get("XDG_STATE_HOME").map_or_else(|| home().join(".local/state"), PathBuf::from);
     folder.join("firstbell")
-}
-
-fn read_rehearsal(mut section: Section<'_>) -> (Option<(Origin, Origin)>, Option<Leap>) {
-    let read = |text: &str| Origin::parse(text).map_err(|e| e.to_string());
-    let site = section.parsed("site", read);
-    let api = section.parsed("api", read);
-    if !section.asked("site") || !section.asked("api") {
-        section.fault("needs both site and api");
-    }
-    let pair = site.zip(api);
-    if let Some((site, api)) = &pair
-        && Kite::rehearsal(site.clone(), api.clone()).is_err()
-    {
-        section.fault(
-            "site and api must be loopback addresses, such as http://127.0.0.1:8080: a real account's \
-                       secrets go to Zerodha only",
-        );
-    }
-    let leap = section.section("leap").and_then(keeping::read_leap);
-    section.end(&["site", "api", "leap"]);
-    (pair, leap)
 }
 
 #[cfg(test)]

@@ -57,8 +57,9 @@ impl Config {
     /// Where the address of a shared one, or the identity that opens the vault, cannot be had.
     pub fn place(&self) -> Result<Place, Failure> {
         let server = self.shared.as_ref().map(Shared::server).transpose()?;
-        let (identity, recipients) = (self.vault.identity()?, self.vault.recipients.clone());
-        Ok(Place { server, identity, recipients, ..self.store.clone() })
+        let (identity, passphrase) = (self.vault.identity()?, self.vault.passphrase()?);
+        let recipients = self.vault.recipients.clone();
+        Ok(Place { server, identity, passphrase, recipients, ..self.store.clone() })
     }
 }
 

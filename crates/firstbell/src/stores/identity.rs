@@ -11,9 +11,11 @@ use zeroize::Zeroizing;
 use super::folder::{self, broken};
 use super::kept::no_chance;
 use super::place::Place;
-use crate::age::Identity;
+use crate::age::{self, Identity};
 
 pub(super) const FILE: &str = "identity.txt";
+/// The same under a passphrase, as `age -p` writes it.
+const SEALED: &str = "identity.age";
 /// A few identities with their comments.
 const BYTES_MAX: u64 = 4096;
 const GONE: &str = "Put the identity back from your backup. Without it the vault can be opened by its other recipients only \
@@ -24,6 +26,9 @@ const GONE: &str = "Put the identity back from your backup. Without it the vault
 pub(super) fn open(place: &Place, fresh: bool) -> Result<Vec<Identity>, Failure> {
     if let Some(given) = &place.identity {
         return read(given, "what [vault] identity names");
+    }
+    if let Some(passphrase) = &place.passphrase {
+        return behind(&place.folder.join(SEALED), passphrase);
     }
     let path = place.folder.join(FILE);
     match folder::open_private(&path, OpenOptions::new().read(true)) {
@@ -43,6 +48,28 @@ pub(super) fn open(place: &Place, fresh: bool) -> Result<Vec<Identity>, Failure>
             "It must be a plain file of yours with mode 600: chmod 600 it.",
         )),
     }
+}
+
+/// The identities in a file under a passphrase.
+fn behind(path: &Path, passphrase: &Secret) -> Result<Vec<Identity>, Failure> {
+    let unusable = |why: String, cure: &str| {
+        broken(Part::Key, format!("the identity {} cannot be used: {why}", path.display()), cure)
+    };
+    let file = folder::open_private(path, OpenOptions::new().read(true)).map_err(|e| {
+        let cure = "Make it in the state folder: age -p -o identity.age identity.txt (or age-keygen | age -p > identity.age), then \
+            chmod 600 identity.age.";
+        unusable(e.to_string(), cure)
+    })?;
+    let mut bytes = Vec::new();
+    file.take(BYTES_MAX).read_to_end(&mut bytes).map_err(|e| folder::cannot(path, "be read", &e))?;
+    let opened = age::open_with_passphrase(&bytes, passphrase).map_err(|fault| {
+        unusable(
+            fault.to_string().replace("this key", "this passphrase"),
+            "Try again with the passphrase of this file.",
+        )
+    })?;
+    let text = std::str::from_utf8(opened.expose()).map_err(|_| unusable("it holds no text".into(), GONE))?;
+    read(&Secret::new(text.to_owned()), &path.display().to_string())
 }
 
 /// Puts these in the place of what is in the state folder, the first one being the one that counts; old or new at any moment.

@@ -13,6 +13,7 @@ mod opening;
 mod place;
 mod postgres;
 mod previous;
+mod proof;
 mod rekey;
 mod schema;
 mod seal;
@@ -135,6 +136,14 @@ impl Stores {
             Some(file) => file,
             None => &self.kept,
         }
+    }
+
+    /// Proves that today's key, as it lies on this machine now, still opens the store.
+    ///
+    /// # Errors
+    /// Where it does not: this process goes on, and the next one would not.
+    pub fn proves_key(&self) -> Result<(), Failure> {
+        self.kept.proves_key()
     }
 
     /// Gives store and vault new keys, under living processes. The fingerprints of credentials stay.

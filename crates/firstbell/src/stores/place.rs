@@ -23,6 +23,8 @@ pub struct Place {
     pub keep_days: u32,
     /// The identity that opens the vault, where its owner keeps it elsewhere than in the state folder.
     pub identity: Option<Secret>,
+    /// The passphrase that opens the identity, where that lies in the state folder under one.
+    pub passphrase: Option<Secret>,
     /// Who can open the vault beside us.
     pub recipients: Vec<Recipient>,
     /// Where several machines share one store: its server. The key, the mark and the locks of this machine stay where they are.
@@ -39,6 +41,7 @@ impl Place {
             mark: mark.into(),
             keep_days: KEEP_DAYS,
             identity: None,
+            passphrase: None,
             recipients: Vec::new(),
             server: None,
         }

@@ -139,7 +139,7 @@ impl VaultFile {
 
     /// Whether the identity is in the state folder, and so ours to change.
     pub(super) fn has_own_identity(&self) -> bool {
-        self.place.identity.is_none()
+        self.place.identity.is_none() && self.place.passphrase.is_none()
     }
 
     pub(super) fn has_old_identities(&self) -> bool {

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use crate::support::{Home, Sim, ended, marker, private};
+use crate::terminal::Terminal;
 use crate::{keygen, opened_by_age, try_age};
 
 /// What the age program gives for a passphrase; it asks for that at a terminal.
@@ -140,4 +141,35 @@ fn an_export_is_for_other_eyes_and_is_a_backup_that_opens() {
     let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&to).unwrap());
     assert_eq!(mode & 0o777, 0o600);
     private(&to);
+}
+
+#[test]
+fn a_passphrase_is_asked_once_at_a_terminal_and_nowhere_else() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    let (identity, sealed) = (home.state().join("identity.txt"), home.state().join("identity.age"));
+    let passphrase = marker(20);
+    let plain = firstbell_core::secret::SecretBytes::new(fs::read(&identity).unwrap());
+    let bytes = firstbell::age::seal_with_passphrase(&plain, &crate::secret(&passphrase)).unwrap();
+    fs::remove_file(&identity).unwrap();
+    let text = fs::read_to_string(home.config()).unwrap();
+    fs::write(home.config(), format!("{text}\n[vault]\npassphrase = true\n")).unwrap();
+    let nobody = home.run(&["status"]);
+    assert!(nobody.code == 7 && nobody.stderr.contains("nobody is at a terminal"), "{nobody:?}");
+    let asked = |answer: &str| {
+        let mut terminal = Terminal::run(&home, "login --driver http");
+        terminal.until("passphrase of identity.age: ");
+        terminal.types(answer);
+        terminal.end()
+    };
+    let none = asked(&passphrase);
+    assert!(none.contains("age -p -o identity.age identity.txt"), "{none}");
+    fs::write(&sealed, bytes).unwrap();
+    private(&sealed);
+    let wrong = asked("something else");
+    assert!(wrong.contains("this passphrase does not open it"), "{wrong}");
+    let shown = asked(&passphrase);
+    assert!(shown.contains("ready") && !shown.contains(&passphrase), "{shown}");
+    assert_eq!(shown.matches("passphrase of").count(), 1, "{shown}");
+    assert!(!identity.exists());
 }

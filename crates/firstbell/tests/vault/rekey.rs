@@ -200,3 +200,23 @@ fn a_daemon_goes_on_and_logs_in_with_the_new_keys() {
     assert_eq!(daemon.end().0, 0);
     assert_eq!(home.run(&["history", "--verify"]).code, 0);
 }
+
+/// A daemon lives on with what it has in memory; the check before the login says that the next one would not.
+#[test]
+fn a_key_that_would_not_open_the_store_at_the_next_start_is_noticed_before() {
+    let machine = lived();
+    let stores = machine.open();
+    stores.proves_key().unwrap();
+    let identity = machine.file("identity.txt");
+    let away = machine.0.path().join("away");
+    fs::rename(&identity, &away).unwrap();
+    assert!(stores.proves_key().unwrap_err().to_string().contains("identity.txt is gone"));
+    assert!(stores.store().current("a").unwrap().is_some(), "it goes on");
+    fs::rename(&away, &identity).unwrap();
+    stores.proves_key().unwrap();
+    let other = Machine::with_password("pw");
+    for name in ["vault.age", "vault.previous.age", "identity.txt"] {
+        fs::copy(other.file(name), machine.file(name)).unwrap();
+    }
+    assert!(stores.proves_key().unwrap_err().to_string().contains("does not open"));
+}
