@@ -56,16 +56,23 @@ fn lived() -> Machine {
 }
 
 /// All that must be the same before and after.
-fn picture(store: &dyn Store) -> (Vec<State>, Vec<Vec<(Timestamp, Event)>>, [Option<String>; 2]) {
+#[derive(PartialEq)]
+struct Picture {
+    states: [State; 2],
+    histories: [Vec<(Timestamp, Event)>; 2],
+    tokens: [Option<String>; 2],
+}
+
+fn picture(store: &dyn Store) -> Picture {
     let accounts = ["a", "b"];
     let text = |token: Option<Token>| token.map(|token| token.access.secret().expose().to_owned());
     let verified = accounts.map(|account| store.verify(account).unwrap());
     assert!(verified.iter().all(|found| found.flaw.is_none() && found.pruned > 0), "{verified:?}");
-    (
-        accounts.map(|account| store.attest(account, at(301 * 86_400)).unwrap()).to_vec(),
-        accounts.map(|account| store.history(account).unwrap()).to_vec(),
-        [text(store.current("a").unwrap()), text(store.pending("a").unwrap())],
-    )
+    Picture {
+        states: accounts.map(|account| store.attest(account, at(301 * 86_400)).unwrap()),
+        histories: accounts.map(|account| store.history(account).unwrap()),
+        tokens: [text(store.current("a").unwrap()), text(store.pending("a").unwrap())],
+    }
 }
 
 fn identity(machine: &Machine) -> String {
