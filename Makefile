@@ -1,5 +1,5 @@
 # The few things people type. `make demo` and `make test` need nothing but Rust and, on Debian or Ubuntu, apt-get.
-.PHONY: demo test clients test-clients bench bench-kitesim fuzz lint docs deny browser browsers mail postgres redis python node deb packaging-test server clean
+.PHONY: demo test clients test-clients bench bench-kitesim fuzz lint docs deny age browser browsers mail postgres redis python node deb packaging-test server clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -8,7 +8,7 @@ demo: browser
 	$(CARGO) build --release --locked --quiet --bin firstbell --bin kitesim
 	target/release/firstbell demo
 
-test: browsers mail postgres redis python node
+test: age browsers mail postgres redis python node
 	$(CARGO) build --workspace --locked --all-targets
 	$(CARGO) test --workspace --locked
 	$(MAKE) test-clients
@@ -54,6 +54,10 @@ browser:
 
 browsers:
 	packaging/browser.sh all
+
+# The age program and a keyring, for the tests of the vault and of where secrets come from.
+age:
+	packaging/age.sh
 
 # A mail server, for the tests that send letters.
 mail:

@@ -26,6 +26,21 @@ impl Secret {
         &self.0
     }
 
+    /// Whether it is this text.
+    pub fn is(&self, text: &str) -> bool {
+        self.expose() == text
+    }
+
+    /// Whether both hold the same text.
+    pub fn is_same(&self, other: &Secret) -> bool {
+        self.is(other.expose())
+    }
+
+    /// How many letters it has.
+    pub fn letters(&self) -> usize {
+        self.expose().chars().count()
+    }
+
     /// Whether there is nothing in it but white space: such a secret was forgotten, not chosen.
     pub fn is_blank(&self) -> bool {
         self.0.trim().is_empty()

@@ -18,12 +18,16 @@ use crate::ports::{Call, Engines, Http, Reach, Received, WireFault};
 pub const OFF_MAX_S: i64 = 10;
 
 /// All that a login needs, and no credential: the clock against the broker's two, names, network and certificates, an engine,
-/// the secrets, the sinks. The store is proven by the event that is written of this.
+/// the key, the secrets, the sinks. The store is proven by the event that is written of this.
 pub async fn beforehand(hands: &Hands<'_>) -> Vec<String> {
     let rest = async {
         let mut lacks = ground(hands).await;
         if hands.account.assisted != Assisted::Only && !starts(hands).await {
             lacks.push("browser".into());
+        }
+        if let Err(failure) = hands.stores.proves_key() {
+            tracing::warn!(%failure, "the store would not open at the next start");
+            lacks.push("key".into());
         }
         if hands.lacks_secret().is_some() {
             lacks.push("secrets".into());

@@ -65,6 +65,8 @@ pub enum Feed {
 pub enum Around<'a> {
     /// Where it and its keys are, and how to reach the owner's session.
     Session,
+    /// The same, and these variables of ours.
+    SessionWith(&'a [String]),
     /// `PATH`, `HOME` and `LANG`, and these.
     Little(&'a [(&'static str, String)]),
 }
@@ -79,11 +81,13 @@ impl Program<'_> {
     /// Why it did not end well, to be read after its name.
     pub async fn run(&self) -> Result<Zeroizing<Vec<u8>>, String> {
         let (name, arguments) = self.words.split_first().expect("a program has a name");
-        let (kept, own): (&[&str], &[_]) = match self.around {
-            Around::Session => (&VARIABLES, &[]),
-            Around::Little(own) => (&VARIABLES_LITTLE, own),
+        let (usual, with, own): (&[&str], &[String], &[_]) = match self.around {
+            Around::Session => (&VARIABLES, &[], &[]),
+            Around::SessionWith(with) => (&VARIABLES, with, &[]),
+            Around::Little(own) => (&VARIABLES_LITTLE, &[], own),
         };
-        let kept = kept.iter().filter_map(|key| Some((*key, std::env::var_os(key)?)));
+        let kept = usual.iter().copied().chain(with.iter().map(String::as_str));
+        let kept = kept.filter_map(|key| Some((key, std::env::var_os(key)?)));
         let own = own.iter().map(|(name, value)| (*name, value.into()));
         let mut command = Command::new(name);
         command.args(arguments).env_clear().envs(kept.chain(own));

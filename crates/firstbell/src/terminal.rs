@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::IsTerminal;
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 /// A terminal as it stands. It stands so again when this is dropped, whatever a thread that is left behind has done to it.
 #[derive(Debug)]
@@ -18,6 +18,14 @@ impl Standing {
         let terminal = File::open("/dev/tty").ok().filter(|_| std::io::stdin().is_terminal())?;
         let was = tcgetattr(&terminal).ok()?;
         Some(Standing { terminal, was })
+    }
+
+    /// What is typed does not show any more: to be called before a question, because some type faster than they are asked.
+    pub fn hush(&self) {
+        let mut silent = self.was.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        // One that cannot be silenced is no worse than before; who reads the answer silences it once more.
+        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &silent);
     }
 }
 

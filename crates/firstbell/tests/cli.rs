@@ -190,28 +190,46 @@ fn a_sink_that_cannot_be_written_is_said_and_costs_no_login() {
 fn key_and_store_that_are_not_right_are_refused_with_what_to_do() {
     let sim = Sim::start();
     let home = Home::new(&sim);
-    let (key, store) = (home.state().join("key"), home.state().join("store.db"));
+    let state = home.state();
+    let [identity, vault, copy, store] =
+        ["identity.txt", "vault.age", "vault.previous.age", "store.db"].map(|name| state.join(name));
     let refused = |part: &str| {
         let ended = home.run(&["status"]);
         assert!(ended.code == 7 && ended.stderr.contains(part), "{part}: {ended:?}");
         assert_eq!(home.login("http").code, 7);
     };
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    refused("mode 600");
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-    let bytes = fs::read(&key).unwrap();
-    fs::write(&key, [7; 32]).unwrap();
-    refused("does not open");
-    fs::remove_file(&key).unwrap();
-    refused("Put the key file back");
-    fs::write(&key, &bytes).unwrap();
-    support::private(&key);
+    for file in [&identity, &vault] {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+        refused("mode 600");
+        support::private(file);
+    }
+    let other = Home::new(&sim);
+    let bytes = fs::read(&identity).unwrap();
+    fs::copy(other.state().join("identity.txt"), &identity).unwrap();
+    refused("the identity does not open");
+    fs::write(&identity, "AGE-SECRET-KEY-1").unwrap();
+    refused("holds something else than an age identity");
+    fs::remove_file(&identity).unwrap();
+    refused("Put the identity back");
+    fs::write(&identity, &bytes).unwrap();
+    support::private(&identity);
+    let sealed = fs::read(&vault).unwrap();
+    for file in [&vault, &copy] {
+        fs::remove_file(file).unwrap();
+    }
+    refused("vault.age is gone");
+    for name in ["identity.txt", "vault.age"] {
+        fs::copy(other.state().join(name), state.join(name)).unwrap();
+    }
+    refused("the key in the vault does not open");
+    fs::write(&identity, &bytes).unwrap();
+    fs::write(&vault, &sealed).unwrap();
     assert_eq!(home.run(&["status"]).code, 0);
     fs::set_permissions(home.state(), fs::Permissions::from_mode(0o755)).unwrap();
     refused("chmod 700");
     fs::set_permissions(home.state(), fs::Permissions::from_mode(0o700)).unwrap();
     let _ = fs::remove_file(home.state().join("store.db-wal"));
-    fs::remove_file(home.state().join("store.previous.db")).unwrap();
+    let _ = fs::remove_file(home.state().join("store.previous.db"));
     fs::write(&store, vec![0x55; 8192]).unwrap();
     refused("damaged");
     assert_eq!(sim.passwords(), 0);

@@ -9,7 +9,9 @@ mod demo;
 mod doctor;
 mod exec;
 mod exit;
+mod export;
 mod history;
+mod import;
 mod journal;
 mod key;
 mod login;
@@ -17,11 +19,13 @@ mod next;
 mod order;
 mod pair;
 mod plan;
+mod rekey;
 mod run;
 mod say;
 mod secrets;
 mod service;
 mod setup;
+mod shred;
 mod signals;
 mod simulate;
 mod staff;
@@ -37,6 +41,7 @@ use clap::{Args, Parser, Subcommand};
 use self::context::Context;
 use self::exit::Exit;
 use self::journal::LogForm;
+use crate::age::Recipient;
 use crate::config::Environment;
 use crate::drivers::DriverName;
 use crate::serve::{Order, Scope};
@@ -263,6 +268,18 @@ struct SecretOwner {
 
 #[derive(Debug, Subcommand)]
 enum SecretsCommand {
+    #[command(flatten)]
+    Owned(OwnedSecrets),
+    /// Take the secrets over from a file in which they stand in the clear; shows what goes where, and no value.
+    Import(ImportArgs),
+    /// Write all of the vault as an age file for a key or a passphrase of yours; never in the clear.
+    Export(ExportArgs),
+    /// Give the store and the vault new keys, while a daemon runs or not.
+    Rekey,
+}
+
+#[derive(Debug, Subcommand)]
+enum OwnedSecrets {
     /// Store a secret: asked for at a terminal, else read from standard input.
     Set {
         /// password, totp_seed or api_secret; with --channel or --sink one of its own.
@@ -282,6 +299,33 @@ enum SecretsCommand {
         #[command(flatten)]
         owner: SecretOwner,
     },
+}
+
+#[derive(Debug, Args)]
+struct ImportArgs {
+    /// An environment file, a script, JSON, YAML, INI, or a list with one value on each line.
+    file: PathBuf,
+    /// The account's name in the configuration; may be left out where there is one only.
+    account: Option<String>,
+    /// Store what was found without asking.
+    #[arg(long)]
+    yes: bool,
+    /// Overwrite and remove the file when everything is stored.
+    #[arg(long)]
+    shred: bool,
+}
+
+#[derive(Debug, Args)]
+struct ExportArgs {
+    /// The file to write; there must be none of this name.
+    #[arg(long, value_name = "FILE", required = true)]
+    to: PathBuf,
+    /// Who can open it: an age recipient (age1…). May be given several times.
+    #[arg(long, value_name = "AGE1…", value_parser = Recipient::parse, required_unless_present = "passphrase")]
+    recipient: Vec<Recipient>,
+    /// Who knows a passphrase can open it: asked for at a terminal, else read from standard input.
+    #[arg(long, conflicts_with = "recipient")]
+    passphrase: bool,
 }
 
 /// Runs the command that was typed.

@@ -179,12 +179,16 @@ async fn lease(
 fn reread(old: &Context, lines: &Lines, (named, env): (Option<&Path>, &Environment)) -> Option<Context> {
     let goes_on = "the configuration of before goes on";
     match Context::load(named, env.clone()) {
-        Ok(new) if is_same_place(&new, old) => {
+        Ok(mut new) if is_same_place(&new, old) => {
+            new.config.vault.goes_on(&old.config.vault);
             say(lines, "the configuration was read anew");
             Some(new)
         }
         Ok(_) => {
-            say(lines, &format!("state_dir or [store] changed, and that needs a restart; {goes_on}"));
+            say(
+                lines,
+                &format!("state_dir, [store] or [vault] changed, and that needs a restart; {goes_on}"),
+            );
             None
         }
         Err(faults) => {
@@ -195,7 +199,11 @@ fn reread(old: &Context, lines: &Lines, (named, env): (Option<&Path>, &Environme
 }
 
 fn is_same_place(new: &Context, old: &Context) -> bool {
-    (&new.config.state_dir, &new.config.shared) == (&old.config.state_dir, &old.config.shared)
+    let place = |context: &'_ Context| {
+        let config = &context.config;
+        (config.state_dir.clone(), config.shared.clone(), config.vault.clone())
+    };
+    place(new) == place(old)
 }
 
 /// Keeps all accounts with one configuration.

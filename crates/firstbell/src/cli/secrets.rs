@@ -9,11 +9,10 @@ use firstbell_core::totp::Seed;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::SecretsCommand;
 use super::context::Context;
 use super::exit::Exit;
-use super::order;
-use super::say;
+use super::{OwnedSecrets, SecretsCommand};
+use super::{export, import, order, rekey, say};
 use crate::alerts::ChannelConfig;
 use crate::clock::MachineClock;
 use crate::config::Account;
@@ -35,43 +34,52 @@ fn account_name(text: &str) -> Result<Name, Exit> {
 }
 
 pub(super) async fn run(context: &Context, command: SecretsCommand, as_json: bool) -> Exit {
-    let (SecretsCommand::Set { owner, .. }
-    | SecretsCommand::List { owner }
-    | SecretsCommand::Rm { owner, .. }) = &command;
-    let outcome = match (&owner.channel, &owner.sink) {
-        (Some(channel), _) => context
-            .channel(channel)
-            .and_then(|channel| of_holder(context, &Holder::Channel(channel), &command, as_json)),
-        (None, Some(sink)) => match context.sink(sink) {
-            Ok((account, sink)) => {
-                let done = of_holder(context, &Holder::Sink(account, sink), &command, as_json);
-                order::nudge(context, account).await;
-                done
-            }
+    let outcome = match command {
+        SecretsCommand::Owned(command) => of_owner(context, &command, as_json).await,
+        SecretsCommand::Import(args) => match context.account(args.account.as_deref()) {
+            Ok(account) => import::run(context, account, &args).await,
             Err(exit) => Err(exit),
         },
-        (None, None) => match context.account(owner.account.account.as_deref()) {
-            Ok(account) => of_account(context, account, &command, as_json).await,
-            Err(exit) => Err(exit),
-        },
+        SecretsCommand::Export(args) => export::run(context, &args),
+        SecretsCommand::Rekey => rekey::run(context),
     };
     outcome.unwrap_or_else(|exit| exit)
+}
+
+async fn of_owner(context: &Context, command: &OwnedSecrets, as_json: bool) -> Result<Exit, Exit> {
+    let (OwnedSecrets::Set { owner, .. } | OwnedSecrets::List { owner } | OwnedSecrets::Rm { owner, .. }) =
+        command;
+    match (&owner.channel, &owner.sink) {
+        (Some(channel), _) => {
+            of_holder(context, &Holder::Channel(context.channel(channel)?), command, as_json)
+        }
+        (None, Some(sink)) => {
+            let (account, sink) = context.sink(sink)?;
+            let done = of_holder(context, &Holder::Sink(account, sink), command, as_json);
+            order::nudge(context, account).await;
+            done
+        }
+        (None, None) => {
+            let account = context.account(owner.account.account.as_deref())?;
+            of_account(context, account, command, as_json).await
+        }
+    }
 }
 
 async fn of_account(
     context: &Context,
     account: &Account,
-    command: &SecretsCommand,
+    command: &OwnedSecrets,
     as_json: bool,
 ) -> Result<Exit, Exit> {
     Ok(match command {
-        SecretsCommand::Set { name, .. } => {
+        OwnedSecrets::Set { name, .. } => {
             let exit = set(context, account, account_name(name)?);
             order::nudge(context, account).await;
             exit
         }
-        SecretsCommand::List { .. } => list(context, account, as_json),
-        SecretsCommand::Rm { name, .. } => remove(context, account, account_name(name)?),
+        OwnedSecrets::List { .. } => list(context, account, as_json),
+        OwnedSecrets::Rm { name, .. } => remove(context, account, account_name(name)?),
     })
 }
 
@@ -118,7 +126,7 @@ impl Holder<'_> {
 fn of_holder(
     context: &Context,
     holder: &Holder<'_>,
-    command: &SecretsCommand,
+    command: &OwnedSecrets,
     as_json: bool,
 ) -> Result<Exit, Exit> {
     let known = |name: &String| {
@@ -130,9 +138,9 @@ fn of_holder(
         })
     };
     Ok(match command {
-        SecretsCommand::Set { name, .. } => set_of_holder(context, holder, known(name)?),
-        SecretsCommand::List { .. } => list_of_holder(context, holder, as_json),
-        SecretsCommand::Rm { name, .. } => {
+        OwnedSecrets::Set { name, .. } => set_of_holder(context, holder, known(name)?),
+        OwnedSecrets::List { .. } => list_of_holder(context, holder, as_json),
+        OwnedSecrets::Rm { name, .. } => {
             let wanted = holder.wanted(&known(name)?.0);
             forget(context, wanted.owner, name, &holder.called())
                 .with(json!({ holder.kind(): holder.name(), "name": name }))
@@ -177,7 +185,7 @@ fn row_line(name: &str, there: bool, source: &str) -> String {
 }
 
 /// Says so where the configuration takes a secret from elsewhere than it was just put.
-fn elsewhere(name: &str, source: &Source) {
+pub(super) fn elsewhere(name: &str, source: &Source) {
     if *source != Source::Vault {
         let from = source.describe();
         say::error(&format!("note: the configuration takes {name} from the {from}, not from the vault"));
@@ -206,7 +214,7 @@ fn set(context: &Context, account: &Account, name: Name) -> Exit {
     {
         return Exit::usage(&format!("not stored: {fault}"));
     }
-    if let Err(failure) = keep(context, account, name, &secret) {
+    if let Err(failure) = context.stores().and_then(|stores| keep(&stores, account, name, &secret)) {
         return Exit::failed(&failure);
     }
     say::error(&format!("{} of {} is in the vault", name.as_str(), account.name));
@@ -214,15 +222,15 @@ fn set(context: &Context, account: &Account, name: Name) -> Exit {
     Exit::done(json!({ "account": account.name, "name": name.as_str() }))
 }
 
-/// Seals a secret of an account, and writes down that it is there.
-pub(super) fn keep(context: &Context, account: &Account, name: Name, secret: &Secret) -> Result<(), Failure> {
-    let (stores, user, clock) = (context.stores()?, account.app.user(), MachineClock::start());
+/// Puts a secret of an account into the vault, and into its history that this was done.
+pub(super) fn keep(stores: &Stores, account: &Account, name: Name, secret: &Secret) -> Result<(), Failure> {
+    let (user, clock) = (account.app.user(), MachineClock::start());
     stores.vault().keep(&user, name.as_str(), secret)?;
     let stored = Event::Stored { name: name.as_str().into() };
     stores.store().record(&user, &[(clock.now(), stored)], TokenChange::Keep)
 }
 
-fn ask(prompt: &str) -> Result<Secret, String> {
+pub(super) fn ask(prompt: &str) -> Result<Secret, String> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
         return rpassword::prompt_password(prompt)

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use firstbell_core::brokers::kite::Kite;
 use firstbell_core::origin::Origin;
 use firstbell_core::schedule::Hours;
 use firstbell_core::token::Flush;
@@ -188,7 +189,7 @@ fn read_egress(mut section: Section<'_>) -> Option<Egress> {
 }
 
 /// Reads `[rehearsal.leap]`.
-pub(super) fn read_leap(mut section: Section<'_>) -> Option<Leap> {
+fn read_leap(mut section: Section<'_>) -> Option<Leap> {
     let moment = |text: &str| {
         text.parse::<Timestamp>().map_err(|_| "must be a moment such as 2026-01-01T00:00:00+05:30".to_owned())
     };
@@ -202,6 +203,28 @@ pub(super) fn read_leap(mut section: Section<'_>) -> Option<Leap> {
     }
     section.end(&["control", "from", "to"]);
     Some(Leap { control: control?, from: from?, to: to? })
+}
+
+/// Reads the loopback addresses of a rehearsal, and its clock.
+pub(super) fn read_rehearsal(mut section: Section<'_>) -> (Option<(Origin, Origin)>, Option<Leap>) {
+    let read = |text: &str| Origin::parse(text).map_err(|e| e.to_string());
+    let site = section.parsed("site", read);
+    let api = section.parsed("api", read);
+    if !section.asked("site") || !section.asked("api") {
+        section.fault("needs both site and api");
+    }
+    let pair = site.zip(api);
+    if let Some((site, api)) = &pair
+        && Kite::rehearsal(site.clone(), api.clone()).is_err()
+    {
+        section.fault(
+            "site and api must be loopback addresses, such as http://127.0.0.1:8080: a real account's \
+                       secrets go to Zerodha only",
+        );
+    }
+    let leap = section.section("leap").and_then(read_leap);
+    section.end(&["site", "api", "leap"]);
+    (pair, leap)
 }
 
 #[cfg(test)]

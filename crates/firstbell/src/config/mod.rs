@@ -6,11 +6,11 @@ mod glance;
 mod keeping;
 mod shared;
 mod variables;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use firstbell_core::brokers::kite::Kite;
 use firstbell_core::calendar::Calendar;
 use firstbell_core::origin::Origin;
 
@@ -19,6 +19,7 @@ pub use self::api::Api;
 pub use self::glance::{Glance, glance};
 pub use self::keeping::{Egress, Keeping, Leap, Telling};
 pub use self::shared::Shared;
+pub use self::vault::VaultConfig;
 
 use crate::alerts::ChannelConfig;
 use crate::calendarfile;
@@ -30,12 +31,14 @@ use crate::written::{Faults, Section};
 /// Everything that firstbell was told.
 #[derive(Debug)]
 pub struct Config {
-    /// Where store, key and locks are.
+    /// Where store, vault and locks are.
     pub state_dir: PathBuf,
     /// The store in it, its mark beside it, and how long events stay.
     pub store: Place,
     /// The database that takes the store's place where several machines keep the same accounts.
     pub shared: Option<Shared>,
+    /// How the vault of this machine is opened.
+    pub vault: VaultConfig,
     /// The accounts, by name.
     pub accounts: Vec<Account>,
     /// The further doors to the local API.
@@ -71,7 +74,7 @@ pub struct ConfigFaults(pub Vec<String>);
 pub type Environment = BTreeMap<String, String>;
 
 /// The keys of the file.
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 21] = [
     "accept",
     "account",
     "alerts",
@@ -91,6 +94,7 @@ const KNOWN: [&str; 20] = [
     "schedule",
     "state_dir",
     "store",
+    "vault",
     "webdriver",
 ];
 
@@ -120,7 +124,7 @@ pub fn load(path: &Path, env: &Environment) -> Result<Config, ConfigFaults> {
 impl Config {
     /// The variables that secrets come from: nobody else's business.
     pub fn secret_variables(&self) -> Vec<&str> {
-        variables::of(&self.accounts, &self.channels, self.shared.as_ref())
+        variables::of(&self.accounts, &self.channels, self.shared.as_ref(), &self.vault)
     }
 }
 
@@ -131,7 +135,7 @@ impl Config {
 pub fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigFaults> {
     let faults = Faults::new(file, text);
     let mut root = Section::root(text, faults.clone());
-    let (rehearsal, leap) = root.section("rehearsal").map(read_rehearsal).unwrap_or_default();
+    let (rehearsal, leap) = root.section("rehearsal").map(keeping::read_rehearsal).unwrap_or_default();
     let keeping = Keeping { leap, ..Keeping::read(&mut root) };
     let mut drivers = DriverConfig::read(&mut root);
     let state_dir = root.parsed("state_dir", |text| {
@@ -148,6 +152,7 @@ pub fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigF
         root.fault("rehearsal.leap is for the rehearsal of one account");
     }
     let shared = Shared::read(&mut root);
+    let vault = VaultConfig::read(&mut root, shared.is_some());
     let api = Api::read(&mut root);
     let plan = read_plan(&mut root);
     let calendar = read_calendar(&mut root);
@@ -162,7 +167,7 @@ pub fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigF
     root.end(&KNOWN);
 
     let mut lines = faults.lines();
-    let sources = variables::of(&accounts, &channels, shared.as_ref());
+    let sources = variables::of(&accounts, &channels, shared.as_ref(), &vault);
     lines.extend(variables::read(env, &mut drivers, &sources));
     if !lines.is_empty() {
         return Err(ConfigFaults(lines));
@@ -171,6 +176,7 @@ pub fn read(file: &str, text: &str, env: &Environment) -> Result<Config, ConfigF
         state_dir,
         store,
         shared,
+        vault,
         accounts,
         api,
         channels,
@@ -243,27 +249,6 @@ pub fn usual_state_dir(env: &Environment) -> PathBuf {
     let home = || PathBuf::from(env.get("HOME").map_or("/", String::as_str));
     let folder = env.get("XDG_STATE_HOME").map_or_else(|| home().join(".local/state"), PathBuf::from);
     folder.join("firstbell")
-}
-
-fn read_rehearsal(mut section: Section<'_>) -> (Option<(Origin, Origin)>, Option<Leap>) {
-    let read = |text: &str| Origin::parse(text).map_err(|e| e.to_string());
-    let site = section.parsed("site", read);
-    let api = section.parsed("api", read);
-    if !section.asked("site") || !section.asked("api") {
-        section.fault("needs both site and api");
-    }
-    let pair = site.zip(api);
-    if let Some((site, api)) = &pair
-        && Kite::rehearsal(site.clone(), api.clone()).is_err()
-    {
-        section.fault(
-            "site and api must be loopback addresses, such as http://127.0.0.1:8080: a real account's \
-                       secrets go to Zerodha only",
-        );
-    }
-    let leap = section.section("leap").and_then(keeping::read_leap);
-    section.end(&["site", "api", "leap"]);
-    (pair, leap)
 }
 
 #[cfg(test)]

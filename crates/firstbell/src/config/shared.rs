@@ -54,10 +54,12 @@ impl Config {
     /// Where the store is, with what opens it.
     ///
     /// # Errors
-    /// Where the address of a shared one cannot be had.
+    /// Where the address of a shared one, or the identity that opens the vault, cannot be had.
     pub fn place(&self) -> Result<Place, Failure> {
         let server = self.shared.as_ref().map(Shared::server).transpose()?;
-        Ok(Place { server, ..self.store.clone() })
+        let (identity, passphrase) = (self.vault.identity()?, self.vault.passphrase()?);
+        let recipients = self.vault.recipients.clone();
+        Ok(Place { server, identity, passphrase, recipients, ..self.store.clone() })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Account, Environment, Shared};
+use super::{Account, Environment, Shared, VaultConfig};
 use crate::alerts::ChannelConfig;
 use crate::drivers::{DriverConfig, DriverName};
 
@@ -27,14 +27,15 @@ pub(super) fn of<'a>(
     accounts: &'a [Account],
     channels: &'a [ChannelConfig],
     shared: Option<&'a Shared>,
+    vault: &'a VaultConfig,
 ) -> Vec<&'a str> {
     let of_accounts = accounts.iter().flat_map(|a| a.secrets.iter().map(|(_, source)| source));
     let of_channels = channels.iter().flat_map(|c| c.secrets.iter().map(|(_, source)| source));
     let of_sinks =
         accounts.iter().flat_map(|a| &a.sinks).flat_map(|s| s.secrets.iter().map(|(_, source)| source));
     let of_store = shared.map(|shared| &shared.source);
-    let all = of_accounts.chain(of_channels).chain(of_sinks).chain(of_store);
-    all.filter_map(|source| source.variable()).collect()
+    let all = of_accounts.chain(of_channels).chain(of_sinks).chain(of_store).chain(vault.sources());
+    all.flat_map(|source| source.variables()).collect()
 }
 
 /// Reads them over the file; gives what is wrong with them.

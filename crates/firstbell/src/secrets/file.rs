@@ -1,8 +1,8 @@
 //! Secrets from files that nobody else can read: one secret a file, as container platforms mount them.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use firstbell_core::failure::Failure;
@@ -10,38 +10,69 @@ use firstbell_core::secret::Secret;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
+use super::links;
 use super::name::Wanted;
 
 /// Far more than any password, key or secret has.
 const BYTES_MAX: usize = 4096;
 
+/// Who may read a file beside its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// Nobody; of a file of root's that is not handed to us in another way, our group.
+    Owner,
+    /// Whoever its group bits stand for: systemd gives a service its credentials by an access list, and then they show the
+    /// list's mask. Others cannot enter the folder.
+    Group,
+}
+
 pub(super) fn fetch(path: &Path, wanted: &Wanted<'_>) -> Result<Secret, Failure> {
-    let cannot = |why: String| {
+    read(path, By::Owner).map_err(|why| {
         let cure = format!("Make {0} a plain file of yours with mode 600: chmod 600 {0}.", path.display());
         wanted.missing(format!("cannot be taken from {}: {why}", path.display()), cure)
-    };
-    // A link could be swapped for another between the look and the read.
-    // And a pipe in the file's place would hold us until somebody writes into it.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).expect("flags of open fit in an int");
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let file = file.map_err(|e| cannot(e.to_string()))?;
-    let meta = file.metadata().map_err(|e| cannot(e.to_string()))?;
-    let mode = meta.mode() & 0o777;
-    let ours = [0, rustix::process::geteuid().as_raw()].contains(&meta.uid());
-    if !meta.is_file() || !ours {
-        return Err(cannot("it is not a plain file of yours".into()));
-    }
-    if mode & 0o077 != 0 {
-        return Err(cannot(format!("it is readable by others (mode {mode:o})")));
-    }
+    })
+}
+
+/// What is in a file, or why that is not taken.
+pub(super) fn read(path: &Path, by: By) -> Result<Secret, String> {
+    let us = rustix::process::geteuid().as_raw();
+    // A link could be swapped for another between the look and the read: followed only where nobody else could do that.
+    let path = links::settle(path, us)?;
+    let only =
+        i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).expect("flags of open fit in an int");
+    let file = OpenOptions::new().read(true).custom_flags(only).open(path).map_err(|e| e.to_string())?;
+    refusal(&file.metadata().map_err(|e| e.to_string())?, us, by).map_or(Ok(()), Err)?;
     let mut text = Zeroizing::new(String::with_capacity(BYTES_MAX + 1));
-    file.take(BYTES_MAX as u64 + 1).read_to_string(&mut text).map_err(|e| cannot(e.to_string()))?;
+    file.take(BYTES_MAX as u64 + 1).read_to_string(&mut text).map_err(|e| e.to_string())?;
     if text.len() > BYTES_MAX {
-        return Err(cannot("it is too large for a secret".into()));
+        return Err("it is too large for a secret".into());
     }
     // Editors and echo end a file with a line feed; a password with one at its end cannot be typed anyway.
     Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn refusal(meta: &fs::Metadata, us: u32, by: By) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    if !meta.is_file() {
+        return Some("it is not a plain file".into());
+    }
+    if !is_ours(meta.uid(), us) {
+        return Some(format!("it is not a file of yours (it is user {}'s)", meta.uid()));
+    }
+    let mode = meta.mode() & 0o777;
+    let refused = mode & closed(meta.uid(), us, by) != 0;
+    refused.then(|| format!("it is readable by others (mode {mode:o})"))
+}
+
+/// Root can read it anyway.
+pub(super) fn is_ours(owner: u32, us: u32) -> bool {
+    [0, us].contains(&owner)
+}
+
+/// The bits of a mode that must not be there. Kubernetes can hand a file of root's to another user only through its group
+/// (`fsGroup`), and that group is its pod's.
+fn closed(owner: u32, us: u32, by: By) -> u32 {
+    if by == By::Group || (owner == 0 && us != 0) { 0o037 } else { 0o077 }
 }
 
 #[cfg(test)]
@@ -65,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_open_to_others_a_link_a_folder_and_a_large_file_are_refused() {
+    fn a_file_open_to_others_a_folder_a_pipe_and_a_large_file_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
         write(&path, "x").unwrap();
@@ -76,9 +107,20 @@ mod tests {
         set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         let link = folder.path().join("link");
         symlink(&path, &link).unwrap();
-        assert!(fetch(&link, &password()).is_err());
+        assert!(fetch(&link, &password()).is_ok(), "nobody else could turn it");
         assert!(fetch(folder.path(), &password()).is_err());
+        let pipe = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert!(fetch(&pipe, &password()).is_err(), "nobody ever writes to it");
         write(&path, "x".repeat(5000)).unwrap();
         assert!(fetch(&path, &password()).is_err());
+    }
+
+    #[test]
+    fn a_group_may_read_what_only_a_group_can_be_handed() {
+        assert_eq!([closed(7, 7, By::Owner), closed(0, 0, By::Owner)], [0o077; 2]);
+        assert_eq!([closed(0, 7, By::Owner), closed(0, 0, By::Group), closed(7, 7, By::Group)], [0o037; 3]);
+        assert!(is_ours(0, 7) && is_ours(7, 7) && !is_ours(8, 7) && !is_ours(7, 0));
     }
 }

@@ -1,7 +1,11 @@
 //! Where a secret comes from: the shelf of sources.
 
+mod command;
+mod credential;
 mod env;
 mod file;
+mod keyring;
+mod links;
 mod name;
 mod vault;
 
@@ -10,6 +14,7 @@ use std::path::PathBuf;
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 
+pub use command::Asked;
 pub use name::{Name, Owner, Wanted};
 
 use crate::ports::Vault;
@@ -24,26 +29,40 @@ pub enum Source {
     Env(String),
     /// A file.
     File(PathBuf),
+    /// A program.
+    Command(Asked),
+    /// The keyring of the owner's session, by this name.
+    Keyring(String),
+    /// A credential that systemd hands to the service, by this name.
+    Credential(String),
 }
 
+/// The ways to write a source.
+const FORMS: &str = "vault = true, env = \"NAME\", file = \"PATH\", command = [\"PROGRAM\", …], keyring = \"NAME\", \
+    credential = \"NAME\"";
+
 impl Source {
-    /// Reads `{ vault = true }`, `{ env = "NAME" }` or `{ file = "PATH" }`.
+    /// Reads a source at this key: `{ vault = true }` and its like. The vault, where nothing is written.
     pub fn read(section: &mut Section<'_>, key: &str) -> Source {
         section.section(key).map_or(Source::Vault, Source::of)
     }
 
     /// Reads a table of that form.
     pub fn of(mut table: Section<'_>) -> Source {
-        let vault = table.flag("vault");
+        let vault = table.flag("vault").filter(|yes| *yes).map(|_| Source::Vault);
         let env = table.text("env").map(Source::Env);
         let file = table.text("file").map(|path| Source::File(path.into()));
-        let mut given: Vec<_> =
-            [vault.filter(|v| *v).map(|_| Source::Vault), env, file].into_iter().flatten().collect();
-        if given.len() != 1 {
-            table.fault("needs exactly one of vault = true, env = \"NAME\", file = \"PATH\"");
+        let command = read_command(&mut table).map(Source::Command);
+        let keyring = table.parsed("keyring", keyring::read_label).map(Source::Keyring);
+        let credential = table.parsed("credential", keyring::read_label).map(Source::Credential);
+        let asked = ["keyring", "credential"].iter().filter(|key| table.asked(key)).count();
+        let given = [vault, env, file, command, keyring, credential];
+        let named = asked + given[..4].iter().flatten().count();
+        if named != 1 {
+            table.fault(&format!("needs exactly one of {FORMS}"));
         }
-        table.end(&["vault", "env", "file"]);
-        given.pop().unwrap_or(Source::Vault)
+        table.end(&["vault", "env", "file", "command", "with", "keyring", "credential"]);
+        given.into_iter().flatten().next_back().unwrap_or(Source::Vault)
     }
 
     /// Fetches the secret.
@@ -81,6 +100,9 @@ impl Source {
             },
             Source::Env(variable) => env::fetch(variable, wanted)?,
             Source::File(path) => file::fetch(path, wanted)?,
+            Source::Command(asked) => command::fetch(asked, wanted)?,
+            Source::Keyring(label) => keyring::fetch(label, wanted)?,
+            Source::Credential(name) => credential::fetch(name, wanted)?,
         };
         if secret.is_blank() {
             return Err(
@@ -90,11 +112,12 @@ impl Source {
         Ok(secret)
     }
 
-    /// The environment variable that it comes from, if it does.
-    pub fn variable(&self) -> Option<&str> {
+    /// The environment variables that it comes from, or is fetched with.
+    pub fn variables(&self) -> Vec<&str> {
         match self {
-            Source::Env(variable) => Some(variable),
-            _ => None,
+            Source::Env(variable) => vec![variable],
+            Source::Command(asked) => asked.with.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -104,6 +127,36 @@ impl Source {
             Source::Vault => "vault".into(),
             Source::Env(variable) => format!("environment variable {variable}"),
             Source::File(path) => format!("file {}", path.display()),
+            // Its name alone: an owner may have written more into the arguments than he should.
+            Source::Command(asked) => format!("program {}", asked.words[0]),
+            Source::Keyring(label) => format!("keyring entry {label}"),
+            Source::Credential(name) => format!("systemd credential {name}"),
         }
     }
+}
+
+/// Reads `command` and what it gets of our environment.
+fn read_command(table: &mut Section<'_>) -> Option<Asked> {
+    let word = |text: &str| match text.contains('\0') {
+        true => Err("cannot hold a zero byte".to_owned()),
+        false => Ok(text.to_owned()),
+    };
+    let words = table.texts("command", word);
+    let name = |text: &str| match text.is_empty() || text.contains(['=', '\0']) {
+        true => Err("must be the name of a variable".to_owned()),
+        false => Ok(text.to_owned()),
+    };
+    let with = table.texts("with", name).unwrap_or_default();
+    if !table.asked("command") {
+        if table.asked("with") {
+            table.fault("with is for a command: what it gets of the environment of firstbell");
+        }
+        return None;
+    }
+    let mut words = words.unwrap_or_default();
+    if words.first().is_none_or(String::is_empty) {
+        table.fault("command needs a program: [\"pass\", \"show\", \"kite\"]; no shell reads it");
+        words = vec!["?".into()];
+    }
+    Some(Asked { words, with })
 }

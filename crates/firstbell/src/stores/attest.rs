@@ -10,7 +10,7 @@ use super::chain::{Chain, Head};
 use super::folder::broken;
 use super::kept::Kept;
 use super::mark::{Found, Mark, MarkFile};
-use super::sql::{Aim, Lost, Transaction, Value, values};
+use super::sql::{Aim, Lost, Value, values};
 use crate::ports::Flaw;
 
 /// How much depends on the mark's knowing of an event.
@@ -45,7 +45,7 @@ impl Kept {
     /// nobody knows, the history begins anew with [`Event::Restored`]. Leaves an up-to-date mark.
     pub(super) fn attested(&self, account: &str, at: Timestamp) -> Result<State, Failure> {
         let file = MarkFile::hold(&self.place.mark)?;
-        let tx = Transaction::begin(&*self.db, Aim::Append { account, spends: false })?;
+        let tx = self.begin(Aim::Append { account, spends: false })?;
         let chain = self.chain(account);
         let (mut state, mut head) = chain.state().map_err(|fault| self.broken(account, fault))?;
         let Look { mut mark, fits } = self.look(&file, account)?;
@@ -63,7 +63,7 @@ impl Kept {
     /// Writes down that these events were seen, after they were written.
     pub(super) fn mark_up(&self, account: &str) -> Result<(), Failure> {
         let file = MarkFile::hold(&self.place.mark)?;
-        let tx = Transaction::begin(&*self.db, Aim::Look)?;
+        let tx = self.begin(Aim::Look)?;
         let Look { mut mark, fits } = self.look(&file, account)?;
         if !fits {
             let why = format!("the mark {} knows another history of {account}", self.place.mark.display());
@@ -94,7 +94,7 @@ impl Kept {
 
     fn look(&self, file: &MarkFile<'_>, account: &str) -> Result<Look, Failure> {
         let id = String::from_utf8_lossy(&self.meta("id")?.unwrap_or_default()).into_owned();
-        Ok(match file.read(&self.key)? {
+        Ok(match file.read(&self.key())? {
             Found::Mark(mark) if mark.store == id => {
                 let fits = match mark.seen(account) {
                     None => mark.whole,
@@ -113,8 +113,8 @@ impl Kept {
     }
 
     fn write_mark(&self, file: &MarkFile<'_>, mark: &Mark) -> Result<(), Failure> {
-        file.write(&self.key, mark)?;
-        let tx = Transaction::begin(&*self.db, Aim::Write)?;
+        file.write(&self.key(), mark)?;
+        let tx = self.begin(Aim::Write)?;
         if !self.is_unmarked()? {
             return Ok(());
         }
@@ -149,7 +149,7 @@ impl Kept {
         };
         let Some(head) = head else { return Err(failure) };
         // Its turn comes when the transaction of before is over, one way or the other.
-        let _tx = Transaction::begin(&*self.db, Aim::Append { account, spends: false })?;
+        let _tx = self.begin(Aim::Append { account, spends: false })?;
         match self.chain(account).link_at(head.seq)? {
             Some(link) if link == head.link => Ok(()),
             _ => Err(failure),
@@ -168,7 +168,7 @@ impl Kept {
 
     /// The chain of an account.
     pub(super) fn chain<'a>(&'a self, account: &'a str) -> Chain<'a> {
-        Chain { db: &*self.db, key: &self.key, account }
+        Chain { db: &*self.db, key: self.key(), account }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The chain of events: each carries a keyed hash over itself and the one before it, so that no event can be changed,
 //! taken out, put in or moved; and the snapshots that stand for the events before them.
 
+use std::sync::Arc;
+
 use firstbell_core::event::Event;
 use firstbell_core::failure::Failure;
 use firstbell_core::state::State;
@@ -40,10 +42,10 @@ impl From<Failure> for Fault {
 }
 
 /// The chain of one account. Whoever asks more than one thing does so inside one transaction.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Chain<'a> {
     pub(super) db: &'a dyn Sql,
-    pub(super) key: &'a Key,
+    pub(super) key: Arc<Key>,
     pub(super) account: &'a str,
 }
 
@@ -52,7 +54,7 @@ pub(super) fn link(key: &Key, before: &Tag, account: &str, event: (i64, i64, u32
     key.tag(Purpose::Link, &parts(before, account, &numbers(event), event.3))
 }
 
-fn numbers((seq, at_ms, version, _): (i64, i64, u32, &str)) -> [u8; 20] {
+pub(super) fn numbers((seq, at_ms, version, _): (i64, i64, u32, &str)) -> [u8; 20] {
     let mut bytes = [0; 20];
     bytes[..8].copy_from_slice(&seq.to_be_bytes());
     bytes[8..16].copy_from_slice(&at_ms.to_be_bytes());
@@ -60,7 +62,12 @@ fn numbers((seq, at_ms, version, _): (i64, i64, u32, &str)) -> [u8; 20] {
     bytes
 }
 
-fn parts<'a>(before: &'a Tag, account: &'a str, numbers: &'a [u8], body: &'a str) -> [&'a [u8]; 4] {
+pub(super) fn parts<'a>(
+    before: &'a Tag,
+    account: &'a str,
+    numbers: &'a [u8],
+    body: &'a str,
+) -> [&'a [u8]; 4] {
     [before, account.as_bytes(), numbers, body.as_bytes()]
 }
 
@@ -93,7 +100,7 @@ impl Chain<'_> {
         let before = head.seq;
         for (at, event) in events {
             let (seq, at_ms, body) = (head.seq + 1, at.as_millisecond(), record::write(event));
-            let link = link(self.key, &head.link, self.account, (seq, at_ms, record::VERSION, &body));
+            let link = link(&self.key, &head.link, self.account, (seq, at_ms, record::VERSION, &body));
             let row = values![self.account, seq, at_ms, record::VERSION, body, link];
             self.db.run("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6)", row)?;
             head = Head { seq, link };

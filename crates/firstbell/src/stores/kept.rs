@@ -16,9 +16,11 @@ use super::attest::{Weight, weight};
 use super::chain::{Fault, Head};
 use super::folder::broken;
 use super::mark::MarkFile;
+use super::opening::PROBE_PLACE;
 use super::place::Place;
 use super::seal::Key;
 use super::sql::{Aim, Lost, Sql, Transaction, Value, values};
+use super::vault::VaultFile;
 use crate::ports::{Flaw, Store, TokenChange, Vault, Verified};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -27,7 +29,9 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) db: Box<dyn Sql>,
-    pub(super) key: Arc<Key>,
+    key: RefCell<Arc<Key>>,
+    /// Where the store is this machine's own; several that share one have the vault in it.
+    pub(super) file: Option<VaultFile>,
     pub(super) place: Place,
     /// This machine's name, where several share the store.
     pub(super) node: Option<String>,
@@ -38,30 +42,61 @@ pub(super) struct Kept {
 
 impl Kept {
     pub(super) fn new(db: Box<dyn Sql>, key: Arc<Key>, place: &Place, node: Option<String>) -> Kept {
-        Kept { db, key, place: place.clone(), node, folded: RefCell::default() }
+        let key = RefCell::new(key);
+        Kept { db, key, file: None, place: place.clone(), node, folded: RefCell::default() }
+    }
+
+    pub(super) fn key(&self) -> Arc<Key> {
+        Arc::clone(&self.key.borrow())
+    }
+
+    /// Begins a transaction, with the key that the store has now.
+    pub(super) fn begin(&self, aim: Aim<'_>) -> Result<Transaction<'_>, Failure> {
+        let tx = Transaction::begin(&*self.db, aim)?;
+        if let Some(file) = &self.file {
+            self.follow_key(file)?;
+        }
+        Ok(tx)
+    }
+
+    /// Somebody may have sealed the store anew while this process lives.
+    fn follow_key(&self, file: &VaultFile) -> Result<(), Failure> {
+        let probe = self.meta("probe")?.unwrap_or_default();
+        let opens = |key: &Key| key.open(PROBE_PLACE, &probe).is_ok();
+        if opens(&self.key()) {
+            return Ok(());
+        }
+        let (key, next) = file.read()?.keys();
+        let found = [Some(key), next].into_iter().flatten().find(opens).ok_or_else(|| {
+            let why = format!("the key in the vault does not open {} any more", self.db.name());
+            broken(Part::Key, why, "Put back the vault.age that belongs to this store.")
+        })?;
+        *self.key.borrow_mut() = Arc::new(found);
+        self.folded.borrow_mut().clear();
+        Ok(())
     }
 
     pub(super) fn fingerprint(&self, name: &str, secret: &Secret) -> Fingerprint {
-        self.key.fingerprint(name, secret)
+        self.key().fingerprint(name, secret)
     }
 
     fn looking(&self) -> Result<Transaction<'_>, Failure> {
-        Transaction::begin(&*self.db, Aim::Look)
+        self.begin(Aim::Look)
     }
 
     pub(super) fn seal(&self, place: &str, secret: &Secret) -> Result<Vec<u8>, Failure> {
-        self.key.seal(place, secret).map_err(|e| no_chance(&e))
+        self.key().seal(place, secret).map_err(|e| no_chance(&e))
     }
 
     pub(super) fn open_sealed(&self, place: &str, sealed: &[u8]) -> Result<Secret, Failure> {
-        self.key.open(place, sealed).map_err(|_| {
+        self.key().open(place, sealed).map_err(|_| {
             let why = format!("{place} in {} is damaged or was moved there", self.db.name());
             broken(Part::Store, why, "Store the secret anew (firstbell secrets set), or log in again.")
         })
     }
 
     fn prune(&self, account: &str, file: &MarkFile<'_>, before: Timestamp) -> Result<(), Failure> {
-        let tx = Transaction::begin(&*self.db, Aim::Append { account, spends: false })?;
+        let tx = self.begin(Aim::Append { account, spends: false })?;
         // What the mark points at must stay, or else the mark would fit nothing.
         if let Some(limit) = self.known(file, account)? {
             let pruned = self.chain(account).prune(before, limit);
@@ -107,7 +142,7 @@ impl Store for Kept {
         change: TokenChange<'_>,
     ) -> Result<(), Failure> {
         let spends = events.iter().any(|(_, event)| spends(event));
-        let tx = Transaction::begin(&*self.db, Aim::Append { account, spends })?;
+        let tx = self.begin(Aim::Append { account, spends })?;
         let head = self.chain(account).append(events).map_err(|fault| self.broken(account, fault))?;
         self.change(account, &change)?;
         self.settled(tx.commit(), account, (!events.is_empty()).then_some(head))?;
@@ -176,7 +211,7 @@ impl Store for Kept {
         for account in self.accounts()? {
             self.prune(&account, &file, before)?;
         }
-        let tx = Transaction::begin(&*self.db, Aim::Write)?;
+        let tx = self.begin(Aim::Write)?;
         self.set_meta("tidied", now.as_millisecond().to_string().as_bytes())?;
         tx.commit().map_err(Lost::failure)
     }
@@ -195,7 +230,7 @@ impl Store for Kept {
 impl Vault for Kept {
     fn keep(&self, account: &str, name: &str, secret: &Secret) -> Result<(), Failure> {
         let sealed = self.seal(&secret_place(account, name), secret)?;
-        let tx = Transaction::begin(&*self.db, Aim::Write)?;
+        let tx = self.begin(Aim::Write)?;
         let sql = "INSERT INTO secret VALUES (?1, ?2, ?3) ON CONFLICT (account, name)
             DO UPDATE SET sealed = excluded.sealed";
         self.db.run(sql, values![account, name, sealed.as_slice()])?;
@@ -214,7 +249,7 @@ impl Vault for Kept {
 
     fn forget(&self, account: &str, name: &str) -> Result<bool, Failure> {
         let sql = "DELETE FROM secret WHERE account = ?1 AND name = ?2";
-        let tx = Transaction::begin(&*self.db, Aim::Write)?;
+        let tx = self.begin(Aim::Write)?;
         let was = self.db.run(sql, values![account, name])? > 0;
         tx.commit().map_err(Lost::failure)?;
         self.db.forget_copy()?;
@@ -223,7 +258,7 @@ impl Vault for Kept {
     }
 }
 
-fn secret_place(account: &str, name: &str) -> String {
+pub(super) fn secret_place(account: &str, name: &str) -> String {
     format!("secret/{account}/{name}")
 }
 

@@ -1,4 +1,5 @@
-//! The key file: 32 random bytes of which everything sealed depends.
+//! The key file: 32 random bytes of which everything sealed in a shared database depends. Of a store on this machine, the key is in
+//! the vault; earlier versions had it here.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -11,7 +12,7 @@ use zeroize::Zeroizing;
 use super::folder::{self, broken};
 use super::seal::Key;
 
-const FILE: &str = "key";
+pub(super) const FILE: &str = "key";
 const LEN: usize = 32;
 
 /// Reads the key; makes one where neither a key nor a store is there yet.
@@ -22,19 +23,33 @@ pub(super) fn open(state: &Path, fresh: bool) -> Result<Key, Failure> {
         Err(e) if e.kind() == ErrorKind::NotFound && fresh => make(state, &path),
         Err(e) if e.kind() == ErrorKind::NotFound => Err(broken(
             Part::Key,
-            format!("the key file {} is gone, and the store beside it is sealed with it", path.display()),
-            "Put the key file back from your backup. Without it the secrets cannot be opened: move store.db and \
-             store.previous.db away and store them anew with firstbell secrets set.",
+            format!("the key file {} is gone, and the store is sealed with it", path.display()),
+            "Put the key file back from your backup, or copy it from another node.",
         )),
-        Err(e) => Err(broken(
-            Part::Key,
-            format!("the key file {} cannot be used: {e}", path.display()),
-            "It must be a plain file of yours with mode 600: chmod 600 it.",
-        )),
+        Err(e) => Err(unusable(&path, &e)),
     }
 }
 
-fn read(path: &Path, mut file: File) -> Result<Key, Failure> {
+/// The key file of a version that kept no vault beside its store, if it is there.
+pub(super) fn read_old(state: &Path) -> Result<Option<SecretBytes>, Failure> {
+    let path = state.join(FILE);
+    match folder::open_private(&path, OpenOptions::new().read(true)) {
+        Ok(file) => read_bytes(&path, file).map(Some),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(unusable(&path, &e)),
+    }
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> Failure {
+    let why = format!("the key file {} cannot be used: {error}", path.display());
+    broken(Part::Key, why, "It must be a plain file of yours with mode 600: chmod 600 it.")
+}
+
+fn read(path: &Path, file: File) -> Result<Key, Failure> {
+    read_bytes(path, file).map(Key::new)
+}
+
+fn read_bytes(path: &Path, mut file: File) -> Result<SecretBytes, Failure> {
     // One byte more than a key has, so that a longer file shows; the buffer never grows and leaves no copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(LEN + 1));
     let cannot = |e: std::io::Error| folder::cannot(path, "be read", &e);
@@ -43,7 +58,7 @@ fn read(path: &Path, mut file: File) -> Result<Key, Failure> {
         let why = format!("the key file {} has {} bytes, not {LEN}", path.display(), bytes.len());
         return Err(broken(Part::Key, why, "Put the key file back from your backup."));
     }
-    Ok(Key::new(SecretBytes::new(std::mem::take(&mut *bytes))))
+    Ok(SecretBytes::new(std::mem::take(&mut *bytes)))
 }
 
 fn make(state: &Path, path: &Path) -> Result<Key, Failure> {

@@ -14,6 +14,8 @@ use super::chain::Head;
 use super::folder::{self, broken};
 use super::seal::{Key, Purpose};
 
+/// Of a mark that waits for the store to be sealed anew.
+const NEXT: &str = "next";
 /// A mark has one short line for each account.
 const BYTES_MAX: u64 = 1 << 20;
 
@@ -107,16 +109,40 @@ impl MarkFile<'_> {
 
     /// Writes the mark, whole or not at all; when this returns it survives a power cut.
     pub(super) fn write(&self, key: &Key, mark: &Mark) -> Result<(), Failure> {
+        self.write_at(self.path, key, mark)
+    }
+
+    /// Writes the mark that will take this one's place, should the store come to have this key.
+    pub(super) fn prepare(&self, key: &Key, mark: &Mark) -> Result<(), Failure> {
+        self.write_at(&beside(self.path, NEXT), key, mark)
+    }
+
+    /// Puts the prepared mark in its place, or away; where there is none, nothing is to be done.
+    pub(super) fn settle(&self, is_wanted: bool) -> Result<(), Failure> {
+        let next = beside(self.path, NEXT);
+        let settled = if is_wanted { fs::rename(&next, self.path) } else { fs::remove_file(&next) };
+        match settled {
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(cannot(self.path, &e)),
+            Ok(()) => folder::sync(self.folder()).map_err(|e| cannot(self.path, &e)),
+        }
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    fn write_at(&self, path: &Path, key: &Key, mark: &Mark) -> Result<(), Failure> {
         let body = serde_json::to_string(mark).expect("a mark holds nothing that JSON cannot say");
         let tag = HEXLOWER.encode(&key.tag(Purpose::Mark, &[body.as_bytes()]));
-        let new = beside(self.path, "new");
+        let new = beside(path, "new");
         let write = || -> std::io::Result<()> {
             let mut options = OpenOptions::new();
             let mut file = folder::open_private(&new, options.create(true).truncate(true).write(true))?;
             file.write_all(format!("{body}\n{tag}\n").as_bytes())?;
             file.sync_all()?;
-            fs::rename(&new, self.path)?;
-            folder::sync(self.path.parent().unwrap_or(Path::new("/")))
+            fs::rename(&new, path)?;
+            folder::sync(self.folder())
         };
         write().map_err(|e| cannot(self.path, &e))
     }

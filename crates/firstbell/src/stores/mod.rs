@@ -2,7 +2,9 @@
 
 mod attest;
 mod chain;
+mod contents;
 mod folder;
+mod identity;
 mod kept;
 mod key;
 mod mark;
@@ -11,29 +13,37 @@ mod opening;
 mod place;
 mod postgres;
 mod previous;
+mod proof;
+mod rekey;
 mod schema;
 mod seal;
 mod sql;
 mod sqlite;
+mod takeover;
 mod tokens;
 mod turns;
+mod vault;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use firstbell_core::budget::Fingerprint;
-use firstbell_core::failure::Failure;
-use firstbell_core::secret::Secret;
+use firstbell_core::failure::{Failure, Part};
+use firstbell_core::secret::{Secret, SecretBytes};
 
 pub use folder::{FolderLease, Held, LoginLock, hold, lock_login, try_lease, try_lock_login};
 pub(crate) use place::KEEP_DAYS_MIN;
 pub use place::Place;
 pub use postgres::Server;
+pub use rekey::Rekeyed;
 pub use turns::{Heir, Lease, Turn, Turns};
 
+use contents::Contents;
 use kept::Kept;
 use postgres::{Candidate, Fences};
+use seal::Key;
 use sqlite::Sqlite;
+use vault::VaultFile;
 
 use crate::ports::{Store, Vault};
 
@@ -73,10 +83,14 @@ impl Place {
             });
         }
         let fresh = ![sqlite::FILE, previous::FILE].iter().any(|file| self.folder.join(file).exists());
-        let key = Arc::new(key::open(&self.folder, fresh)?);
-        let sqlite = Sqlite::open(self, &key)?;
+        let (file, contents) = VaultFile::open(self, fresh)?;
+        let (key, sqlite) = keyed(self, &contents)?;
+        drop(contents);
         let healed = sqlite.healed;
-        let kept = Kept::new(Box::new(sqlite), key, self, None);
+        let mut kept = Kept::new(Box::new(sqlite), key, self, None);
+        kept.file = Some(file);
+        takeover::finish(&kept)?;
+        rekey::go_on(&kept)?;
         Ok(Stores { kept, healed, turns: Turns { folder, shared: None } })
     }
 
@@ -98,6 +112,18 @@ impl Place {
     }
 }
 
+/// The database, with whichever of the vault's keys is its own.
+fn keyed(place: &Place, contents: &Contents) -> Result<(Arc<Key>, Sqlite), Failure> {
+    let (key, next) = contents.keys();
+    match (Sqlite::open(place, &key), next) {
+        (Err(Failure::Broken { part: Part::Key, .. }), Some(next)) => {
+            let sqlite = Sqlite::open(place, &next)?;
+            Ok((Arc::new(next), sqlite))
+        }
+        (opened, _) => Ok((Arc::new(key), opened?)),
+    }
+}
+
 impl Stores {
     /// Events and tokens.
     pub fn store(&self) -> &dyn Store {
@@ -106,7 +132,37 @@ impl Stores {
 
     /// Sealed secrets.
     pub fn vault(&self) -> &dyn Vault {
-        &self.kept
+        match &self.kept.file {
+            Some(file) => file,
+            None => &self.kept,
+        }
+    }
+
+    /// Proves that today's key, as it lies on this machine now, still opens the store.
+    ///
+    /// # Errors
+    /// Where it does not: this process goes on, and the next one would not.
+    pub fn proves_key(&self) -> Result<(), Failure> {
+        self.kept.proves_key()
+    }
+
+    /// Gives store and vault new keys, under living processes. The fingerprints of credentials stay.
+    ///
+    /// # Errors
+    /// Where the store is shared, not whole, or is just being given new keys; everything is as it was then.
+    pub fn rekey(&self) -> Result<Rekeyed, Failure> {
+        rekey::rekey(&self.kept)
+    }
+
+    /// All that is in the vault, as an age file for other eyes; none where machines share the store, and the vault is in it.
+    ///
+    /// # Errors
+    /// Where the vault does not open.
+    pub fn export(
+        &self,
+        seal: &dyn Fn(&SecretBytes) -> Result<Vec<u8>, getrandom::Error>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        self.kept.file.as_ref().map(|file| file.sealed(seal)).transpose()
     }
 
     /// The way to an account's turn. Where machines share the store, nothing is spent without it.

@@ -150,8 +150,8 @@ impl Sqlite {
         let sealed: Vec<u8> =
             db.query_row(sql, [], |row| row.get(0)).map_err(|e| Closed::of(&self.path, &e))?;
         key.open(PROBE_PLACE, &sealed).map(drop).map_err(|_| {
-            let why = format!("the key file does not open {}", self.path.display());
-            let cure = "Put back the key file that belongs to this store; both are in the state folder.";
+            let why = format!("the key in the vault does not open {}", self.path.display());
+            let cure = "Put back the vault.age that belongs to this store; both are in the state folder.";
             Closed::Other(broken(Part::Key, why, cure))
         })
     }

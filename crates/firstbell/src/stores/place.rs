@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use firstbell_core::secret::Secret;
+
 use super::postgres::Server;
+use crate::age::Recipient;
 
 /// For how long events stay in full: a year, and what is asked about it afterwards.
 const KEEP_DAYS: u32 = 400;
@@ -12,12 +15,18 @@ pub(crate) const KEEP_DAYS_MIN: u64 = 30;
 /// The place of one store.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The state folder: store, key and locks.
+    /// The state folder: store, vault and locks.
     pub folder: PathBuf,
     /// The mark: what was seen last. Outside the state folder, so that restoring the folder does not restore the mark.
     pub mark: PathBuf,
     /// Events that are older than this many days are pruned; what they amount to stays.
     pub keep_days: u32,
+    /// The identity that opens the vault, where its owner keeps it elsewhere than in the state folder.
+    pub identity: Option<Secret>,
+    /// The passphrase that opens the identity, where that lies in the state folder under one.
+    pub passphrase: Option<Secret>,
+    /// Who can open the vault beside us.
+    pub recipients: Vec<Recipient>,
     /// Where several machines share one store: its server. The key, the mark and the locks of this machine stay where they are.
     pub server: Option<Server>,
 }
@@ -27,6 +36,14 @@ impl Place {
     pub fn of(folder: &Path) -> Place {
         let mut mark = folder.as_os_str().to_owned();
         mark.push(".mark");
-        Place { folder: folder.to_owned(), mark: mark.into(), keep_days: KEEP_DAYS, server: None }
+        Place {
+            folder: folder.to_owned(),
+            mark: mark.into(),
+            keep_days: KEEP_DAYS,
+            identity: None,
+            passphrase: None,
+            recipients: Vec::new(),
+            server: None,
+        }
     }
 }

@@ -53,6 +53,11 @@ impl Key {
         }
     }
 
+    /// The same, but with the fingerprints of another root: they outlive the key, or a refused password would be a new one.
+    pub(super) fn with_fingerprints_of(self, root: &SecretBytes) -> Key {
+        Key { marking: derive(root, b"firstbell fingerprint v1"), ..self }
+    }
+
     /// Seals a secret for one place. The nonce is random and 24 bytes long, so it needs no counter that a restored
     /// backup could turn back.
     pub(super) fn seal(&self, place: &str, secret: &Secret) -> Result<Vec<u8>, getrandom::Error> {

@@ -71,13 +71,13 @@ impl Kept {
 }
 
 /// A token is bound to account, app, generation and all its times: nobody lengthens a life by editing the row.
-fn token_place(account: &str, api_key: &str, generation: u64, life: &Life) -> String {
+pub(super) fn token_place(account: &str, api_key: &str, generation: u64, life: &Life) -> String {
     let ms =
         [life.issued, life.trusted_until, life.suspect_from, life.dead_from].map(Timestamp::as_millisecond);
     format!("token/{account}/{api_key}/{generation}/{ms:?}")
 }
 
-fn life_of(times_ms: [i64; 4]) -> Option<Life> {
+pub(super) fn life_of(times_ms: [i64; 4]) -> Option<Life> {
     let at = |ms| Timestamp::from_millisecond(ms).ok();
     let [issued, trusted_until, suspect_from, dead_from] = times_ms;
     Some(Life {

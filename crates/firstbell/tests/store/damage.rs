@@ -1,13 +1,11 @@
 //! A damaged file is healed from its copy or refused, and never lost.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use firstbell::stores;
 use firstbell_core::failure::Stop;
-use firstbell_core::secret::Secret;
-use rusqlite::Connection;
 
 use crate::{Harm, Machine, keep_token, refusal};
 
@@ -95,20 +93,6 @@ fn two_damaged_files_are_kept_and_eight_openers_heal_once() {
         assert_eq!(healed.iter().filter(|healed| **healed).count(), 1, "{healed:?}");
     }
     assert_eq!(damaged(&machine), 2);
-}
-
-#[test]
-fn a_forgotten_secret_is_not_in_the_copy_either() {
-    let machine = Machine::new();
-    let stores = machine.open();
-    stores.vault().keep("a", "password", &Secret::new("pw".into())).unwrap();
-    let copy = || Connection::open(machine.state().join("store.previous.db")).unwrap();
-    let count = || copy().query_row("SELECT count(*) FROM secret", [], |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!(count(), 1);
-    stores.vault().forget("a", "password").unwrap();
-    assert_eq!(count(), 0);
-    let mode = fs::metadata(machine.state().join("store.previous.db")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
 }
 
 /// Locks of SQLite belong to the process: a second opening in the same one must not take the first one's away, or another

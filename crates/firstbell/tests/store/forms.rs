@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use firstbell::stores;
 use firstbell_core::secret::Secret;
@@ -71,12 +72,13 @@ fn a_store_of_form_1_with_a_hole_or_of_another_key_is_refused_as_before() {
     machine.live("a", 1..4);
     keep_token(machine.open().store(), 1);
     age(&machine);
-    let (key, other) = (machine.state().join("key"), machine.0.path().join("other"));
-    fs::rename(&key, &other).unwrap();
-    fs::write(&key, [7; 32]).unwrap();
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let (kept, other) = (machine.back_up(), Machine::new());
+    drop(other.open());
+    let vault = ["identity.txt", "vault.age"];
+    let copy = |from: &Path| vault.map(|name| fs::copy(from.join(name), machine.state().join(name)).unwrap());
+    copy(&other.state());
     assert!(stores::open(&machine.state()).unwrap_err().to_string().contains("does not open"));
-    fs::rename(&other, &key).unwrap();
+    copy(kept.path());
     machine.database().execute("DELETE FROM event WHERE seq = 3", []).unwrap();
     assert!(refusal(machine.open().store().attest("a", at(1))).contains("event 3"));
 }

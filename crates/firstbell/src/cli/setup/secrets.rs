@@ -37,7 +37,7 @@ impl Setup<'_> {
 
     fn keep(&self, name: Name, secret: &Secret) -> Result<(), Failure> {
         let context = self.context()?;
-        vault::keep(&context, self.account(&context)?, name, secret)?;
+        vault::keep(&context.stores()?, self.account(&context)?, name, secret)?;
         say::error(&format!("  ✓ {} is sealed in the vault", name.as_str()));
         Ok(())
     }

@@ -1,0 +1,127 @@
+//! The identity that opens the vault: from where its owner keeps it, else a file in the state folder.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
+
+use firstbell_core::failure::{Failure, Part};
+use firstbell_core::secret::Secret;
+use zeroize::Zeroizing;
+
+use super::folder::{self, broken};
+use super::kept::no_chance;
+use super::place::Place;
+use crate::age::{self, Identity};
+
+pub(super) const FILE: &str = "identity.txt";
+/// The same under a passphrase, as `age -p` writes it.
+const SEALED: &str = "identity.age";
+/// A few identities with their comments.
+const BYTES_MAX: u64 = 4096;
+const GONE: &str = "Put the identity back from your backup. Without it the vault can be opened by its other recipients only \
+    (vault.recipients), with age -d. If there are none, move vault.age, vault.previous.age, store.db and store.previous.db away \
+    and store the secrets anew with firstbell secrets set.";
+
+/// The identities, one at least; makes one where there is nothing yet that it should open.
+pub(super) fn open(place: &Place, fresh: bool) -> Result<Vec<Identity>, Failure> {
+    if let Some(given) = &place.identity {
+        return read(given, "what [vault] identity names");
+    }
+    if let Some(passphrase) = &place.passphrase {
+        return behind(&place.folder.join(SEALED), passphrase);
+    }
+    let path = place.folder.join(FILE);
+    match folder::open_private(&path, OpenOptions::new().read(true)) {
+        Ok(file) => read(&text(&path, file)?, &path.display().to_string()),
+        Err(e) if e.kind() == ErrorKind::NotFound && fresh => {
+            make(&place.folder, &path)?;
+            open(place, false)
+        }
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            let why =
+                format!("the identity {} is gone, and the vault beside it opens with it", path.display());
+            Err(broken(Part::Key, why, GONE))
+        }
+        Err(e) => Err(broken(
+            Part::Key,
+            format!("the identity {} cannot be used: {e}", path.display()),
+            "It must be a plain file of yours with mode 600: chmod 600 it.",
+        )),
+    }
+}
+
+/// The identities in a file under a passphrase.
+fn behind(path: &Path, passphrase: &Secret) -> Result<Vec<Identity>, Failure> {
+    let unusable = |why: String, cure: &str| {
+        broken(Part::Key, format!("the identity {} cannot be used: {why}", path.display()), cure)
+    };
+    let file = folder::open_private(path, OpenOptions::new().read(true)).map_err(|e| {
+        let cure = "Make it in the state folder: age -p -o identity.age identity.txt (or age-keygen | age -p > identity.age), then \
+            chmod 600 identity.age.";
+        unusable(e.to_string(), cure)
+    })?;
+    let mut bytes = Vec::new();
+    file.take(BYTES_MAX).read_to_end(&mut bytes).map_err(|e| folder::cannot(path, "be read", &e))?;
+    let opened = age::open_with_passphrase(&bytes, passphrase).map_err(|fault| {
+        unusable(
+            fault.to_string().replace("this key", "this passphrase"),
+            "Try again with the passphrase of this file.",
+        )
+    })?;
+    let text = std::str::from_utf8(opened.expose()).map_err(|_| unusable("it holds no text".into(), GONE))?;
+    read(&Secret::new(text.to_owned()), &path.display().to_string())
+}
+
+/// Puts these in the place of what is in the state folder, the first one being the one that counts; old or new at any moment.
+pub(super) fn replace(state: &Path, identities: &[Identity]) -> Result<(), Failure> {
+    let (path, new) = (state.join(FILE), state.join("identity.new"));
+    let write = || -> std::io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = folder::open_private(&new, options.write(true).create(true).truncate(true))?;
+        identities.iter().try_for_each(|identity| write_one(&mut file, identity))?;
+        file.sync_all()?;
+        std::fs::rename(&new, &path)?;
+        folder::sync(state)
+    };
+    write().map_err(|e| folder::cannot(&path, "be written", &e))
+}
+
+/// As `age-keygen` writes it.
+fn write_one(file: &mut File, identity: &Identity) -> std::io::Result<()> {
+    let head = format!("# what opens vault.age; made by firstbell\n# public key: {}\n", identity.recipient());
+    file.write_all(head.as_bytes())?;
+    file.write_all(identity.text().expose().as_bytes())?;
+    file.write_all(b"\n")
+}
+
+fn text(path: &Path, file: File) -> Result<Secret, Failure> {
+    let room = usize::try_from(BYTES_MAX).expect("it is small");
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    file.take(BYTES_MAX).read_to_string(&mut text).map_err(|e| folder::cannot(path, "be read", &e))?;
+    Ok(Secret::new(std::mem::take(&mut *text)))
+}
+
+fn read(text: &Secret, from: &str) -> Result<Vec<Identity>, Failure> {
+    Identity::read_all(text)
+        .map_err(|why| broken(Part::Key, format!("the identity cannot be used: {from} {why}"), GONE))
+}
+
+/// Makes an identity: whole, or not at all. Of two processes that make it in the same moment, the first one's
+/// stays.
+fn make(state: &Path, path: &Path) -> Result<(), Failure> {
+    let identity = Identity::random().map_err(|e| no_chance(&e))?;
+    let beside = state.join(format!("identity.new-{}", std::process::id()));
+    let write = || -> std::io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = folder::open_private(&beside, options.write(true).create(true).truncate(true))?;
+        write_one(&mut file, &identity)?;
+        file.sync_all()?;
+        match std::fs::hard_link(&beside, path) {
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
+            _ => folder::sync(state),
+        }
+    };
+    let written = write();
+    let _ = std::fs::remove_file(&beside);
+    written.map_err(|e| folder::cannot(path, "be written", &e))
+}

@@ -1,0 +1,175 @@
+//! The identity where its owner keeps it: systemd's credentials, a keyring, a program; and a copy of the vault for other eyes.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
+use crate::support::{Home, Sim, ended, marker, private};
+use crate::terminal::Terminal;
+use crate::{keygen, opened_by_age, try_age};
+
+/// What the age program gives for a passphrase; it asks for that at a terminal.
+pub(crate) fn opened_with_passphrase(sealed: &[u8], passphrase: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("sealed"), folder.path().join("out"));
+    fs::write(&file, sealed).unwrap();
+    let line = format!("age -d -o '{}' '{}'", out.display(), file.display());
+    let mut script = Command::new("script");
+    script.args(["-qfc", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut script = script.spawn().unwrap();
+    let mut shown = String::new();
+    let mut bytes = [0; 256];
+    let screen = script.stdout.as_mut().unwrap();
+    while !shown.contains("passphrase") {
+        let count = screen.read(&mut bytes).unwrap();
+        assert!(count > 0, "nobody was asked: {shown}");
+        shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
+    writeln!(script.stdin.as_mut().unwrap(), "{passphrase}").unwrap();
+    let mut rest = String::new();
+    let _ = screen.read_to_string(&mut rest);
+    assert!(script.wait().unwrap().success(), "{shown}{rest}");
+    fs::read(out).unwrap()
+}
+
+fn with_vault(home: &Home, identity: &str) {
+    let text = fs::read_to_string(home.config()).unwrap();
+    fs::write(home.config(), format!("{text}\n[vault]\nidentity = {identity}\n")).unwrap();
+}
+
+#[test]
+fn systemds_credential_opens_it_and_no_identity_lies_beside_it() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    let folder = home.dir.path().join("credentials");
+    fs::create_dir(&folder).unwrap();
+    fs::rename(home.state().join("identity.txt"), folder.join("firstbell-identity")).unwrap();
+    assert_eq!(home.run(&["status"]).code, 7);
+    with_vault(&home, "{ credential = \"firstbell-identity\" }");
+    let none = home.run(&["status"]);
+    assert!(none.code == 7 && none.stderr.contains("LoadCredentialEncrypted=firstbell-identity"), "{none:?}");
+    let login = |home: &Home| {
+        let mut command = home.command(&["login", "--driver", "http", "--json"]);
+        ended(command.env("CREDENTIALS_DIRECTORY", &folder).output().unwrap())
+    };
+    let done = login(&home);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(!home.state().join("identity.txt").exists());
+    // A machine that is set up with one from the start makes none of its own.
+    sim.settings(&serde_json::json!({ "totp_reuse": true }));
+    let second = Home::bare(&sim);
+    with_vault(&second, "{ credential = \"firstbell-identity\" }");
+    for (name, value) in [
+        ("password", &sim.account.password),
+        ("totp_seed", &sim.account.totp_seed),
+        ("api_secret", &sim.account.api_secret),
+    ] {
+        let mut command = second.command(&["secrets", "set", name]);
+        command.env("CREDENTIALS_DIRECTORY", &folder).stdin(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(value.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(login(&second).code, 0);
+    assert!(!second.state().join("identity.txt").exists());
+    fs::copy(keygen(home.dir.path(), "other").0, folder.join("firstbell-identity")).unwrap();
+    let other = login(&second);
+    assert!(other.code == 7 && other.stderr.contains("does not open"), "{other:?}");
+}
+
+#[test]
+fn a_keyring_of_a_session_and_a_program_open_it() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    let kept = home.dir.path().join("kept");
+    fs::rename(home.state().join("identity.txt"), &kept).unwrap();
+    let program = format!("{{ command = [\"grep\", \"^AGE\", \"{}\"] }}", kept.display());
+    let whole = fs::read_to_string(home.config()).unwrap();
+    with_vault(&home, &program);
+    assert_eq!(home.status()["tries_left"]["password"], 2);
+    fs::write(home.config(), whole).unwrap();
+    with_vault(&home, "{ keyring = \"firstbell-identity\" }");
+    let none = home.run(&["status"]);
+    assert!(none.code == 7 && none.stderr.contains("is not in the keyring"), "{none:?}");
+    let status = home.command(&[]);
+    let text = format!(
+        "echo pw | gnome-keyring-daemon --unlock --components=secrets >'{0}/daemon.out' && grep ^AGE '{0}/kept' | \
+         secret-tool store --label=id service firstbell name firstbell-identity && exec '{1}' status --json",
+        home.dir.path().display(),
+        status.get_program().display()
+    );
+    let mut command = Command::new("dbus-run-session");
+    command.args(["--", "sh", "-c", &text]).env_clear();
+    command.envs(status.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let shown = ended(command.env("XDG_RUNTIME_DIR", home.dir.path()).output().unwrap());
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert_eq!(shown.json()["accounts"][0]["tries_left"]["password"], 2, "{shown:?}");
+}
+
+#[test]
+fn an_export_is_for_other_eyes_and_is_a_backup_that_opens() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    let (mine, recipient) = keygen(home.dir.path(), "mine");
+    let to = home.dir.path().join("export.age");
+    let export =
+        |more: &[&str]| home.run(&[&["secrets", "export", "--to", to.to_str().unwrap()], more].concat());
+    assert_eq!(export(&["--recipient", &recipient]).code, 0);
+    assert_eq!(opened_by_age(&to, &mine)["secrets"].as_array().unwrap().len(), 3);
+    let own = home.state().join("identity.txt");
+    assert!(try_age(&["-d", "-i", own.to_str().unwrap(), to.to_str().unwrap()], b"").is_err());
+    let again = export(&["--recipient", &recipient]);
+    assert!(again.code == 7 && again.stderr.contains("File exists"), "{again:?}");
+    for wrong in [&["--recipient", "age1"][..], &[], &["--recipient", &recipient, "--passphrase"]] {
+        assert_eq!(export(wrong).code, 2, "{wrong:?}");
+    }
+    // With the owner's key, it is a vault.
+    let other = Home::bare(&sim);
+    fs::create_dir(other.state()).unwrap();
+    fs::set_permissions(other.state(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    fs::copy(&to, other.state().join("vault.age")).unwrap();
+    fs::copy(&mine, other.state().join("identity.txt")).unwrap();
+    assert_eq!(other.login("http").code, 0);
+    // With a passphrase, from a pipe.
+    fs::remove_file(&to).unwrap();
+    let passphrase = marker(20);
+    let ended =
+        home.run_with(&["secrets", "export", "--to", to.to_str().unwrap(), "--passphrase"], &passphrase);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let plain = opened_with_passphrase(&fs::read(&to).unwrap(), &passphrase);
+    assert!(String::from_utf8(plain).unwrap().contains(&sim.account.api_secret));
+    let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&to).unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+    private(&to);
+}
+
+#[test]
+fn a_passphrase_is_asked_once_at_a_terminal_and_nowhere_else() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    let (identity, sealed) = (home.state().join("identity.txt"), home.state().join("identity.age"));
+    let passphrase = marker(20);
+    let plain = firstbell_core::secret::SecretBytes::new(fs::read(&identity).unwrap());
+    let bytes = firstbell::age::seal_with_passphrase(&plain, &crate::secret(&passphrase)).unwrap();
+    fs::remove_file(&identity).unwrap();
+    let text = fs::read_to_string(home.config()).unwrap();
+    fs::write(home.config(), format!("{text}\n[vault]\npassphrase = true\n")).unwrap();
+    let nobody = home.run(&["status"]);
+    assert!(nobody.code == 7 && nobody.stderr.contains("nobody is at a terminal"), "{nobody:?}");
+    let asked = |answer: &str| {
+        let mut terminal = Terminal::run(&home, "login --driver http");
+        terminal.until("passphrase of identity.age: ");
+        terminal.types(answer);
+        terminal.end()
+    };
+    let none = asked(&passphrase);
+    assert!(none.contains("age -p -o identity.age identity.txt"), "{none}");
+    fs::write(&sealed, bytes).unwrap();
+    private(&sealed);
+    let wrong = asked("something else");
+    assert!(wrong.contains("this passphrase does not open it"), "{wrong}");
+    let shown = asked(&passphrase);
+    assert!(shown.contains("ready") && !shown.contains(&passphrase), "{shown}");
+    assert_eq!(shown.matches("passphrase of").count(), 1, "{shown}");
+    assert!(!identity.exists());
+}
