@@ -139,7 +139,7 @@ impl VaultFile {
 
     /// Whether the identity is in the state folder, and so ours to change.
     pub(super) fn has_own_identity(&self) -> bool {
-        self.place.identity.is_none() && self.place.passphrase.is_none()
+        self.place.identity.is_none()
     }
 
     pub(super) fn has_old_identities(&self) -> bool {
@@ -148,7 +148,7 @@ impl VaultFile {
 
     /// A new identity comes before those that are there; what is written from now on is for it.
     pub(super) fn add_identity(&self) -> Result<(), Failure> {
-        let new = Identity::random().map_err(|e| no_chance(&e))?;
+        let new = Identity::random();
         let mut identities = self.identities.borrow_mut();
         identities.insert(0, new);
         identity::replace(&self.place.folder, &identities)
@@ -176,19 +176,16 @@ impl VaultFile {
     }
 
     /// The same for other eyes: an age file of all that is in it.
-    pub(super) fn sealed(
-        &self,
-        seal: &dyn Fn(&SecretBytes) -> Result<Vec<u8>, getrandom::Error>,
-    ) -> Result<Vec<u8>, Failure> {
-        seal(&self.read()?.write()).map_err(|e| no_chance(&e))
+    pub(super) fn sealed(&self, seal: &dyn Fn(&SecretBytes) -> Vec<u8>) -> Result<Vec<u8>, Failure> {
+        Ok(seal(&self.read()?.write()))
     }
 
     fn write(&self, contents: &Contents) -> Result<(), Failure> {
         // Whoever lives has the old identity in memory until it sees that there is another one.
         let known = if contents.is_rekeying() { usize::MAX } else { 1 };
         let own: Vec<_> = self.identities.borrow().iter().take(known).map(Identity::recipient).collect();
-        let to: Vec<_> = own.into_iter().chain(self.place.recipients.iter().copied()).collect();
-        let sealed = age::seal(&contents.write(), &to).map_err(|e| no_chance(&e))?;
+        let to: Vec<_> = own.into_iter().chain(self.place.recipients.iter().cloned()).collect();
+        let sealed = age::seal(&contents.write(), &to);
         // The copy second: it never has what the vault has not yet, and what is forgotten is gone from both.
         for name in [FILE, PREVIOUS] {
             self.replace(&self.place.folder.join(name), &sealed)?;

@@ -76,7 +76,7 @@ fn an_old_store_is_taken_over_by_whoever_comes() {
 fn broken_off_between_any_two_steps_it_goes_on() {
     // The identity is there, and no vault.
     let machine = old();
-    let identity = firstbell::age::Identity::random().unwrap();
+    let identity = firstbell::age::Identity::random();
     fs::write(machine.file("identity.txt"), identity.text().expose()).unwrap();
     private(&machine.file("identity.txt"));
     is_moved(&machine);
