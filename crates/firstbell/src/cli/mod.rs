@@ -9,9 +9,8 @@ mod demo;
 mod doctor;
 mod exec;
 mod exit;
-mod export;
+mod guard;
 mod history;
-mod import;
 mod journal;
 mod key;
 mod login;
@@ -19,13 +18,11 @@ mod next;
 mod order;
 mod pair;
 mod plan;
-mod rekey;
 mod run;
 mod say;
 mod secrets;
 mod service;
 mod setup;
-mod shred;
 mod signals;
 mod simulate;
 mod staff;
@@ -41,7 +38,7 @@ use clap::{Args, Parser, Subcommand};
 use self::context::Context;
 use self::exit::Exit;
 use self::journal::LogForm;
-use crate::age::Recipient;
+use self::secrets::SecretsCommand;
 use crate::config::Environment;
 use crate::drivers::DriverName;
 use crate::serve::{Order, Scope};
@@ -254,80 +251,6 @@ enum KeyCommand {
     },
 }
 
-#[derive(Debug, Args)]
-struct SecretOwner {
-    #[command(flatten)]
-    account: AccountArg,
-    /// A channel of alerts in the place of an account.
-    #[arg(long, value_name = "NAME", conflicts_with = "account")]
-    channel: Option<String>,
-    /// A sink in the place of an account.
-    #[arg(long, value_name = "ACCOUNT/NAME", conflicts_with_all = ["account", "channel"])]
-    sink: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-enum SecretsCommand {
-    #[command(flatten)]
-    Owned(OwnedSecrets),
-    /// Take the secrets over from a file in which they stand in the clear; shows what goes where, and no value.
-    Import(ImportArgs),
-    /// Write all of the vault as an age file for a key or a passphrase of yours; never in the clear.
-    Export(ExportArgs),
-    /// Give the store and the vault new keys, while a daemon runs or not.
-    Rekey,
-}
-
-#[derive(Debug, Subcommand)]
-enum OwnedSecrets {
-    /// Store a secret: asked for at a terminal, else read from standard input.
-    Set {
-        /// password, totp_seed or api_secret; with --channel or --sink one of its own.
-        name: String,
-        #[command(flatten)]
-        owner: SecretOwner,
-    },
-    /// List the secrets of an account, a channel or a sink: where each comes from, and whether it is there.
-    List {
-        #[command(flatten)]
-        owner: SecretOwner,
-    },
-    /// Remove a secret from the vault.
-    Rm {
-        /// password, totp_seed or api_secret; with --channel or --sink one of its own.
-        name: String,
-        #[command(flatten)]
-        owner: SecretOwner,
-    },
-}
-
-#[derive(Debug, Args)]
-struct ImportArgs {
-    /// An environment file, a script, JSON, YAML, INI, or a list with one value on each line.
-    file: PathBuf,
-    /// The account's name in the configuration; may be left out where there is one only.
-    account: Option<String>,
-    /// Store what was found without asking.
-    #[arg(long)]
-    yes: bool,
-    /// Overwrite and remove the file when everything is stored.
-    #[arg(long)]
-    shred: bool,
-}
-
-#[derive(Debug, Args)]
-struct ExportArgs {
-    /// The file to write; there must be none of this name.
-    #[arg(long, value_name = "FILE", required = true)]
-    to: PathBuf,
-    /// Who can open it: an age recipient (age1…). May be given several times.
-    #[arg(long, value_name = "AGE1…", value_parser = Recipient::parse, required_unless_present = "passphrase")]
-    recipient: Vec<Recipient>,
-    /// Who knows a passphrase can open it: asked for at a terminal, else read from standard input.
-    #[arg(long, conflicts_with = "recipient")]
-    passphrase: bool,
-}
-
 /// Runs the command that was typed.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -344,7 +267,7 @@ pub fn main() -> ExitCode {
     if let Command::Begin { supervisor, command } = &cli.command {
         return ExitCode::from(exec::begin(*supervisor, command).code());
     }
-    guard();
+    guard::raise();
     // A variable that is not text is none of ours.
     let text =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
@@ -375,16 +298,6 @@ pub fn main() -> ExitCode {
         say::out(&exit.report().to_string());
     }
     ExitCode::from(code)
-}
-
-/// Before anything secret is read: no other process of this user may look into this one, no core file holds its
-/// memory, and a panic says where, never what.
-fn guard() {
-    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        say::error(&format!("firstbell: internal error at {place}; please report this line"));
-    }));
 }
 
 async fn run(cli: Cli, env: Environment) -> Exit {

@@ -45,6 +45,11 @@ fn swapped(machine: &Machine) -> Swapped {
     }
 }
 
+/// Whether memory may come to lie open on a disk.
+pub fn swaps_openly(machine: &Machine) -> bool {
+    !matches!(swapped(machine), Swapped::Nowhere | Swapped::Safely)
+}
+
 /// Memory that the kernel writes to a disk.
 pub fn swap(machine: &Machine) -> Finding {
     match swapped(machine) {

@@ -23,6 +23,8 @@ pub struct Posture {
     pub rights: Option<u64>,
     /// Memory that is never swapped out, in kB.
     pub locked_kb: Option<u64>,
+    /// Memory that is in use, in kB.
+    pub resident_kb: Option<u64>,
 }
 
 impl Posture {
@@ -40,6 +42,7 @@ impl Posture {
             filtered: word("Seccomp:").map(|word| word == "2"),
             rights: word("CapEff:").and_then(|bits| u64::from_str_radix(bits, 16).ok()),
             locked_kb: word("VmLck:").and_then(|kb| kb.parse().ok()),
+            resident_kb: word("VmRSS:").and_then(|kb| kb.parse().ok()),
         }
     }
 
@@ -80,7 +83,8 @@ pub fn own(machine: &Machine, dumpable: Option<bool>) -> Vec<Finding> {
     };
     let posture = Posture { dumpable, ..posture };
     let words = posture.words();
-    vec![match dumpable {
+    let locked = locked("own_swap", "this command", &posture, super::memory::swaps_openly(machine));
+    let looks = match dumpable {
         Some(false) => {
             let what =
                 format!("this command: no other process sees its memory, no core file of it ({words})");
@@ -95,7 +99,32 @@ pub fn own(machine: &Machine, dumpable: Option<bool>) -> Vec<Finding> {
             "report this line, with the kernel's version: uname -r",
         ),
         None => Finding::unknown(AREA, "own_process", "whether other processes see this command's memory"),
-    }]
+    };
+    vec![looks, locked]
+}
+
+/// Whether memory of it may be swapped out, to a disk that is not encrypted or to one of which nothing is known.
+pub fn locked(id: &str, whose: &str, posture: &Posture, swaps: bool) -> Finding {
+    match (posture.locked_kb, posture.resident_kb) {
+        (Some(locked), Some(resident)) if locked >= resident => {
+            Finding::good(AREA, id, format!("{whose}: no memory of it is swapped out (all is locked)"))
+        }
+        (Some(_), Some(_)) if !swaps => {
+            let what = format!(
+                "{whose}: its memory is not locked, and what this machine swaps goes to no open disk"
+            );
+            Finding::good(AREA, id, what)
+        }
+        (Some(_), Some(_)) => Finding::warning(
+            AREA,
+            id,
+            format!(
+                "{whose}: memory of it may be swapped out, secrets with it: the kernel lets it lock less than it needs"
+            ),
+            "in its unit: LimitMEMLOCK=infinity; else by /etc/security/limits.conf: memlock unlimited",
+        ),
+        _ => Finding::unknown(AREA, id, &format!("whether memory is swapped out of {whose}")),
+    }
 }
 
 /// The daemon.

@@ -6,7 +6,7 @@ use firstbell::doctor::unit;
 
 use crate::roots::machine;
 
-const STATUS: &str = "Name:\tfirstbell\nUid:\t1000\t1000\t1000\t1000\nVmLck:\t      64 kB\nCapEff:\t0000000000000000\n\
+const STATUS: &str = "Name:\tfirstbell\nUid:\t1000\t1000\t1000\t1000\nVmLck:\t      64 kB\nVmRSS:\t      60 kB\nCapEff:\t0000000000000000\n\
                       NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\n";
 const LIMITS: &str = "Max core file size        0                    0                    bytes     \n";
 
@@ -20,6 +20,7 @@ fn what_is_in_force_is_read_from_the_kernel_and_what_is_not_is_told() {
         filtered: Some(true),
         rights: Some(0),
         locked_kb: Some(64),
+        resident_kb: Some(60),
     };
     assert_eq!(good, want);
     assert!(posture::daemon(&good).iter().all(|found| found.grade == Grade::Good));
@@ -41,6 +42,18 @@ fn what_is_in_force_is_read_from_the_kernel_and_what_is_not_is_told() {
     for (dumpable, want) in [(Some(false), Grade::Good), (Some(true), Grade::Bad), (None, Grade::Warning)] {
         assert_eq!(posture::own(&machine, dumpable)[0].grade, want);
     }
+}
+
+#[test]
+fn memory_that_is_not_locked_is_told_where_it_could_come_to_lie_open() {
+    let posture = |status: &str| Posture::read(status, LIMITS, Some(0));
+    let grade = |status: &str, swaps| posture::locked("x", "the daemon", &posture(status), swaps).grade;
+    let open = STATUS.replace("VmLck:\t      64 kB", "VmLck:\t       0 kB");
+    assert_eq!([grade(STATUS, true), grade(&open, false)], [Grade::Good; 2]);
+    let told = posture::locked("x", "the daemon", &posture(&open), true);
+    assert_eq!(told.grade, Grade::Warning);
+    assert!(told.mend.is_some_and(|mend| mend.contains("LimitMEMLOCK=infinity")));
+    assert_eq!(grade("Uid:\t0\t0\t0\t0\n", true), Grade::Warning);
 }
 
 #[test]

@@ -173,6 +173,38 @@ fn an_engine_is_told_with_its_version_and_a_missing_one_with_what_installs_it() 
     }
 }
 
+/// Whether the kernel lets this test's user lock all of a process: by a right, or for want of a limit.
+fn may_lock() -> bool {
+    use rustix::process::{Resource, getrlimit};
+    use rustix::thread::{CapabilitySet, capabilities};
+    let effective = capabilities(None).unwrap().effective;
+    let limit = getrlimit(Resource::Memlock);
+    effective.contains(CapabilitySet::IPC_LOCK)
+        || effective.contains(CapabilitySet::SYS_RESOURCE)
+        || limit.current.is_none()
+        || limit.maximum.is_none()
+}
+
+#[test]
+fn without_the_right_and_under_a_limit_nothing_is_locked_and_that_is_told() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    let doctor = home.command(&["doctor", "--json"]);
+    let mut limited = Command::new("setpriv");
+    // Root gets at a start what the bounding set leaves.
+    if rustix::process::geteuid().is_root() {
+        limited.args(["--bounding-set", "-ipc_lock,-sys_resource"]);
+    }
+    limited.args(["prlimit", "--memlock=65536:65536"]).arg(doctor.get_program()).args(doctor.get_args());
+    limited.env_clear().envs(doctor.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = limited.output().unwrap();
+    let all: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let all = all["findings"].as_array().unwrap();
+    let own = one(all, "own_process")["what"].as_str().unwrap();
+    assert!(own.contains(" 0 kB locked"), "{own}");
+    assert!(!one(all, "own_swap")["what"].as_str().unwrap().contains("all is locked"));
+}
+
 #[test]
 fn a_running_daemon_is_found_with_what_is_in_force_for_it() {
     let sim = Sim::start();
@@ -189,6 +221,16 @@ fn a_running_daemon_is_found_with_what_is_in_force_for_it() {
     let calls = if status.contains("Seccomp:\t2") { "good" } else { "warning" };
     assert_eq!(one(&all, "daemon_system_calls")["grade"], calls);
     assert_eq!(one(&all, "daemon_process")["area"], "posture");
+    let kb = |key: &str| -> u64 {
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    let (locked, resident) = (kb("VmLck:"), kb("VmRSS:"));
+    assert_eq!(locked >= resident, may_lock(), "{status}");
+    let is_told = one(&all, "daemon_swap")["what"].as_str().unwrap().contains("all is locked");
+    assert_eq!(is_told, may_lock());
+    // What is reserved only is counted as locked, and is not in memory for that.
+    assert!(locked == 0 || resident * 2 < kb("VmPeak:"), "{status}");
     assert_eq!(daemon.end().0, 0);
     assert_eq!(one(&doctor(&home), "daemon")["mend"], "firstbell run    # best as a service");
 }

@@ -72,9 +72,16 @@ fn a_home_that_is_well_is_told_so_and_nothing_is_spent_or_made() {
     ] {
         assert_eq!(one(&all, id)["grade"], "good", "{id}");
     }
-    for id in
-        ["engine_http", "key_file", "state_folder", "store_file", "config_file", "key_place", "own_process"]
-    {
+    for id in [
+        "engine_http",
+        "identity_file",
+        "vault_file",
+        "state_folder",
+        "store_file",
+        "config_file",
+        "key_place",
+        "own_process",
+    ] {
         assert_eq!(one(&all, id)["grade"], "good", "{id}");
     }
     for id in ["daemon", "channels", "egress_address"] {
@@ -103,8 +110,8 @@ fn an_empty_home_gets_no_store_by_being_looked_at() {
 
 #[test]
 fn what_lies_open_is_bad_and_the_command_that_is_told_closes_it() {
-    spoil("key_file", "read or changed by other users (mode 644)", |home, _| {
-        mode(&home.state().join("key"), 0o644)
+    spoil("identity_file", "read or changed by other users (mode 644)", |home, _| {
+        mode(&home.state().join("identity.txt"), 0o644)
     });
     spoil("state_folder", "entered by other users (mode 755)", |home, _| mode(&home.state(), 0o755));
     spoil("config_file", "changed by other users (mode 666)", |home, _| mode(&home.config(), 0o666));
@@ -199,7 +206,7 @@ fn no_secret_and_nobody_s_name_is_in_what_is_pasted() {
         }
     };
     quiet("well");
-    for file in ["key", "store.db"] {
+    for file in ["identity.txt", "vault.age", "store.db"] {
         mode(&home.state().join(file), 0o666);
         quiet(file);
         mode(&home.state().join(file), 0o600);
@@ -208,7 +215,7 @@ fn no_secret_and_nobody_s_name_is_in_what_is_pasted() {
     quiet("healed");
     assert_eq!(home.run(&["secrets", "rm", "password"]).code, 0);
     quiet("without a password");
-    fs::write(home.state().join("key"), marker(40)).unwrap();
+    fs::write(home.state().join("identity.txt"), marker(40)).unwrap();
     quiet("another key");
     fs::write(home.config(), format!("user_id = \"{user_id}\"\napi_key = \"{}\"\n", sim.account.api_key))
         .unwrap();

@@ -3,6 +3,7 @@
 mod ask;
 mod channels;
 mod end;
+mod key_place;
 mod secrets;
 mod service;
 mod steps;
@@ -23,7 +24,7 @@ use super::exit::Exit;
 use super::say;
 use super::signals::interruptible;
 use crate::clock::MachineClock;
-use crate::config::{self, Account, ConfigFaults, Environment};
+use crate::config::{self, Account, ConfigFaults, Environment, VaultConfig};
 use crate::halt::Halt;
 use crate::http::HyperHttp;
 use crate::setup::{Draft, Key, Look, api_key, redirect, user_id};
@@ -77,6 +78,8 @@ struct Setup<'a> {
     env: Environment,
     clock: MachineClock,
     http: HyperHttp,
+    /// What opened the vault, over all that is read anew.
+    vault: VaultConfig,
 }
 
 pub(super) async fn run(named: Option<&Path>, env: Environment, args: SetupArgs, as_json: bool) -> Exit {
@@ -89,7 +92,7 @@ pub(super) async fn run(named: Option<&Path>, env: Environment, args: SetupArgs,
     }
     let halt = Halt::new();
     let (clock, http) = (MachineClock::start(), HyperHttp::unconnected());
-    let mut setup = Setup { asks: Asker::new(&halt), draft, env, clock, http };
+    let mut setup = Setup { asks: Asker::new(&halt), draft, env, clock, http, vault: VaultConfig::default() };
     let outcome = interruptible(&halt, setup.questions()).await;
     let next = match outcome {
         Ok(next) => next,
@@ -182,7 +185,8 @@ fn left(failure: &Failure) -> Exit {
 impl Setup<'_> {
     /// What the configuration says by now.
     fn context(&self) -> Result<Context, Failure> {
-        let config = self.draft.config(&self.env).map_err(|faults| broken(&faults))?;
+        let mut config = self.draft.config(&self.env).map_err(|faults| broken(&faults))?;
+        config.vault.goes_on(&self.vault);
         Ok(Context { config })
     }
 

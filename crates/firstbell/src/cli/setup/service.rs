@@ -8,6 +8,8 @@ use tokio::process::Command;
 
 use super::Setup;
 use crate::cli::say;
+use crate::config::Holder;
+use crate::secrets::Source;
 use crate::setup::{Unit, unit};
 
 /// What systemctl needs of our environment to find the owner's service manager.
@@ -41,6 +43,12 @@ pub(super) async fn offer(setup: &Setup<'_>) -> Result<(), Failure> {
             own.join(", ")
         ));
     }
+    if *setup.context()?.config.vault.holder() == Holder::Typed {
+        say::error(
+            "note: a service has no terminal at which a passphrase could be asked for: say under [vault] where it comes from \
+             (README.md, \"Where secrets live\"), before it is installed.",
+        );
+    }
     if !setup.asks.yes("Install it?", false).await? {
         return Ok(());
     }
@@ -73,7 +81,12 @@ fn of(setup: &Setup<'_>) -> Result<Unit, Failure> {
     let home = setup.env.get("HOME").map_or("/", String::as_str);
     let folder = setup.env.get("XDG_CONFIG_HOME").map(Path::new);
     let root = rustix::process::geteuid().is_root();
-    Ok(unit(&program, setup.draft.path(), (root, Path::new(home)), folder))
+    let config = setup.context()?.config;
+    let credential = match config.vault.holder() {
+        Holder::Elsewhere(Source::Credential(name)) => Some(name.as_str()),
+        _ => None,
+    };
+    Ok(unit(&program, setup.draft.path(), (root, Path::new(home)), folder, credential))
 }
 
 /// Whether systemd keeps this machine (sd_booted(3)), and can be spoken to.

@@ -11,7 +11,7 @@ use crate::cli::say;
 use crate::codes::CodeConfig;
 use crate::ports::Clock;
 use crate::secrets::Name;
-use crate::setup::{Checked, Key, Known, Look, PLACES, api_key, check, redirect, user_id};
+use crate::setup::{Checked, Key, Known, Look, api_key, check, redirect, user_id};
 
 /// A question, or a few that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,10 +110,7 @@ impl Setup<'_> {
             Step::Who => Key::Assisted,
             Step::Redirect => Key::RedirectUrl,
             Step::ApiKey => Key::ApiKey,
-            Step::KeyPlace => {
-                let there = context.config.state_dir.join("key").exists();
-                return Ok(if there { Standing::There(PLACES[0].name.into()) } else { Standing::Missing });
-            }
+            Step::KeyPlace => return self.key_standing(&context),
             Step::ApiSecret => return self.secret_standing(&context, Name::ApiSecret),
             Step::Password => return self.secret_standing(&context, Name::Password),
             Step::Seed => return self.secret_standing(&context, Name::TotpSeed),
@@ -224,25 +221,6 @@ impl Setup<'_> {
             say::error(&format!("  ✗ {}", wrong_clock(ahead_s)));
         }
         Ok(known)
-    }
-
-    async fn ask_key_place(&mut self) -> Result<(), Failure> {
-        say::error(words::KEY_PLACE);
-        for (number, place) in (1..).zip(PLACES) {
-            say::error(&format!("  {number}  {}: {}.", place.name, place.sentence));
-        }
-        let help = "Type its number. There are no other places yet; the key file can be moved to another machine with the state folder.";
-        let question = Question { prompt: "1: ", help, unseen: false };
-        let chosen = |answer: &Secret| {
-            if answer.is_blank() || crate::setup::number(answer) == Some(1) {
-                Look::Good(())
-            } else {
-                Look::Wrong("Type 1, or press Enter.".into())
-            }
-        };
-        self.asks.ask(&question, chosen).await?;
-        // Folder, key and store are made now.
-        self.context()?.stores().map(drop)
     }
 
     /// What is there, once more, and the moment to change it.

@@ -50,6 +50,15 @@ pub(super) const KEY_PLACE: &str = "
 Secrets are sealed in a vault in the state folder. Where shall the key be that
 opens it?";
 
+pub(super) const KEY_PLACE_HELP: &str = "\
+Type its number. Where firstbell runs as a service that must start by itself,
+1 or 4. It can be moved later: README.md, \"Where secrets live\", which also
+tells of other places, and of a passphrase that a service gets from elsewhere.";
+
+pub(super) const PASSPHRASE: &str = "\
+Four or more words that nobody would put together but you. It is kept nowhere:
+who forgets it has lost the vault, and stores the secrets anew.";
+
 pub(super) const API_SECRET: &str = "\
 On the app's page at developers.kite.trade, under the API key: press \"Show
 API secret\". 32 letters and digits.";

@@ -1,5 +1,11 @@
 //! `firstbell secrets`: into the vault from a terminal or a pipe, never from an argument.
 
+mod args;
+mod export;
+mod import;
+mod rekey;
+mod shred;
+
 use std::io::{IsTerminal, Read};
 
 use firstbell_core::event::Event;
@@ -9,10 +15,12 @@ use firstbell_core::totp::Seed;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+pub(super) use self::args::SecretsCommand;
+
+use self::args::OwnedSecrets;
 use super::context::Context;
 use super::exit::Exit;
-use super::{OwnedSecrets, SecretsCommand};
-use super::{export, import, order, rekey, say};
+use super::{order, say};
 use crate::alerts::ChannelConfig;
 use crate::clock::MachineClock;
 use crate::config::Account;

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::context::Context;
-use super::exit::Exit;
-use super::say;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::say;
 
 pub(super) fn run(context: &Context) -> Result<Exit, Exit> {
     let rekeyed =

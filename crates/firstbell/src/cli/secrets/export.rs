@@ -7,13 +7,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use firstbell_core::secret::Secret;
 use serde_json::json;
 
-use super::context::Context;
-use super::exit::Exit;
-use super::{ExportArgs, say, secrets};
+use super::args::ExportArgs;
 use crate::age;
-
-/// Shorter ones are guessed by whoever has the file.
-const LETTERS_MIN: usize = 12;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::say;
+use crate::setup::PASSPHRASE_MIN;
 
 pub(super) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Exit> {
     let passphrase = if args.passphrase { Some(passphrase()?) } else { None };
@@ -41,11 +40,11 @@ pub(super) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Exit> {
 
 /// Asked for twice where somebody types it.
 fn passphrase() -> Result<Secret, Exit> {
-    let ask = |prompt: &str| secrets::ask(prompt).map_err(|why| Exit::usage(&why));
+    let ask = |prompt: &str| super::ask(prompt).map_err(|why| Exit::usage(&why));
     let first = ask("passphrase: ")?;
-    if first.letters() < LETTERS_MIN {
+    if first.letters() < PASSPHRASE_MIN {
         return Err(Exit::usage(&format!(
-            "a passphrase needs {LETTERS_MIN} letters at least; nothing was written"
+            "a passphrase needs {PASSPHRASE_MIN} letters at least; nothing was written"
         )));
     }
     if std::io::stdin().is_terminal() && !ask("the same again: ")?.is_same(&first) {

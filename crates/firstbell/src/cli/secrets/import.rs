@@ -9,9 +9,11 @@ use firstbell_core::secret::Secret;
 use firstbell_core::totp::Seed;
 use serde_json::json;
 
-use super::context::Context;
-use super::exit::Exit;
-use super::{ImportArgs, order, say, shred};
+use super::args::ImportArgs;
+use super::shred;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::{order, say};
 use crate::config::Account;
 use crate::secrets::Name;
 
@@ -46,7 +48,7 @@ pub(super) async fn run(context: &Context, account: &Account, args: &ImportArgs)
     let names: Vec<&str> = taken.iter().map(|one| one.name.as_str()).collect();
     say::error(&format!("{} of {}: in the vault", names.join(", "), account.name));
     for one in &taken {
-        super::secrets::elsewhere(one.name.as_str(), &account.secrets[one.name as usize].1);
+        super::elsewhere(one.name.as_str(), &account.secrets[one.name as usize].1);
     }
     let shredded = shred_source(source, args)?;
     Ok(Exit::done(json!({ "account": account.name, "stored": names, "shredded": shredded })))
@@ -97,7 +99,7 @@ fn sort_out(account: &Account, found: &[Found], file: &Path) -> Result<Vec<Taken
 fn store(context: &Context, account: &Account, taken: &[Taken]) -> Result<(), Failure> {
     let stores = context.stores()?;
     for Taken { name, value, .. } in taken {
-        super::secrets::keep(&stores, account, *name, value)?;
+        super::keep(&stores, account, *name, value)?;
     }
     let again = context.stores()?;
     for Taken { name, value, .. } in taken {
