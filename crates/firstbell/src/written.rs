@@ -212,6 +212,11 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// Whether a table stands at a key that has not been read yet.
+    pub fn is_table(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| value.get_ref().is_table())
+    }
+
     /// Whether a key was there and has been read, well or not.
     pub fn asked(&self, key: &str) -> bool {
         self.asked.iter().any(|k| k == key)

@@ -15,7 +15,8 @@ mod terminal;
 #[path = "support/waiting.rs"]
 mod waiting;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 use newcomer::*;
 use person::{Person, code};
@@ -135,6 +136,143 @@ fn it_can_be_left_at_any_question_and_goes_on_from_there() {
     terminal.next("ready: main has a proven token");
     terminal.end();
     assert_eq!((generation(&home), sim.passwords()), (1, 1));
+}
+
+/// Stand-ins for the programs that keep a key: what they are given lies in files of the home.
+fn keepers(home: &Home) -> String {
+    let folder = home.dir.path().join("bin");
+    fs::create_dir(&folder).unwrap();
+    let kept = home.dir.path().join("kept");
+    fs::create_dir(&kept).unwrap();
+    let kept = kept.display();
+    for (name, text) in [
+        ("secret-tool", format!("case $1 in store) cat >'{kept}'/$6;; lookup) cat '{kept}'/$5;; esac")),
+        ("systemd-creds", format!("test $1 = encrypt && cat >'{kept}'/${{2#--name=}}")),
+    ] {
+        let path = folder.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+    }
+    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
+}
+
+/// Sets up with the key at this place, to a proven login, and no further question about it in the next run.
+fn with_key_at(number: &str, more: &[(&str, &str)]) -> (Sim, Home, String) {
+    let (sim, home) = newcomer("http");
+    let path = keepers(&home);
+    let mut terminal =
+        Terminal::run_with(&home, &format!("setup --rehearsal {}", sim.site), &[("PATH", &path)]);
+    terminal.answers(CLIENT_ID, &sim.account.user_id);
+    terminal.answers(WHO, "2");
+    terminal.answers(REDIRECT, &sim.redirect);
+    terminal.answers(API_KEY, &sim.account.api_key);
+    terminal.answers(KEY_PLACE, "9");
+    terminal.answers(KEY_PLACE, number);
+    for (question, answer) in more {
+        terminal.answers(question, answer);
+    }
+    terminal.answers(API_SECRET, &sim.account.api_secret);
+    terminal.answers(PASSWORD, &sim.account.password);
+    terminal.answers(AGAIN, &sim.account.password);
+    terminal.answers(SEED, &sim.account.totp_seed);
+    terminal.answers(CODE, &code(&sim.account));
+    terminal.answers(CHANNEL, "");
+    terminal.answers(REVIEW, "");
+    terminal.next("ready: main has a proven token (generation 1)");
+    let shown = terminal.end();
+    assert!(shown.contains("Type 1, 2, 3 or 4"), "{shown}");
+    assert!(home.state().join("vault.age").exists() && !home.state().join("identity.txt").exists());
+    nothing_shows(&sim.account, &home, &shown);
+    (sim, home, path)
+}
+
+const PASSPHRASE: &str = "A passphrase (not shown): ";
+
+#[test]
+fn the_key_can_be_under_a_passphrase_which_is_asked_for_from_then_on() {
+    let passphrase = "correct horse battery";
+    let (_sim, home, _) = with_key_at(
+        "2",
+        &[
+            (PASSPHRASE, "too short"),
+            (PASSPHRASE, passphrase),
+            (AGAIN, "correct horse batterie"),
+            (PASSPHRASE, passphrase),
+            (AGAIN, passphrase),
+        ],
+    );
+    assert!(fs::read_to_string(home.config()).unwrap().contains("[vault]\npassphrase = true\n"));
+    assert_eq!(home.run(&["status"]).code, 7);
+    let mut terminal = Terminal::run(&home, "setup");
+    terminal.answers("passphrase of identity.age: ", passphrase);
+    terminal.next("✓ key           a passphrase");
+    terminal.answers(CHANNEL, "");
+    terminal.answers("Enter to end, or the name of what you want to change: ", "");
+    let shown = terminal.end();
+    assert_eq!(shown.matches("passphrase of identity.age").count(), 1, "{shown}");
+    assert!(!shown.contains(passphrase), "{shown}");
+}
+
+/// What the stand-ins keep: one identity, under a name that no other vault has.
+fn kept(home: &Home) -> (String, String) {
+    let mut all = fs::read_dir(home.dir.path().join("kept")).unwrap();
+    let only = all.next().unwrap().unwrap();
+    assert!(all.next().is_none());
+    (only.file_name().into_string().unwrap(), fs::read_to_string(only.path()).unwrap())
+}
+
+#[test]
+fn the_key_can_be_in_the_keyring_and_nowhere_else() {
+    let (_sim, home, path) = with_key_at("3", &[]);
+    let (name, identity) = kept(&home);
+    assert!(name.starts_with("firstbell-") && identity.starts_with("AGE-SECRET-KEY-1"), "{name}");
+    let config = fs::read_to_string(home.config()).unwrap();
+    assert!(config.contains(&format!("[vault]\nidentity = {{ keyring = \"{name}\" }}\n")), "{config}");
+    let status = home.command(&["status"]).env("PATH", path).output().unwrap();
+    assert!(status.status.success(), "{status:?}");
+    assert_eq!(home.run(&["status"]).code, 7);
+}
+
+#[test]
+fn the_key_can_be_a_credential_of_systemds() {
+    let sealed = std::path::Path::new("/etc/credstore.encrypted");
+    let was_there = sealed.exists();
+    let (_sim, home, _) = with_key_at("4", &[]);
+    if !was_there {
+        // Made for the credential, which the stand-in keeps elsewhere.
+        fs::remove_dir(sealed).unwrap();
+    }
+    let (name, _) = kept(&home);
+    let config = fs::read_to_string(home.config()).unwrap();
+    assert!(config.contains(&format!("[vault]\nidentity = {{ credential = \"{name}\" }}\n")), "{config}");
+    support::private(&home.dir.path().join("kept").join(&name));
+    let folder = home.dir.path().join("kept");
+    let status = home.command(&["status"]).env("CREDENTIALS_DIRECTORY", folder).output().unwrap();
+    assert!(status.status.success(), "{status:?}");
+    let none = home.run(&["status"]);
+    assert!(none.code == 7 && none.stderr.contains("LoadCredentialEncrypted="), "{none:?}");
+}
+
+#[test]
+fn a_place_that_does_not_take_the_key_is_told_and_another_one_is_asked_for() {
+    let (sim, home) = newcomer("http");
+    let tools = keepers(&home);
+    let failing = home.dir.path().join("bin/secret-tool");
+    fs::write(&failing, "#!/bin/sh\nexit 1\n").unwrap();
+    let mut terminal =
+        Terminal::run_with(&home, &format!("setup --rehearsal {}", sim.site), &[("PATH", &tools)]);
+    terminal.answers(CLIENT_ID, &sim.account.user_id);
+    terminal.answers(WHO, "1");
+    terminal.answers(REDIRECT, &sim.redirect);
+    terminal.answers(API_KEY, &sim.account.api_key);
+    terminal.answers(KEY_PLACE, "3");
+    terminal.next("the key was not put into the keyring: secret-tool ended with exit status: 1");
+    terminal.answers(KEY_PLACE, "1");
+    terminal.next(API_SECRET);
+    terminal.presses(3);
+    terminal.end();
+    assert!(home.state().join("identity.txt").exists());
+    assert!(!fs::read_to_string(home.config()).unwrap().contains("[vault]"));
 }
 
 #[test]

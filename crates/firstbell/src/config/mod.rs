@@ -19,7 +19,7 @@ pub use self::api::Api;
 pub use self::glance::{Glance, glance};
 pub use self::keeping::{Egress, Keeping, Leap, Telling};
 pub use self::shared::Shared;
-pub use self::vault::VaultConfig;
+pub use self::vault::{Holder, VaultConfig};
 
 use crate::alerts::ChannelConfig;
 use crate::calendarfile;

@@ -54,12 +54,12 @@ impl Config {
     /// Where the store is, with what opens it.
     ///
     /// # Errors
-    /// Where the address of a shared one, or the identity that opens the vault, cannot be had.
+    /// Where the address of a shared one cannot be had.
     pub fn place(&self) -> Result<Place, Failure> {
         let server = self.shared.as_ref().map(Shared::server).transpose()?;
-        let (identity, passphrase) = (self.vault.identity()?, self.vault.passphrase()?);
+        let identity = self.vault.opener(&self.store.folder);
         let recipients = self.vault.recipients.clone();
-        Ok(Place { server, identity, passphrase, recipients, ..self.store.clone() })
+        Ok(Place { server, identity, recipients, ..self.store.clone() })
     }
 }
 

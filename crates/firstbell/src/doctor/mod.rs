@@ -27,12 +27,13 @@ use self::finding::{Area, Finding, Grade};
 use self::machine::Machine;
 use self::posture::Posture;
 use self::shown::Shown;
-use crate::config::{Config, ConfigFaults};
+use crate::config::{Config, ConfigFaults, Holder};
 use crate::drivers::DriverConfig;
 use crate::hands::Hands;
 use crate::ports::{Clock, Http};
 use crate::secrets::Source;
 use crate::serve;
+use crate::setup::KeyPlace;
 
 /// What there is to look at.
 pub struct Visit<'a> {
@@ -89,7 +90,16 @@ pub async fn examine(visit: &Visit<'_>) -> Vec<Finding> {
 }
 
 /// What the store is not opened without.
-const CLOSES: [&str; 4] = ["state_folder", "key_file", "store_file", "store_copy"];
+const CLOSES: [&str; 8] = [
+    "state_folder",
+    "key_file",
+    "identity_file",
+    "sealed_identity_file",
+    "vault_file",
+    "vault_copy",
+    "store_file",
+    "store_copy",
+];
 
 async fn configured(visit: &Visit<'_>, config: &Config, shown: &Shown) -> Vec<Finding> {
     let machine = visit.machine;
@@ -142,6 +152,10 @@ fn held(place: &Path, config: &Config) -> Vec<Held> {
         held("config_file", "the configuration".into(), place.to_owned(), OpenTo::Readers),
         own("state_folder", "the state folder", state.clone()),
         own("key_file", "the key file", state.join("key")),
+        own("identity_file", "the identity", state.join("identity.txt")),
+        own("sealed_identity_file", "the identity under a passphrase", state.join("identity.age")),
+        own("vault_file", "the vault", state.join("vault.age")),
+        own("vault_copy", "the copy of the vault", state.join("vault.previous.age")),
         own("store_file", "the store", state.join("store.db")),
         own("store_copy", "the copy of the store", state.join("store.previous.db")),
         own("mark_file", "the mark", config.store.mark.clone()),
@@ -177,18 +191,29 @@ fn held(place: &Path, config: &Config) -> Vec<Held> {
 }
 
 /// Where the key is, and what that protects.
-fn key(config: &Config) -> Finding {
-    let what = match &config.shared {
-        None => {
-            "the key is a file beside the store: it protects a copied store or a backup without it, not against root, nor \
-             against a program of this user"
+pub fn key(config: &Config) -> Finding {
+    let (area, id) = (Area::Files, "key_place");
+    if config.shared.is_some() {
+        let what = "the key is a file of this machine, and the store in a database: who has the database has no secret; root and \
+                    programs of this user have the key";
+        return Finding::good(area, id, what);
+    }
+    let place = KeyPlace::of(&config.vault);
+    let what = match config.vault.holder() {
+        Holder::Elsewhere(source) if place == KeyPlace::Elsewhere => {
+            format!("the key of the vault comes from the {}: {}", source.describe(), place.sentence())
         }
-        Some(_) => {
-            "the key is a file of this machine, and the store in a database: who has the database has no secret; root and \
-             programs of this user have the key"
-        }
+        _ => format!("the key of the vault: {}: {}", place.name(), place.sentence()),
     };
-    Finding::good(Area::Files, "key_place", what)
+    match config.vault.holder() {
+        Holder::Elsewhere(Source::Env(_)) | Holder::Passphrase(Source::Env(_)) => Finding::warning(
+            area,
+            id,
+            format!("{what}; every program of this user can read it there"),
+            "keep it in a file, a keyring, a systemd credential or behind a program: README.md, \"Where secrets live\"",
+        ),
+        _ => Finding::good(area, id, what),
+    }
 }
 
 async fn daemon(machine: &Machine, state: &Path) -> Vec<Finding> {
@@ -213,7 +238,10 @@ async fn daemon(machine: &Machine, state: &Path) -> Vec<Finding> {
     let posture = pid.and_then(|pid| Some((pid, Posture::of(machine, &pid.to_string())?)));
     let posture = match posture {
         Some((pid, posture)) => {
-            posture::daemon(&posture).into_iter().chain(unit::examine(machine, pid, &posture)).collect()
+            let swaps = memory::swaps_openly(machine);
+            let locked = posture::locked("daemon_swap", "the daemon", &posture, swaps);
+            let unit = unit::examine(machine, pid, &posture);
+            posture::daemon(&posture).into_iter().chain([locked]).chain(unit).collect()
         }
         None => vec![Finding::unknown(Area::Posture, "daemon_process", "what is in force for the daemon")],
     };

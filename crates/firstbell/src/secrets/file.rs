@@ -3,15 +3,15 @@
 use std::fs::{self, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
-use super::links;
 use super::name::Wanted;
+use super::{credential, links};
 
 /// Far more than any password, key or secret has.
 const BYTES_MAX: usize = 4096;
@@ -21,16 +21,25 @@ const BYTES_MAX: usize = 4096;
 pub(super) enum By {
     /// Nobody; of a file of root's that is not handed to us in another way, our group.
     Owner,
-    /// Whoever its group bits stand for: systemd gives a service its credentials by an access list, and then they show the
-    /// list's mask. Others cannot enter the folder.
+    /// Whoever its group bits stand for: systemd (since 254) gives a service its credentials as root's files of mode 0440 with
+    /// an access list, and then these bits show the list's mask. Others cannot enter the folder.
     Group,
 }
 
 pub(super) fn fetch(path: &Path, wanted: &Wanted<'_>) -> Result<Secret, Failure> {
-    read(path, By::Owner).map_err(|why| {
+    read(path, by(path, credential::folder().as_deref())).map_err(|why| {
         let cure = format!("Make {0} a plain file of yours with mode 600: chmod 600 {0}.", path.display());
         wanted.missing(format!("cannot be taken from {}: {why}", path.display()), cure)
     })
+}
+
+/// A credential of systemd's that is named by its path is one all the same.
+fn by(path: &Path, credentials: Option<&Path>) -> By {
+    let is_plain = path.components().all(|part| part != Component::ParentDir);
+    match credentials {
+        Some(folder) if is_plain && path.starts_with(folder) => By::Group,
+        _ => By::Owner,
+    }
 }
 
 /// What is in a file, or why that is not taken.
@@ -115,6 +124,32 @@ mod tests {
         assert!(fetch(&pipe, &password()).is_err(), "nobody ever writes to it");
         write(&path, "x".repeat(5000)).unwrap();
         assert!(fetch(&path, &password()).is_err());
+    }
+
+    #[test]
+    fn a_credential_may_show_the_mask_of_its_access_list_and_nothing_else_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let credentials = folder.path().join("firstbell.service");
+        std::fs::create_dir(&credentials).unwrap();
+        let (inside, outside) = (credentials.join("password"), folder.path().join("password"));
+        for path in [&inside, &outside] {
+            write(path, "x").unwrap();
+        }
+        let taken = |path: &Path, mode: u32| {
+            set_permissions(path, Permissions::from_mode(mode)).unwrap();
+            read(path, by(path, Some(&credentials))).map(|secret| secret.expose().to_owned())
+        };
+        assert_eq!(taken(&inside, 0o440).as_deref(), Ok("x"));
+        for mode in [0o444, 0o460, 0o450, 0o441] {
+            assert!(taken(&inside, mode).unwrap_err().contains("readable by others"), "{mode:o}");
+        }
+        assert!(taken(&outside, 0o440).is_err());
+        assert_eq!(by(&credentials.join("../password"), Some(&credentials)), By::Owner);
+        assert_eq!(by(&inside, None), By::Owner);
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&inside, Some(4_321), None).unwrap();
+            assert!(taken(&inside, 0o400).unwrap_err().contains("not a file of yours"));
+        }
     }
 
     #[test]

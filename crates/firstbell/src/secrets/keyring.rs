@@ -9,7 +9,7 @@ use super::name::Wanted;
 pub(super) fn fetch(label: &str, wanted: &Wanted<'_>) -> Result<Secret, Failure> {
     // The library that speaks to the service on D-Bus would be a hundred further crates; this program is its own project's.
     let words = ["secret-tool", "lookup", "service", "firstbell", "name", label].map(str::to_owned);
-    command::ask(&words, &[]).map_err(|why| {
+    command::ask(&words, &[], command::TIME).map_err(|why| {
         let cure = format!(
             "Store it with: secret-tool store --label='firstbell {label}' service firstbell name {label} (Debian, Ubuntu: \
              package libsecret-tools). A keyring is open only while its owner is logged in; for a server take the vault or \

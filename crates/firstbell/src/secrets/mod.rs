@@ -10,11 +10,13 @@ mod name;
 mod vault;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 
 pub use command::Asked;
+pub use credential::sealed_path;
 pub use name::{Name, Owner, Wanted};
 
 use crate::ports::Vault;
@@ -36,6 +38,9 @@ pub enum Source {
     /// A credential that systemd hands to the service, by this name.
     Credential(String),
 }
+
+/// A person who sits somewhere else hears of a question late (systemd-ask-password gives up after 90 s by itself).
+const PERSON: Duration = Duration::from_secs(300);
 
 /// The ways to write a source.
 const FORMS: &str = "vault = true, env = \"NAME\", file = \"PATH\", command = [\"PROGRAM\", …], keyring = \"NAME\", \
@@ -78,7 +83,7 @@ impl Source {
     /// # Errors
     /// As above.
     pub fn take(&self, wanted: &Wanted<'_>, vault: &dyn Vault) -> Result<Secret, Failure> {
-        self.from(wanted, Some(vault))
+        self.from(wanted, Some(vault), command::TIME)
     }
 
     /// Fetches a secret that is needed before there is a vault.
@@ -86,10 +91,23 @@ impl Source {
     /// # Errors
     /// As above.
     pub fn outside(&self, wanted: &Wanted<'_>) -> Result<Secret, Failure> {
-        self.from(wanted, None)
+        self.from(wanted, None, command::TIME)
     }
 
-    fn from(&self, wanted: &Wanted<'_>, vault: Option<&dyn Vault>) -> Result<Secret, Failure> {
+    /// The same, where its program may ask a person who takes his time.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn asked(&self, wanted: &Wanted<'_>) -> Result<Secret, Failure> {
+        self.from(wanted, None, PERSON)
+    }
+
+    fn from(
+        &self,
+        wanted: &Wanted<'_>,
+        vault: Option<&dyn Vault>,
+        time: Duration,
+    ) -> Result<Secret, Failure> {
         let secret = match self {
             Source::Vault => match vault {
                 Some(vault) => vault::fetch(wanted, vault)?,
@@ -100,7 +118,7 @@ impl Source {
             },
             Source::Env(variable) => env::fetch(variable, wanted)?,
             Source::File(path) => file::fetch(path, wanted)?,
-            Source::Command(asked) => command::fetch(asked, wanted)?,
+            Source::Command(asked) => command::fetch(asked, wanted, time)?,
             Source::Keyring(label) => keyring::fetch(label, wanted)?,
             Source::Credential(name) => credential::fetch(name, wanted)?,
         };

@@ -129,6 +129,26 @@ impl Draft {
         Ok(())
     }
 
+    /// Whether it says where the key of the vault is.
+    pub fn has_vault(&self) -> bool {
+        self.document.contains_key("vault")
+    }
+
+    /// Sets this under `[vault]`, and writes the file.
+    ///
+    /// # Errors
+    /// As [`Draft::set`].
+    pub fn set_vault(&mut self, key: &str, what: Value, env: &Environment) -> Result<(), ConfigFaults> {
+        let mut next = self.clone();
+        let table = next.document.as_table_mut().entry("vault").or_insert_with(|| Item::Table(Table::new()));
+        let table =
+            table.as_table_like_mut().expect("a configuration with another thing in its place was refused");
+        put(table, key, Item::Value(what));
+        next.write(env)?;
+        *self = next;
+        Ok(())
+    }
+
     /// Adds a channel with these keys, and writes the file.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ mod service;
 
 pub use self::draft::{Draft, Key, no_chat};
 pub use self::key_check::{Checked, Known, check};
-pub use self::key_place::{PLACES, Place};
+pub use self::key_place::{Kept, KeyPlace, PASSPHRASE_MIN, into_credential, into_keyring, under_passphrase};
 pub use self::look::{
     Look, any_secret, api_key, api_secret, has_edges, is_clean, is_help, is_no, is_yes, mail_address,
     mail_server, names, number, password, redirect, same, user_id, without_edges,

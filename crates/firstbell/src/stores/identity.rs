@@ -5,11 +5,10 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
 use firstbell_core::failure::{Failure, Part};
-use firstbell_core::secret::Secret;
+use firstbell_core::secret::{Secret, SecretBytes};
 use zeroize::Zeroizing;
 
 use super::folder::{self, broken};
-use super::kept::no_chance;
 use super::place::Place;
 use crate::age::{self, Identity};
 
@@ -24,11 +23,8 @@ const GONE: &str = "Put the identity back from your backup. Without it the vault
 
 /// The identities, one at least; makes one where there is nothing yet that it should open.
 pub(super) fn open(place: &Place, fresh: bool) -> Result<Vec<Identity>, Failure> {
-    if let Some(given) = &place.identity {
-        return read(given, "what [vault] identity names");
-    }
-    if let Some(passphrase) = &place.passphrase {
-        return behind(&place.folder.join(SEALED), passphrase);
+    if let Some(opener) = &place.identity {
+        return read(&opener.ask()?, "what [vault] names");
     }
     let path = place.folder.join(FILE);
     match folder::open_private(&path, OpenOptions::new().read(true)) {
@@ -50,18 +46,22 @@ pub(super) fn open(place: &Place, fresh: bool) -> Result<Vec<Identity>, Failure>
     }
 }
 
-/// The identities in a file under a passphrase.
-fn behind(path: &Path, passphrase: &Secret) -> Result<Vec<Identity>, Failure> {
+/// What is in the identity's file under a passphrase.
+///
+/// # Errors
+/// Where there is none, or this passphrase is not its own.
+pub fn sealed_identity(state: &Path, passphrase: &Secret) -> Result<Secret, Failure> {
+    let path = state.join(SEALED);
     let unusable = |why: String, cure: &str| {
         broken(Part::Key, format!("the identity {} cannot be used: {why}", path.display()), cure)
     };
-    let file = folder::open_private(path, OpenOptions::new().read(true)).map_err(|e| {
+    let file = folder::open_private(&path, OpenOptions::new().read(true)).map_err(|e| {
         let cure = "Make it in the state folder: age -p -o identity.age identity.txt (or age-keygen | age -p > identity.age), then \
             chmod 600 identity.age.";
         unusable(e.to_string(), cure)
     })?;
     let mut bytes = Vec::new();
-    file.take(BYTES_MAX).read_to_end(&mut bytes).map_err(|e| folder::cannot(path, "be read", &e))?;
+    file.take(BYTES_MAX).read_to_end(&mut bytes).map_err(|e| folder::cannot(&path, "be read", &e))?;
     let opened = age::open_with_passphrase(&bytes, passphrase).map_err(|fault| {
         unusable(
             fault.to_string().replace("this key", "this passphrase"),
@@ -69,7 +69,22 @@ fn behind(path: &Path, passphrase: &Secret) -> Result<Vec<Identity>, Failure> {
         )
     })?;
     let text = std::str::from_utf8(opened.expose()).map_err(|_| unusable("it holds no text".into(), GONE))?;
-    read(&Secret::new(text.to_owned()), &path.display().to_string())
+    Ok(Secret::new(text.to_owned()))
+}
+
+/// A new identity under a passphrase, where the state folder has neither one nor a vault yet.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn make_sealed_identity(state: &Path, passphrase: &Secret) -> Result<(), Failure> {
+    folder::prepare(state)?;
+    let has = |name: &str| state.join(name).symlink_metadata().is_ok();
+    if has(SEALED) || has(super::vault::FILE) || has(super::vault::PREVIOUS) {
+        return Ok(());
+    }
+    let text = SecretBytes::new(Identity::random().text().expose().as_bytes().to_vec());
+    let sealed = age::seal_with_passphrase(&text, passphrase);
+    put(state, &state.join(SEALED), |file| file.write_all(&sealed))
 }
 
 /// Puts these in the place of what is in the state folder, the first one being the one that counts; old or new at any moment.
@@ -106,15 +121,23 @@ fn read(text: &Secret, from: &str) -> Result<Vec<Identity>, Failure> {
         .map_err(|why| broken(Part::Key, format!("the identity cannot be used: {from} {why}"), GONE))
 }
 
-/// Makes an identity: whole, or not at all. Of two processes that make it in the same moment, the first one's
-/// stays.
+/// Makes an identity.
 fn make(state: &Path, path: &Path) -> Result<(), Failure> {
-    let identity = Identity::random().map_err(|e| no_chance(&e))?;
+    let identity = Identity::random();
+    put(state, path, |file| write_one(file, &identity))
+}
+
+/// Makes a file: whole, or not at all. Of two processes that make it in the same moment, the first one's stays.
+fn put(
+    state: &Path,
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> Result<(), Failure> {
     let beside = state.join(format!("identity.new-{}", std::process::id()));
     let write = || -> std::io::Result<()> {
         let mut options = OpenOptions::new();
         let mut file = folder::open_private(&beside, options.write(true).create(true).truncate(true))?;
-        write_one(&mut file, &identity)?;
+        fill(&mut file)?;
         file.sync_all()?;
         match std::fs::hard_link(&beside, path) {
             Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),

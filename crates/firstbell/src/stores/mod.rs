@@ -32,8 +32,9 @@ use firstbell_core::failure::{Failure, Part};
 use firstbell_core::secret::{Secret, SecretBytes};
 
 pub use folder::{FolderLease, Held, LoginLock, hold, lock_login, try_lease, try_lock_login};
+pub use identity::{make_sealed_identity, sealed_identity};
 pub(crate) use place::KEEP_DAYS_MIN;
-pub use place::Place;
+pub use place::{Opener, Place};
 pub use postgres::Server;
 pub use rekey::Rekeyed;
 pub use turns::{Heir, Lease, Turn, Turns};
@@ -158,10 +159,7 @@ impl Stores {
     ///
     /// # Errors
     /// Where the vault does not open.
-    pub fn export(
-        &self,
-        seal: &dyn Fn(&SecretBytes) -> Result<Vec<u8>, getrandom::Error>,
-    ) -> Result<Option<Vec<u8>>, Failure> {
+    pub fn export(&self, seal: &dyn Fn(&SecretBytes) -> Vec<u8>) -> Result<Option<Vec<u8>>, Failure> {
         self.kept.file.as_ref().map(|file| file.sealed(seal)).transpose()
     }
 

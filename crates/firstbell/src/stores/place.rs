@@ -1,7 +1,10 @@
 //! Where a store and its mark are, and how long its events stay.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
 
 use super::postgres::Server;
@@ -11,6 +14,27 @@ use crate::age::Recipient;
 const KEEP_DAYS: u32 = 400;
 /// Shorter, and nobody could look back at a month.
 pub(crate) const KEEP_DAYS_MIN: u64 = 30;
+
+/// Asks whoever keeps the identity for it, each time anew: he may have another one by then, or none.
+#[derive(Clone)]
+pub struct Opener(Arc<dyn Fn() -> Result<Secret, Failure> + Send + Sync>);
+
+impl Opener {
+    /// One that asks so.
+    pub fn new(ask: impl Fn() -> Result<Secret, Failure> + Send + Sync + 'static) -> Opener {
+        Opener(Arc::new(ask))
+    }
+
+    pub(super) fn ask(&self) -> Result<Secret, Failure> {
+        self.0()
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opener(…)")
+    }
+}
 
 /// The place of one store.
 #[derive(Clone, Debug)]
@@ -22,9 +46,7 @@ pub struct Place {
     /// Events that are older than this many days are pruned; what they amount to stays.
     pub keep_days: u32,
     /// The identity that opens the vault, where its owner keeps it elsewhere than in the state folder.
-    pub identity: Option<Secret>,
-    /// The passphrase that opens the identity, where that lies in the state folder under one.
-    pub passphrase: Option<Secret>,
+    pub identity: Option<Opener>,
     /// Who can open the vault beside us.
     pub recipients: Vec<Recipient>,
     /// Where several machines share one store: its server. The key, the mark and the locks of this machine stay where they are.
@@ -41,7 +63,6 @@ impl Place {
             mark: mark.into(),
             keep_days: KEEP_DAYS,
             identity: None,
-            passphrase: None,
             recipients: Vec::new(),
             server: None,
         }

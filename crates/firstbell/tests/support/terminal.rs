@@ -22,12 +22,18 @@ pub struct Terminal {
 impl Terminal {
     /// Runs a command of firstbell's.
     pub fn run(home: &Home, command: &str) -> Terminal {
+        Terminal::run_with(home, command, &[])
+    }
+
+    /// The same, with these variables over the usual ones.
+    pub fn run_with(home: &Home, command: &str, with: &[(&str, &str)]) -> Terminal {
         let login = home.command(&[]);
         let mut script = Command::new("script");
         // The shell outlives an interrupt of what it runs, and tells how the terminal was left.
         let line = format!("trap : INT; '{}' {command}; stty -a", login.get_program().display());
         script.args(["-qfc", &line, "/dev/null"]).env_clear();
         script.envs(login.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        script.envs(with.iter().copied());
         let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut pipe = script.stdout.take().unwrap();
         let (sends, screen) = channel();

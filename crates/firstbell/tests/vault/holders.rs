@@ -4,6 +4,11 @@ use std::fs;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
+use firstbell::age::Identity;
+use firstbell::stores::{Opener, Place};
+use firstbell_core::failure::{Failure, Part};
+
+use crate::daemon::{Daemon, configure_due};
 use crate::support::{Home, Sim, ended, marker, private};
 use crate::terminal::Terminal;
 use crate::{keygen, opened_by_age, try_age};
@@ -150,7 +155,7 @@ fn a_passphrase_is_asked_once_at_a_terminal_and_nowhere_else() {
     let (identity, sealed) = (home.state().join("identity.txt"), home.state().join("identity.age"));
     let passphrase = marker(20);
     let plain = firstbell_core::secret::SecretBytes::new(fs::read(&identity).unwrap());
-    let bytes = firstbell::age::seal_with_passphrase(&plain, &crate::secret(&passphrase)).unwrap();
+    let bytes = firstbell::age::seal_with_passphrase(&plain, &crate::secret(&passphrase));
     fs::remove_file(&identity).unwrap();
     let text = fs::read_to_string(home.config()).unwrap();
     fs::write(home.config(), format!("{text}\n[vault]\npassphrase = true\n")).unwrap();
@@ -172,4 +177,67 @@ fn a_passphrase_is_asked_once_at_a_terminal_and_nowhere_else() {
     assert!(shown.contains("ready") && !shown.contains(&passphrase), "{shown}");
     assert_eq!(shown.matches("passphrase of").count(), 1, "{shown}");
     assert!(!identity.exists());
+}
+
+/// For a service: the daemon has it from a credential, or from a program that asks a person somewhere else.
+#[test]
+fn a_daemon_gets_the_passphrase_from_a_credential_or_a_program() {
+    let sim = Sim::start();
+    let home = Home::bare(&sim);
+    let (passphrase, folder) = (marker(20), home.dir.path().join("credentials"));
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("phrase"), &passphrase).unwrap();
+    private(&folder.join("phrase"));
+    let with = |lines: &str| {
+        configure_due(&home, &sim, "", &format!("[vault]\npassphrase = {lines}\n"));
+    };
+    // A first start makes the identity: nobody could have mistyped what nobody typed.
+    let program = home.dir.path().join("ask");
+    let count = home.dir.path().join("asked");
+    fs::write(&program, format!("#!/bin/sh\necho x >>'{}'\necho '{passphrase}'\n", count.display())).unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    with(&format!("{{ command = [\"{}\"] }}", program.display()));
+    home.store_secrets(&sim.account);
+    assert!(home.state().join("identity.age").exists() && !home.state().join("identity.txt").exists());
+    let before = fs::read_to_string(&count).unwrap().len();
+    let mut daemon = Daemon::start(&home);
+    daemon.until_account("main", "ready", |account| account["generation"] == 1);
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.wait_log("was read anew");
+    assert!(daemon.lives());
+    assert_eq!(daemon.end().0, 0);
+    assert_eq!(fs::read_to_string(&count).unwrap().len(), before + 2, "asked once for a process");
+    with("{ credential = \"phrase\" }");
+    let mut command = home.command(&["status", "--json"]);
+    let ended = ended(command.env("CREDENTIALS_DIRECTORY", &folder).output().unwrap());
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let none = home.run(&["status"]);
+    assert!(none.code == 7 && none.stderr.contains("vault.passphrase"), "{none:?}");
+    fs::write(folder.join("phrase"), "another one").unwrap();
+    let mut command = home.command(&["status"]);
+    let wrong = crate::support::ended(command.env("CREDENTIALS_DIRECTORY", &folder).output().unwrap());
+    assert!(wrong.code == 7 && wrong.stderr.contains("this passphrase does not open it"), "{wrong:?}");
+    assert!(!wrong.stderr.contains("another one"), "{wrong:?}");
+}
+
+/// A living process would not notice that its next start fails: so the proof asks whoever keeps the identity, anew.
+#[test]
+fn an_identity_that_its_keeper_has_lost_is_noticed_before_the_next_start() {
+    let machine = crate::Machine::with_password("x");
+    let kept = machine.state().with_file_name("kept");
+    fs::rename(machine.file("identity.txt"), &kept).unwrap();
+    let path = kept.clone();
+    let gone = |why: String| Failure::Broken { part: Part::Key, why, cure: "…".into() };
+    let opener = Opener::new(move || {
+        fs::read_to_string(&path).map(|text| crate::secret(&text)).map_err(|e| gone(e.to_string()))
+    });
+    let stores = Place { identity: Some(opener), ..Place::of(&machine.state()) }.open().unwrap();
+    stores.proves_key().unwrap();
+    let right = fs::read_to_string(&kept).unwrap();
+    fs::write(&kept, Identity::random().text().expose()).unwrap();
+    assert!(stores.proves_key().unwrap_err().to_string().contains("does not open"));
+    fs::remove_file(&kept).unwrap();
+    assert!(stores.proves_key().unwrap_err().to_string().contains("No such file"));
+    fs::write(&kept, right).unwrap();
+    stores.proves_key().unwrap();
 }
