@@ -8,6 +8,7 @@ use firstbell_core::failure::{Failure, Part};
 use firstbell_core::secret::Secret;
 
 use crate::age::Recipient;
+use crate::censor;
 use crate::secrets::{Source, Wanted};
 use crate::stores::{self, Opener};
 use crate::terminal::Standing;
@@ -159,7 +160,9 @@ fn typed() -> Result<Secret, Failure> {
     let standing = Standing::now();
     standing.iter().for_each(Standing::hush);
     let given = rpassword::prompt_password("passphrase of identity.age: ");
-    given.map(Secret::new).map_err(|e| lacking(e.to_string()))
+    let given = given.map(Secret::new).map_err(|e| lacking(e.to_string()))?;
+    censor::know(&given);
+    Ok(given)
 }
 
 #[cfg(test)]

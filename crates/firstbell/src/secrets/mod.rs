@@ -19,6 +19,7 @@ pub use command::Asked;
 pub use credential::sealed_path;
 pub use name::{Name, Owner, Wanted};
 
+use crate::censor;
 use crate::ports::Vault;
 use crate::written::Section;
 
@@ -127,6 +128,7 @@ impl Source {
                 wanted.missing("is empty".into(), "Store it anew; see firstbell secrets list.".into())
             );
         }
+        censor::know(&secret);
         Ok(secret)
     }
 

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::folder::{self, broken};
 use super::place::Place;
 use crate::age::{self, Identity};
+use crate::censor;
 
 pub(super) const FILE: &str = "identity.txt";
 /// The same under a passphrase, as `age -p` writes it.
@@ -117,8 +118,10 @@ fn text(path: &Path, file: File) -> Result<Secret, Failure> {
 }
 
 fn read(text: &Secret, from: &str) -> Result<Vec<Identity>, Failure> {
-    Identity::read_all(text)
-        .map_err(|why| broken(Part::Key, format!("the identity cannot be used: {from} {why}"), GONE))
+    let identities = Identity::read_all(text)
+        .map_err(|why| broken(Part::Key, format!("the identity cannot be used: {from} {why}"), GONE))?;
+    identities.iter().for_each(|identity| censor::know(&identity.text()));
+    Ok(identities)
 }
 
 /// Makes an identity.
