@@ -13,6 +13,8 @@ use age::{DecryptError, Decryptor, Encryptor, scrypt, x25519};
 use firstbell_core::secret::{Secret, SecretBytes};
 use zeroize::Zeroizing;
 
+/// How each identity begins.
+const PREFIX: &str = "AGE-SECRET-KEY-1";
 /// 256 MiB of memory and about a second: what the age program takes too.
 const WORK: u8 = 18;
 /// 1 GiB: more is an attack on the machine, and no caution.
@@ -119,8 +121,8 @@ impl Identity {
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
         let found = lines.map(|line| line.parse().map(Identity)).collect::<Result<Vec<_>, _>>();
         match found {
-            Err(_) => Err("holds something else than an age identity (AGE-SECRET-KEY-1…)"),
-            Ok(none) if none.is_empty() => Err("holds no age identity (AGE-SECRET-KEY-1…)"),
+            Err(_) => Err("holds something else than age identities, as age-keygen writes them"),
+            Ok(none) if none.is_empty() => Err("holds no age identity, as age-keygen writes one"),
             Ok(found) => Ok(found),
         }
     }
@@ -128,6 +130,11 @@ impl Identity {
     /// As it is written.
     pub fn text(&self) -> Secret {
         Secret::new(self.0.to_string().expose_secret().to_owned())
+    }
+
+    /// The part of its text that is another one's in each: what stands before it may be in any message.
+    pub fn own_part(&self) -> Secret {
+        Secret::new(self.0.to_string().expose_secret().trim_start_matches(PREFIX).to_owned())
     }
 
     /// What one writes for it.

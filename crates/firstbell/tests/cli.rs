@@ -211,7 +211,7 @@ fn key_and_store_that_are_not_right_are_refused_with_what_to_do() {
     fs::copy(other.state().join("identity.txt"), &identity).unwrap();
     refused("the identity does not open");
     fs::write(&identity, "AGE-SECRET-KEY-1").unwrap();
-    refused("holds something else than an age identity");
+    refused("holds something else than age identities");
     fs::remove_file(&identity).unwrap();
     refused("Put the identity back");
     fs::write(&identity, &bytes).unwrap();

@@ -90,7 +90,7 @@ impl VaultConfig {
             return Ok(opened.clone());
         }
         let opened = match &self.holder {
-            Holder::Elsewhere(source) => return source.outside(&IDENTITY.wanted()),
+            Holder::Elsewhere(source) => return source.text(&IDENTITY.wanted()),
             Holder::Passphrase(source) => {
                 let passphrase = source.asked(&PASSPHRASE.wanted())?;
                 // What nobody typed was not mistyped: a first start may rely on it.
@@ -117,7 +117,7 @@ impl VaultConfig {
 /// What is wanted of a source, and what it is.
 struct Lack(&'static str, &'static str);
 
-const IDENTITY: Lack = Lack("vault.identity", "the identity that opens the vault (AGE-SECRET-KEY-1…)");
+const IDENTITY: Lack = Lack("vault.identity", "the identity that opens the vault, as age-keygen writes one");
 const PASSPHRASE: Lack = Lack("vault.passphrase", "the passphrase of identity.age");
 
 impl Lack {

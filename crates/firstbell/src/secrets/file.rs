@@ -130,7 +130,7 @@ mod tests {
     fn a_credential_may_show_the_mask_of_its_access_list_and_nothing_else_may() {
         let folder = tempfile::tempdir().unwrap();
         let credentials = folder.path().join("firstbell.service");
-        std::fs::create_dir(&credentials).unwrap();
+        fs::create_dir(&credentials).unwrap();
         let (inside, outside) = (credentials.join("password"), folder.path().join("password"));
         for path in [&inside, &outside] {
             write(path, "x").unwrap();

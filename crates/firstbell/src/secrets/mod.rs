@@ -103,7 +103,26 @@ impl Source {
         self.from(wanted, None, PERSON)
     }
 
+    /// Fetches a text with a secret in it, which has words as any message has: whoever reads it tells the censor.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn text(&self, wanted: &Wanted<'_>) -> Result<Secret, Failure> {
+        self.unread(wanted, None, command::TIME)
+    }
+
     fn from(
+        &self,
+        wanted: &Wanted<'_>,
+        vault: Option<&dyn Vault>,
+        time: Duration,
+    ) -> Result<Secret, Failure> {
+        let secret = self.unread(wanted, vault, time)?;
+        censor::know(&secret);
+        Ok(secret)
+    }
+
+    fn unread(
         &self,
         wanted: &Wanted<'_>,
         vault: Option<&dyn Vault>,
@@ -128,7 +147,6 @@ impl Source {
                 wanted.missing("is empty".into(), "Store it anew; see firstbell secrets list.".into())
             );
         }
-        censor::know(&secret);
         Ok(secret)
     }
 

@@ -120,7 +120,7 @@ fn text(path: &Path, file: File) -> Result<Secret, Failure> {
 fn read(text: &Secret, from: &str) -> Result<Vec<Identity>, Failure> {
     let identities = Identity::read_all(text)
         .map_err(|why| broken(Part::Key, format!("the identity cannot be used: {from} {why}"), GONE))?;
-    identities.iter().for_each(|identity| censor::know(&identity.text()));
+    identities.iter().for_each(|identity| censor::know(&identity.own_part()));
     Ok(identities)
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Stdio;
 
 use firstbell::ports::{Store, TokenChange};
-use firstbell::stores::{self, Place};
+use firstbell::stores::{self, Opener, Place};
 use firstbell_core::budget::{Cause, Verdict};
 use firstbell_core::event::Event;
 use firstbell_core::state::State;
@@ -127,7 +127,7 @@ fn an_identity_that_is_kept_elsewhere_stays() {
     let machine = Machine::new();
     let (mine, _) = keygen(machine.0.path(), "mine");
     let text = secret(&fs::read_to_string(mine).unwrap());
-    let place = Place { identity: Some(text), ..Place::of(&machine.state()) };
+    let place = Place { identity: Some(Opener::new(move || Ok(text.clone()))), ..Place::of(&machine.state()) };
     place.open().unwrap().vault().keep("a", "password", &secret("pw")).unwrap();
     assert!(!place.open().unwrap().rekey().unwrap().identity);
     assert_eq!(fetched(place.open().unwrap().vault(), "a", "password").as_deref(), Some("pw"));
