@@ -217,13 +217,10 @@ fn key_and_store_that_are_not_right_are_refused_with_what_to_do() {
     fs::write(&identity, &bytes).unwrap();
     support::private(&identity);
     let sealed = fs::read(&vault).unwrap();
-    for file in [&vault, &copy] {
-        fs::remove_file(file).unwrap();
-    }
+    [&vault, &copy].map(|file| fs::remove_file(file).unwrap());
     refused("vault.age is gone");
-    for name in ["identity.txt", "vault.age"] {
-        fs::copy(other.state().join(name), state.join(name)).unwrap();
-    }
+    let from_other = |name: &str| fs::copy(other.state().join(name), state.join(name)).unwrap();
+    ["identity.txt", "vault.age"].map(from_other);
     refused("the key in the vault does not open");
     fs::write(&identity, &bytes).unwrap();
     fs::write(&vault, &sealed).unwrap();

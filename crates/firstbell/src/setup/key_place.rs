@@ -10,6 +10,7 @@ use firstbell_core::secret::Secret;
 use toml_edit::{InlineTable, Value};
 
 use crate::age::Identity;
+use crate::censor;
 use crate::config::{Holder, VaultConfig};
 use crate::program::{Around, Feed, Program};
 use crate::secrets::{Source, sealed_path};
@@ -135,6 +136,7 @@ pub async fn into_credential() -> Result<Kept, Failure> {
 /// # Errors
 /// Why it is not there.
 pub fn under_passphrase(state: &Path, passphrase: &Secret) -> Result<Kept, Failure> {
+    censor::know(passphrase);
     stores::make_sealed_identity(state, passphrase)?;
     let identity = stores::sealed_identity(state, passphrase)?;
     Ok(Kept { line: Some(("passphrase", Value::from(true))), identity: Some(identity) })

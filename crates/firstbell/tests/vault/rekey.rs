@@ -127,7 +127,8 @@ fn an_identity_that_is_kept_elsewhere_stays() {
     let machine = Machine::new();
     let (mine, _) = keygen(machine.0.path(), "mine");
     let text = secret(&fs::read_to_string(mine).unwrap());
-    let place = Place { identity: Some(Opener::new(move || Ok(text.clone()))), ..Place::of(&machine.state()) };
+    let place =
+        Place { identity: Some(Opener::new(move || Ok(text.clone()))), ..Place::of(&machine.state()) };
     place.open().unwrap().vault().keep("a", "password", &secret("pw")).unwrap();
     assert!(!place.open().unwrap().rekey().unwrap().identity);
     assert_eq!(fetched(place.open().unwrap().vault(), "a", "password").as_deref(), Some("pw"));

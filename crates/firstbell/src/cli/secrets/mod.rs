@@ -233,6 +233,7 @@ fn set(context: &Context, account: &Account, name: Name) -> Exit {
 
 /// Puts a secret of an account into the vault, and into its history that this was done.
 pub(super) fn keep(stores: &Stores, account: &Account, name: Name, secret: &Secret) -> Result<(), Failure> {
+    censor::know(secret);
     let (user, clock) = (account.app.user(), MachineClock::start());
     stores.vault().keep(&user, name.as_str(), secret)?;
     let stored = Event::Stored { name: name.as_str().into() };

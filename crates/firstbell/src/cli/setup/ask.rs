@@ -50,7 +50,13 @@ impl<'a> Asker<'a> {
             }
             match look(&answer) {
                 Look::Good(value) => return Ok(value),
-                Look::Wrong(why) => say::error(&format!("  ✗ {why}")),
+                Look::Wrong(why) => {
+                    // Of what is taken, whoever keeps it tells the censor: an API key is unseen too, and stands in links.
+                    if question.unseen {
+                        censor::know(&answer);
+                    }
+                    say::error(&format!("  ✗ {why}"));
+                }
                 Look::Doubtful(value, why) => {
                     say::error(&format!("  ! {why}"));
                     if self.yes("  Take it all the same?", false).await? {
@@ -119,11 +125,7 @@ fn line(prompt: &str, unseen: bool) -> io::Result<Option<Secret>> {
     }
     Ok(read?.map(|bytes| {
         let text = std::str::from_utf8(&bytes).unwrap_or_default();
-        let answer = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned());
-        if unseen {
-            censor::know(&answer);
-        }
-        answer
+        Secret::new(text.trim_end_matches(['\r', '\n']).to_owned())
     }))
 }
 

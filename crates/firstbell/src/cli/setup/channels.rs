@@ -7,6 +7,7 @@ use toml_edit::{Array, Value};
 use super::ask::Question;
 use super::{Setup, words};
 use crate::alerts::ChannelConfig;
+use crate::censor;
 use crate::chat::Paired;
 use crate::cli::exit::{DONE, INTERRUPTED};
 use crate::cli::{alerts, pair, say};
@@ -123,6 +124,7 @@ impl Setup<'_> {
             };
             let question = Question { prompt, help, unseen: true };
             let given = self.asks.ask(&question, crate::setup::any_secret).await?;
+            censor::know(&given);
             stores.vault().keep(channel.wanted(secret).owner, secret, &given)?;
         }
         if self.draft.waits_for_chat(name) && !self.pair(name).await? {
