@@ -217,10 +217,10 @@ fn key_and_store_that_are_not_right_are_refused_with_what_to_do() {
     fs::write(&identity, &bytes).unwrap();
     support::private(&identity);
     let sealed = fs::read(&vault).unwrap();
-    [&vault, &copy].map(|file| fs::remove_file(file).unwrap());
+    [&vault, &copy].into_iter().for_each(|file| fs::remove_file(file).unwrap());
     refused("vault.age is gone");
-    let from_other = |name: &str| fs::copy(other.state().join(name), state.join(name)).unwrap();
-    ["identity.txt", "vault.age"].map(from_other);
+    let from_other = |name| fs::copy(other.state().join(name), state.join(name)).map(drop).unwrap();
+    ["identity.txt", "vault.age"].into_iter().for_each(from_other);
     refused("the key in the vault does not open");
     fs::write(&identity, &bytes).unwrap();
     fs::write(&vault, &sealed).unwrap();
