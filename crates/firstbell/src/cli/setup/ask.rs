@@ -8,7 +8,6 @@ use firstbell_core::secret::Secret;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-use crate::censor;
 use crate::cli::say;
 use crate::halt::Halt;
 use crate::setup::{Look, is_clean, is_help, is_no, is_yes};
@@ -50,13 +49,8 @@ impl<'a> Asker<'a> {
             }
             match look(&answer) {
                 Look::Good(value) => return Ok(value),
-                Look::Wrong(why) => {
-                    // Of what is taken, whoever keeps it tells the censor: an API key is unseen too, and stands in links.
-                    if question.unseen {
-                        censor::know(&answer);
-                    }
-                    say::error(&format!("  ✗ {why}"));
-                }
+                // Whoever keeps a secret tells the censor, and not we: an API key is unseen too, and stands in links.
+                Look::Wrong(why) => say::error(&format!("  ✗ {why}")),
                 Look::Doubtful(value, why) => {
                     say::error(&format!("  ! {why}"));
                     if self.yes("  Take it all the same?", false).await? {
