@@ -87,6 +87,9 @@ enum Command {
         /// How far.
         stage: String,
     },
+    /// Drives a browser for whoever holds the other end of its standard input. For firstbell itself.
+    #[command(hide = true)]
+    Work,
     /// Begins a program under a supervisor. For firstbell itself.
     #[command(hide = true)]
     Begin {
@@ -297,6 +300,9 @@ pub fn main() -> ExitCode {
     if let Command::Cage { stage } = &cli.command {
         return crate::drivers::cage(stage);
     }
+    if let Command::Work = &cli.command {
+        return crate::drivers::work();
+    }
     if let Command::Begin { supervisor, command } = &cli.command {
         return ExitCode::from(exec::begin(*supervisor, command).code());
     }
@@ -373,7 +379,11 @@ async fn run(cli: Cli, env: Environment) -> Exit {
         Err(faults) => return Exit::configuration(&faults),
     };
     match cli.command {
-        Command::Demo(_) | Command::Plan(_) | Command::Cage { .. } | Command::Begin { .. } => {
+        Command::Demo(_)
+        | Command::Plan(_)
+        | Command::Cage { .. }
+        | Command::Work
+        | Command::Begin { .. } => {
             unreachable!("handled above")
         }
         Command::Simulate(_) | Command::Next(_) | Command::Doctor | Command::Setup(_) => {
