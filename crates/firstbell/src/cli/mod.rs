@@ -104,7 +104,7 @@ enum Command {
     Key(KeyCommand),
     /// Show the login plan, or check one of your own.
     #[command(subcommand)]
-    Plan(PlanCommand),
+    Plan(plan::PlanCommand),
     /// Try the ways to you.
     #[command(subcommand)]
     Alerts(AlertsCommand),
@@ -185,32 +185,6 @@ struct TokenArgs {
     /// plain (default), json, env or header.
     #[arg(long, value_parser = Format::parse)]
     format: Option<Format>,
-}
-
-#[derive(Debug, Subcommand)]
-enum PlanCommand {
-    /// Print the compiled-in plan: a copy of it is the beginning of your own.
-    Show,
-    /// Check a plan, and try it.
-    Check(PlanCheckArgs),
-}
-
-#[derive(Debug, Args)]
-struct PlanCheckArgs {
-    /// The plan.
-    file: PathBuf,
-    /// Look at this saved page with it, and say what would be typed where. Nothing is typed.
-    #[arg(long, value_name = "HTML")]
-    page: Option<PathBuf>,
-    /// Log in with it at every login page of kitesim.
-    #[arg(long)]
-    sim: bool,
-    /// The browser to look with.
-    #[arg(long, value_parser = DriverName::parse, default_value = "chrome")]
-    driver: DriverName,
-    /// Want a signature by this minisign key in FILE.minisig.
-    #[arg(long, value_name = "RW…")]
-    key: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -317,7 +291,7 @@ pub fn main() -> ExitCode {
         cli.json,
         matches!(
             cli.command,
-            Command::Token(_) | Command::Key(KeyCommand::Add { .. }) | Command::Plan(PlanCommand::Show)
+            Command::Token(_) | Command::Key(KeyCommand::Add { .. }) | Command::Plan(plan::PlanCommand::Show)
         ),
     );
     // One thread: a login is one thing after another, and a second thread would only be waited for.
