@@ -27,11 +27,8 @@ done
 put 755 packaging/debian/firstbellctl usr/sbin/firstbellctl
 
 units=usr/lib/systemd/system
-for unit in firstbell.service firstbell-login.service firstbell-login.timer; do
+for unit in firstbell.service firstbell-login.service firstbell-login.timer firstbell-browser.socket firstbell-browser@.service; do
     put 644 "packaging/systemd/$unit" "$units/$unit"
-done
-for service in firstbell firstbell-login; do
-    put 644 packaging/systemd/firstbell.service.d/browser.conf "$units/$service.service.d/browser.conf"
 done
 put 644 packaging/systemd/sysusers.conf usr/lib/sysusers.d/firstbell.conf
 put 644 packaging/systemd/tmpfiles.conf usr/lib/tmpfiles.d/firstbell.conf

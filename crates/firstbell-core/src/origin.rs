@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use url::{Host, Url};
 
 /// An origin that firstbell may speak to: `https` anywhere, `http` on a loopback address only. Compared as a parsed
@@ -79,6 +80,18 @@ impl Origin {
     /// An address below this origin. The path begins with `/` and may carry a query.
     pub fn join(&self, path: &str) -> String {
         format!("{self}{path}")
+    }
+}
+
+impl Serialize for Origin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Origin {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Origin, D::Error> {
+        Origin::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 

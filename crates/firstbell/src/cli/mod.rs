@@ -88,6 +88,9 @@ enum Command {
         /// How far.
         stage: String,
     },
+    /// Drives a browser for whoever holds the other end of its standard input. For firstbell itself.
+    #[command(hide = true)]
+    Work,
     /// Begins a program under a supervisor. For firstbell itself.
     #[command(hide = true)]
     Begin {
@@ -102,7 +105,7 @@ enum Command {
     Key(KeyCommand),
     /// Show the login plan, or check one of your own.
     #[command(subcommand)]
-    Plan(PlanCommand),
+    Plan(plan::PlanCommand),
     /// Try the ways to you.
     #[command(subcommand)]
     Alerts(AlertsCommand),
@@ -173,32 +176,6 @@ struct TokenArgs {
     /// plain (default), json, env or header.
     #[arg(long, value_parser = Format::parse)]
     format: Option<Format>,
-}
-
-#[derive(Debug, Subcommand)]
-enum PlanCommand {
-    /// Print the compiled-in plan: a copy of it is the beginning of your own.
-    Show,
-    /// Check a plan, and try it.
-    Check(PlanCheckArgs),
-}
-
-#[derive(Debug, Args)]
-struct PlanCheckArgs {
-    /// The plan.
-    file: PathBuf,
-    /// Look at this saved page with it, and say what would be typed where. Nothing is typed.
-    #[arg(long, value_name = "HTML")]
-    page: Option<PathBuf>,
-    /// Log in with it at every login page of kitesim.
-    #[arg(long)]
-    sim: bool,
-    /// The browser to look with.
-    #[arg(long, value_parser = DriverName::parse, default_value = "chrome")]
-    driver: DriverName,
-    /// Want a signature by this minisign key in FILE.minisig.
-    #[arg(long, value_name = "RW…")]
-    key: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -288,6 +265,9 @@ pub fn main() -> ExitCode {
     if let Command::Cage { stage } = &cli.command {
         return crate::drivers::cage(stage);
     }
+    if let Command::Work = &cli.command {
+        return crate::drivers::work();
+    }
     if let Command::Begin { supervisor, command } = &cli.command {
         return ExitCode::from(exec::begin(*supervisor, command).code());
     }
@@ -302,7 +282,7 @@ pub fn main() -> ExitCode {
         cli.json,
         matches!(
             cli.command,
-            Command::Token(_) | Command::Key(KeyCommand::Add { .. }) | Command::Plan(PlanCommand::Show)
+            Command::Token(_) | Command::Key(KeyCommand::Add { .. }) | Command::Plan(plan::PlanCommand::Show)
         ),
     );
     // One thread: a login is one thing after another, and a second thread would only be waited for.
@@ -367,6 +347,7 @@ async fn run(cli: Cli, env: Environment) -> Exit {
         Command::Demo(_)
         | Command::Plan(_)
         | Command::Cage { .. }
+        | Command::Work
         | Command::Begin { .. }
         | Command::Simulate(_)
         | Command::Next(_)
