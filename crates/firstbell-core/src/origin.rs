@@ -67,6 +67,11 @@ impl Origin {
         Url::parse(&self.to_string()).is_ok_and(|url| is_loopback(&url))
     }
 
+    /// The port, the usual one of its scheme too.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Whether what is sent there is encrypted.
     pub fn is_https(&self) -> bool {
         self.scheme == "https"

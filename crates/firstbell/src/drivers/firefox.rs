@@ -14,6 +14,7 @@ use super::arguments;
 use super::bidi::{Kind, Session};
 use super::cage::{Cage, CageConfig, Order, Places};
 use super::engine::{Deed, Engine, Texts};
+use super::fence::Fence;
 use super::sandbox;
 use crate::ports::Soon;
 use crate::written::Section;
@@ -184,6 +185,10 @@ impl Engine for FirefoxDriver<'_> {
 
     fn open_port(&self) -> Option<&str> {
         self.cage.open_port()
+    }
+
+    fn fence(&self) -> Fence {
+        self.cage.fence
     }
 
     fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>> {

@@ -5,6 +5,7 @@ mod bidi;
 mod cage;
 mod chrome;
 mod engine;
+mod fence;
 mod firefox;
 mod group;
 mod http;
@@ -27,6 +28,7 @@ use firstbell_core::failure::Failure;
 use firstbell_core::plan::Plan;
 
 pub use chrome::ChromeConfig;
+pub use fence::Fence;
 pub use firefox::FirefoxConfig;
 pub(crate) use names::is_public;
 pub use webdriver::{Browser, WebDriverConfig};
@@ -194,11 +196,11 @@ impl DriverConfig {
     ///
     /// # Errors
     /// [`Failure::Broken`] where it does not start, or has no sandbox.
-    pub async fn try_out(&self, name: DriverName, plan: &Plan) -> Result<(), Failure> {
-        let Some(job) = self.job(name, plan) else { return Ok(()) };
+    pub async fn try_out(&self, name: DriverName, plan: &Plan) -> Result<Fence, Failure> {
+        let Some(job) = self.job(name, plan) else { return Ok(Fence::Whole) };
         let mut worker = Worker::hire(self.post(), job).await?;
-        let proven = worker.prove().await;
-        Box::new(worker).close().await.and(proven)
+        let (proven, fence) = (worker.prove().await, worker.fence());
+        Box::new(worker).close().await.and(proven).map(|()| fence)
     }
 
     /// What a worker is to start; none for an engine that is no browser.

@@ -24,6 +24,7 @@ use firstbell_core::plan::Plan;
 pub(super) use self::order::Order;
 use self::order::Report;
 pub(super) use self::warden::enter;
+use super::fence::Fence;
 use super::group::{self, Group};
 use super::private::{PrivateFolder, User, browser_user};
 
@@ -62,6 +63,8 @@ pub(super) struct Cage {
     forwarder: JoinHandle<()>,
     /// Why it has no walls, where the owner accepted that.
     open: Option<String>,
+    /// What is fenced off from it.
+    pub(super) fence: Fence,
     /// The engine's control port, inside.
     pub(super) port: u16,
     /// The port of the way out, inside.
@@ -112,9 +115,9 @@ impl Cage {
         let group = Group::of(child, folder, config.memory_mb).on_leash(leash, stage == "open");
         let forwarder = tokio::spawn(forwarder::run(listener, forwarder::Allowed::of(plan)));
         let said = match tokio::time::timeout(START, read(report)).await {
-            Ok(Ok(Report::Ready { port, proxy })) if sent.is_ok() => {
+            Ok(Ok(Report::Ready { port, proxy, fence })) if sent.is_ok() => {
                 let control = places.control;
-                return Ok(Ok(Cage { group, control, forwarder, open: None, port, proxy }));
+                return Ok(Ok(Cage { group, control, forwarder, open: None, fence, port, proxy }));
             }
             Ok(Ok(report)) => report,
             Ok(Err(e)) => Report::Ended(format!("its warden ended: {e}")),

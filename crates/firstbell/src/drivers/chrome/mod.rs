@@ -19,6 +19,7 @@ use self::pipe::Pipe;
 pub use self::program::ChromeConfig;
 pub(super) use self::program::find;
 use super::engine::{Deed, Engine, Texts};
+use super::fence::Fence;
 use super::group::Group;
 use super::sandbox;
 use super::{observer, typing as hands};
@@ -33,12 +34,13 @@ const TYPE: Duration = Duration::from_secs(20);
 pub(super) struct ChromeDriver<'a> {
     page: Page<'a>,
     process: Group,
+    fence: Fence,
     proven: bool,
 }
 
 impl<'a> ChromeDriver<'a> {
     pub(super) async fn start(plan: &'a Plan, config: &ChromeConfig) -> Result<ChromeDriver<'a>, Failure> {
-        let (process, ends) = process::start(plan, config)?;
+        let (process, ends, fence) = process::start(plan, config)?;
         let broken = |why: String| Failure::Broken {
             part: Part::Browser,
             why,
@@ -49,7 +51,7 @@ impl<'a> ChromeDriver<'a> {
         match tokio::time::timeout(START, Page::open(plan, pipe)).await {
             Ok(Ok(page)) => {
                 page::drain(ends.errors);
-                Ok(ChromeDriver { page, process, proven: false })
+                Ok(ChromeDriver { page, process, fence, proven: false })
             }
             Ok(Err(_)) => {
                 let watchdog = process.why("").to_owned();
@@ -120,6 +122,10 @@ impl Engine for ChromeDriver<'_> {
 
     fn open_port(&self) -> Option<&str> {
         None
+    }
+
+    fn fence(&self) -> Fence {
+        self.fence
     }
 
     fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>> {

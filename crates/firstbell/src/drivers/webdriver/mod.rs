@@ -17,6 +17,7 @@ pub use self::config::{Browser, WebDriverConfig};
 use super::bidi::{Kind, Session};
 use super::cage::{Cage, CageConfig, Order};
 use super::engine::{Deed, Engine, Texts};
+use super::fence::Fence;
 use super::switches::{SWITCHES, resolver_rules};
 use super::{chrome, firefox, sandbox};
 use crate::ports::Soon;
@@ -202,6 +203,14 @@ impl Engine for WebDriver<'_> {
         match &self.server {
             Server::Ours(cage) => cage.open_port(),
             Server::Theirs { .. } => None,
+        }
+    }
+
+    fn fence(&self) -> Fence {
+        match &self.server {
+            Server::Ours(cage) => cage.fence,
+            // Nothing of it is on this machine, as far as we know.
+            Server::Theirs { .. } => Fence::Whole,
         }
     }
 

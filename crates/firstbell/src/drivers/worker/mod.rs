@@ -19,6 +19,7 @@ use self::hire::Staff;
 use self::message::{Asked, Order, Report, Said, Text, broken};
 pub(super) use self::work::work;
 use super::engine::{Deed, Form};
+use super::fence::Fence;
 use super::job::Job;
 use super::view::broke;
 use crate::ports::{Driver, Soon};
@@ -37,6 +38,7 @@ const GONE: &str = "the process that drives the browser ended";
 #[derive(Debug)]
 pub(super) struct Worker {
     staff: Staff,
+    fence: Fence,
     number: u64,
     /// A text was handed over, and nothing has come yet that says what became of it.
     is_out: bool,
@@ -51,15 +53,11 @@ impl Worker {
     /// [`Failure::Broken`] where there is no worker, or a part of this machine is missing.
     pub(super) async fn hire(post: Post<'_>, job: Job) -> Result<Worker, Failure> {
         let staff = Staff::find(post).await?;
-        let mut worker = Worker { staff, number: 0, is_out: false, is_lost: false };
+        let mut worker = Worker { staff, fence: Fence::None, number: 0, is_out: false, is_lost: false };
         let failure = match worker.ask(Order::Begin(Box::new(job)), START).await {
-            Ok(Report::Done { open_port: None }) => return Ok(worker),
-            Ok(Report::Done { open_port: Some(why) }) => {
-                let why = message::plain(&why);
-                tracing::warn!(
-                    why,
-                    "the login engine's control port is open to this machine's users, as the owner accepted"
-                );
+            Ok(Report::Done { open_port, fence }) => {
+                worker.fence = fence.unwrap_or(Fence::None);
+                worker.warn(open_port.as_deref());
                 return Ok(worker);
             }
             Ok(Report::Broke { why, cure }) => broken(&why, &cure),
@@ -67,6 +65,25 @@ impl Worker {
         };
         worker.staff.leave().await;
         Err(failure)
+    }
+
+    /// What of the machine is fenced off from its engine.
+    pub(super) fn fence(&self) -> Fence {
+        self.fence
+    }
+
+    /// A defence that is missing is told.
+    fn warn(&self, open_port: Option<&str>) {
+        if let Some(why) = open_port {
+            let why = message::plain(why);
+            tracing::warn!(
+                why,
+                "the login engine's control port is open to this machine's users, as the owner accepted"
+            );
+        }
+        if self.fence != Fence::Whole {
+            tracing::info!(fence = ?self.fence, "the kernel fences the login engine in in part, or not at all");
+        }
     }
 
     /// Has it prove the engine's sandbox.

@@ -134,7 +134,7 @@ impl Desk {
         if next.is_none() {
             let open_port = engine.open_port().map(str::to_owned);
             // Whoever does not hear it any more has closed the line, which is noticed below.
-            let _ = self.say(Report::Done { open_port }).await;
+            let _ = self.say(Report::Done { open_port, fence: Some(engine.fence()) }).await;
             next = timeout(LIFE, self.attend(engine.as_mut())).await.ok();
         }
         let ended = timeout(END, engine.close()).await.unwrap_or(Ok(()));
