@@ -10,7 +10,7 @@ demo: browser
 
 test: browsers mail postgres redis python node
 	$(CARGO) build --workspace --locked --all-targets
-	$(CARGO) test --workspace --locked
+	CARGO="$(CARGO)" python3 packaging/tests.py
 	$(MAKE) test-clients
 
 # The packages for programs in Python and JavaScript, as a registry would get them: into target/clients.

@@ -1,6 +1,6 @@
 //! firstbell does and never decides: it performs what `firstbell-core` says, on real files, networks and browsers.
 //!
-//! Read from the bottom up: [`ports`], [`halt`], [`written`], the shelves ([`drivers`], [`secrets`], [`codes`], [`stores`],
+//! Read from the bottom up: [`ports`], [`censor`], [`halt`], [`written`], the shelves ([`drivers`], [`secrets`], [`codes`], [`stores`],
 //! [`sinks`]), [`planfile`], [`calendarfile`], [`chat`], [`config`], [`ledger`], [`login`], [`returns`], [`hands`], [`standing`], [`board`], [`caller`], [`keeper`], [`courier`], [`crier`], [`selftest`], [`serve`], [`doctor`], [`setup`], [`cli`].
 
 pub mod album;
@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod board;
 pub mod calendarfile;
 pub mod caller;
+pub mod censor;
 pub mod chat;
 pub mod checks;
 pub mod cli;

@@ -4,7 +4,7 @@ use firstbell_core::budget::{Cause, Fingerprint};
 use firstbell_core::calendar::Calendar;
 use firstbell_core::decide::{self, Decision, Probe, Step, View};
 use firstbell_core::failure::{Failure, Stop};
-use firstbell_core::schedule::Schedule;
+use firstbell_core::schedule::{Assisted, Schedule};
 use firstbell_core::state::{State, Trouble};
 use firstbell_core::token::{Standing as Worth, Token};
 use jiff::Timestamp;
@@ -100,7 +100,9 @@ pub fn words(hands: &Hands<'_>, standing: &Standing, view: &View<'_>, now: Times
             "step": step(decision.step), "at": india(decision.at.max(now)), "because": because(&decision),
         }),
         "next_login": next_login(view, now).map(india),
-        "needs_you": missing(hands, standing).or_else(|| needs_you(&decide::prospect(view, now), trouble)),
+        "needs_you": missing(hands, standing)
+            .or_else(|| needs_you(&decide::prospect(view, now), trouble))
+            .or_else(|| barred(view)),
         "lacks": standing.state.lacks,
     })
 }
@@ -129,6 +131,13 @@ fn needs_you(prospect: &Decision, trouble: Option<&Trouble>) -> Option<String> {
         }
         (because, _) => because.calls_for_a_human().then(|| self::because(prospect)),
     }
+}
+
+/// What keeps the next morning from logging in, said at any hour: who looks at night still has time to mend it.
+fn barred(view: &View<'_>) -> Option<String> {
+    let stop = view.admitted.err().filter(|_| !view.pending && view.schedule.assisted != Assisted::Only)?;
+    let failure = Failure::Stopped(stop);
+    Some(format!("{failure}. {}", failure.cure()))
 }
 
 /// What a step is called.

@@ -6,6 +6,9 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
+use firstbell::clock::MachineClock;
+use firstbell::ports::Clock;
+use firstbell_core::token::date_in_india;
 use serde_json::json;
 use support::{Home, Sim};
 
@@ -338,4 +341,45 @@ fn on_a_broken_history_no_login_is_made_and_the_token_is_proven_before_it_is_ser
     sim.post("/flush", &serde_json::json!({}));
     let refused = home.run(&["token"]);
     assert!(refused.code == 6 && refused.stderr.contains("refused just now"), "{refused:?}");
+}
+
+#[test]
+fn what_must_be_mended_is_said_on_a_holiday_too() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    let today = date_in_india(MachineClock::start().now());
+    let mut files = Vec::new();
+    for day in [today.yesterday().unwrap(), today, today.tomorrow().unwrap()] {
+        let file = home.dir.path().join(format!("calendar-{day}.toml"));
+        let head = format!("form = 1\nexchange = \"nse\"\nyear = {}\nsources = [\"a test\"]\n", day.year());
+        fs::write(&file, format!("{head}[[day]]\ndate = \"{day}\"\nname = \"Shut\"\nkind = \"closed\"\n"))
+            .unwrap();
+        files.push(file);
+    }
+    home.prepend(&format!("calendar = {files:?}"));
+    assert!(home.status()["needs_you"].is_null(), "{}", home.status());
+    home.run_with(&["secrets", "set", "password"], "wrong");
+    assert_eq!(home.login("http").code, 3);
+    let needs = home.status()["needs_you"].to_string();
+    assert!(needs.contains("firstbell secrets set password"), "{needs}");
+}
+
+#[test]
+fn a_line_that_would_repeat_a_secret_is_held_back() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    // Somebody calls the account what the password is.
+    let (name, file) = ("correct-horse-9", home.dir.path().join("password"));
+    fs::write(&file, name).unwrap();
+    support::private(&file);
+    home.configure(&sim, &format!("password = {{ file = '{}' }}", file.display()));
+    let text = fs::read_to_string(home.config()).unwrap();
+    fs::write(home.config(), text.replace("[account.main]", &format!("[account.{name}]"))).unwrap();
+    for arguments in [&["login", name, "--driver", "http", "--json"][..], &["status"]] {
+        let ended = support::ended(home.command(arguments).env("FIRSTBELL_LOG", "trace").output().unwrap());
+        let said = ended.stdout + &ended.stderr;
+        assert!(said.contains("a line was held back"), "{arguments:?}: {said}");
+        assert!(!said.contains(name), "{said}");
+    }
+    assert_eq!(sim.passwords(), 1, "it was sent all the same, and refused");
 }

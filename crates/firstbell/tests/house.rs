@@ -21,7 +21,19 @@ const CORE: &[&[&str]] = &[
     &["days"],
 ];
 const FIRSTBELL: &[&[&str]] = &[
-    &["halt", "landing", "ports", "program", "record", "signature", "terminal", "textfile", "tls", "written"],
+    &[
+        "censor",
+        "halt",
+        "landing",
+        "ports",
+        "program",
+        "record",
+        "signature",
+        "terminal",
+        "textfile",
+        "tls",
+        "written",
+    ],
     &["board", "clock", "database", "deadman", "http", "leap", "ledger", "shape", "tally", "witness"],
     &["album", "calendarfile", "codes", "drivers", "login", "planfile", "returns", "secrets", "stores"],
     &["alerts", "sinks"],
@@ -80,6 +92,10 @@ const EXPOSE: &[(&str, &str)] = &[
     ("crates/firstbell/src/alerts/request.rs", "into the address, the header or the signature of a message"),
     ("crates/firstbell/src/alerts/smtp.rs", "into the mail server's log-in"),
     ("crates/firstbell/src/alerts/template.rs", "into its place in a gateway's request"),
+    (
+        "crates/firstbell/src/censor.rs",
+        "into keyed hashes, by which it is held back where it is about to be shown",
+    ),
     ("crates/firstbell/src/chat/alarm.rs", "reading the day of the last alarm"),
     ("crates/firstbell/src/chat/clerk.rs", "reading what a paired person wrote"),
     ("crates/firstbell/src/chat/pairing.rs", "into the vault, onto the owner's terminal, and comparing it"),

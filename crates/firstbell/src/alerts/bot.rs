@@ -14,6 +14,7 @@ use super::provider;
 use super::request;
 use super::telegram::{LETTERS_MAX, TELEGRAM};
 use super::text;
+use crate::censor;
 use crate::ports::{Call, ChannelFault, Received};
 
 /// How many updates one call may bring. Each may have 4096 letters twice, as an answer repeats what it answers, and a reply is
@@ -111,7 +112,7 @@ impl<'a> Bot<'a> {
     pub async fn say(&self, chat: i64, words: &str) -> Result<(), ChannelFault> {
         let body = json!({
             "chat_id": chat,
-            "text": text::lines(words, LETTERS_MAX, char::len_utf16),
+            "text": text::lines(&censor::passed(words), LETTERS_MAX, char::len_utf16),
             "link_preview_options": { "is_disabled": true },
         });
         self.done("sendMessage", &body).await

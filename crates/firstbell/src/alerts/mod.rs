@@ -30,6 +30,7 @@ pub use bot::{Bot, Deaf, Heard, Spoken};
 pub use kind::Outside;
 use kind::{Keys, Kind, Read, Sources};
 
+use crate::censor;
 use crate::ports::{Channel, ChannelFault, Message, Receipt, Soon, Vault};
 use crate::secrets::{Source, Wanted};
 use crate::written::Section;
@@ -149,7 +150,11 @@ impl ChannelConfig {
         outside: Outside<'_>,
         message: &Message,
     ) -> Result<Receipt, ChannelFault> {
-        match self.open(vault, outside) {
+        let open = self.open(vault, outside);
+        // The last gate: what repeats a secret is not said, and that something was to be said is.
+        let [title, body] = [&message.title, &message.body].map(|text| censor::passed(text).into_owned());
+        let message = &Message { title, body, ..message.clone() };
+        match open {
             Ok(open) => open.send(message).await,
             Err(failure) => Err(ChannelFault {
                 why: failure.to_string(),

@@ -17,14 +17,13 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::DemoArgs;
 use super::exit::Exit;
 use super::say::{self, Ticks};
 use super::signals::interruptible;
 use crate::clock::MachineClock;
 use crate::codes::CodeConfig;
 use crate::config::Account;
-use crate::drivers::DriverConfig;
+use crate::drivers::{DriverConfig, DriverName};
 use crate::halt::Halt;
 use crate::hands::Hands;
 use crate::http::HyperHttp;
@@ -50,6 +49,16 @@ struct StageAccount {
     totp_seed: String,
     api_key: String,
     api_secret: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DemoArgs {
+    /// chrome, firefox, webdriver or http.
+    #[arg(long, value_parser = DriverName::parse, default_value = "chrome")]
+    driver: DriverName,
+    /// Show the browser's window.
+    #[arg(long)]
+    headful: bool,
 }
 
 pub(super) async fn run(args: DemoArgs) -> Exit {

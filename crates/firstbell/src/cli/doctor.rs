@@ -7,6 +7,7 @@ use firstbell_core::brokers::kite::Kite;
 use firstbell_core::failure::Failure;
 use serde_json::json;
 
+use super::bundle::{self, Sources};
 use super::context::{Context, Tools};
 use super::exit::Exit;
 use super::journal::{Lines, LogForm};
@@ -20,7 +21,19 @@ use crate::drivers::{DriverConfig, DriverName};
 use crate::halt::Halt;
 use crate::http::HyperHttp;
 
-pub(super) async fn run(named: Option<&Path>, env: Environment, as_json: bool) -> Exit {
+#[derive(Debug, clap::Args)]
+pub(super) struct DoctorArgs {
+    /// Write what a report of a fault takes along into this file, which must not be there: findings, how the accounts stand and what
+    /// happened to them. No secret and no user id is in it; read it before you send it.
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+}
+
+pub(super) async fn run(
+    named: Option<&Path>,
+    env: Environment,
+    (args, as_json): (&DoctorArgs, bool),
+) -> Exit {
     let place = config::place(named, &env);
     let context = Context::load(named, env.clone());
     let (machine, clock, http) = (Machine::here(), MachineClock::start(), HyperHttp::unconnected());
@@ -53,6 +66,17 @@ pub(super) async fn run(named: Option<&Path>, env: Environment, as_json: bool) -
     let report = Report::of(doctor::examine(&visit).await);
     if !as_json {
         report.lines().iter().for_each(|line| say::out(line));
+    }
+    if let Some(path) = &args.bundle {
+        let sources =
+            Sources { report: &report, context: context.as_ref().ok(), hands: &hands, clock: &clock };
+        if let Err(exit) = bundle::write(path, &sources) {
+            return exit;
+        }
+        say::error(&format!(
+            "what a report takes along is in {}: read it before you send it",
+            path.display()
+        ));
     }
     let findings = json!({ "findings": report.json() });
     match report.count(Grade::Bad) {

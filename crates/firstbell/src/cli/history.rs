@@ -40,7 +40,11 @@ pub(super) fn run(context: &Context, args: HistoryArgs, as_json: bool) -> Exit {
     }
 }
 
-fn events(context: &Context, account: &Account, number: usize) -> Result<Vec<(Timestamp, Event)>, Failure> {
+pub(super) fn events(
+    context: &Context,
+    account: &Account,
+    number: usize,
+) -> Result<Vec<(Timestamp, Event)>, Failure> {
     let mut all = context.stores()?.store().history(&account.app.user())?;
     Ok(all.split_off(all.len().saturating_sub(number)))
 }
@@ -102,6 +106,6 @@ fn last(context: &Context, account: &Account, as_json: bool) -> Exit {
         "at": india(entry.at), "text": text, "file": entry.text, "picture": entry.picture } }))
 }
 
-fn row(at: Timestamp, event: &Event) -> Value {
+pub(super) fn row(at: Timestamp, event: &Event) -> Value {
     json!({ "at": india(at), "event": event.to_string() })
 }

@@ -3,6 +3,7 @@
 mod alerts;
 mod api;
 mod assisted;
+mod bundle;
 mod chat;
 mod context;
 mod demo;
@@ -59,9 +60,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Rehearse a whole morning against kitesim, the simulated Kite, in a real browser. Needs no account.
-    Demo(DemoArgs),
+    Demo(demo::DemoArgs),
     /// Look at this machine, the network, the browser and the configuration, and say what to mend. Logs in nowhere.
-    Doctor,
+    Doctor(doctor::DoctorArgs),
     /// Set up an account, question by question, and prove it with a login. Can be left and gone on with at any time.
     Setup(setup::SetupArgs),
     /// Log in now, prove the new token, and store it.
@@ -122,16 +123,6 @@ enum Command {
 struct AccountArg {
     /// The account's name in the configuration; may be left out where there is one only.
     account: Option<String>,
-}
-
-#[derive(Debug, Args)]
-struct DemoArgs {
-    /// chrome, firefox, webdriver or http.
-    #[arg(long, value_parser = DriverName::parse, default_value = "chrome")]
-    driver: DriverName,
-    /// Show the browser's window.
-    #[arg(long)]
-    headful: bool,
 }
 
 #[derive(Debug, Args)]
@@ -343,8 +334,8 @@ async fn run(cli: Cli, env: Environment) -> Exit {
     {
         return exit;
     }
-    if let Command::Doctor = &cli.command {
-        return doctor::run(cli.config.as_deref(), env, cli.json).await;
+    if let Command::Doctor(args) = &cli.command {
+        return doctor::run(cli.config.as_deref(), env, (args, cli.json)).await;
     }
     if let Command::Setup(args) = cli.command {
         return setup::run(cli.config.as_deref(), env, args, cli.json).await;
@@ -359,10 +350,11 @@ async fn run(cli: Cli, env: Environment) -> Exit {
         | Command::Plan(_)
         | Command::Cage { .. }
         | Command::Work
-        | Command::Begin { .. } => {
-            unreachable!("handled above")
-        }
-        Command::Simulate(_) | Command::Next(_) | Command::Doctor | Command::Setup(_) => {
+        | Command::Begin { .. }
+        | Command::Simulate(_)
+        | Command::Next(_)
+        | Command::Doctor(_)
+        | Command::Setup(_) => {
             unreachable!("handled above")
         }
         Command::Login(args) => login::run(context, args).await,

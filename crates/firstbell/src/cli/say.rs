@@ -10,6 +10,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::censor::{self, Censored};
 use crate::clock::MachineClock;
 use crate::config::Environment;
 use crate::login::Progress;
@@ -18,12 +19,12 @@ use crate::ports::Clock;
 /// A line for a person.
 pub(super) fn error(text: &str) {
     // There is nobody to tell where standard error is gone.
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", censor::passed(text));
 }
 
 /// A result.
 pub(super) fn out(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    let _ = writeln!(std::io::stdout().lock(), "{}", censor::passed(text));
 }
 
 /// The token, to whoever asked for it.
@@ -38,7 +39,7 @@ pub(super) fn out_secret(text: &Secret) -> std::io::Result<()> {
 pub(super) fn start_log(env: &Environment, usual: Option<&str>) {
     let Some(spec) = env.get("FIRSTBELL_LOG").map(String::as_str).or(usual) else { return };
     let ours = filter_fn(|meta| meta.target() == "firstbell" || meta.target().starts_with("firstbell::"));
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let layer = tracing_subscriber::fmt::layer().with_writer(|| Censored(std::io::stderr())).with_ansi(false);
     let started = tracing_subscriber::registry().with(EnvFilter::new(spec)).with(ours).with(layer).try_init();
     if let Err(e) = started {
         error(&format!("firstbell: no log: {e}"));

@@ -15,6 +15,7 @@ use super::exit::Exit;
 use super::order;
 use super::say;
 use crate::alerts::ChannelConfig;
+use crate::censor;
 use crate::clock::MachineClock;
 use crate::config::Account;
 use crate::ports::{Clock, TokenChange};
@@ -225,9 +226,7 @@ pub(super) fn keep(context: &Context, account: &Account, name: Name, secret: &Se
 fn ask(prompt: &str) -> Result<Secret, String> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        return rpassword::prompt_password(prompt)
-            .map(Secret::new)
-            .map_err(|e| format!("nothing was read: {e}"));
+        return rpassword::prompt_password(prompt).map(known).map_err(|e| format!("nothing was read: {e}"));
     }
     let mut text = Zeroizing::new(String::with_capacity(4097));
     let read =
@@ -235,7 +234,13 @@ fn ask(prompt: &str) -> Result<Secret, String> {
     if read as u64 > BYTES_MAX {
         return Err("what was given is too long for a secret".into());
     }
-    Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+    Ok(known(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn known(text: String) -> Secret {
+    let secret = Secret::new(text);
+    censor::know(&secret);
+    secret
 }
 
 fn list(context: &Context, account: &Account, as_json: bool) -> Exit {

@@ -16,6 +16,7 @@ use firstbell_core::token::{Standing, Token};
 use firstbell_core::walk::{Credentials, Moment, Next, Walk};
 use jiff::SignedDuration;
 
+use crate::censor;
 use crate::halt::{self, Halt};
 use crate::ledger::Ledger;
 use crate::ports::{Album, Clock, CodeSource, Driver, Engines, Http, Reach};
@@ -262,7 +263,10 @@ impl<'a> Login<'a> {
             }
             action = match next {
                 Next::Do(action) => action,
-                Next::Left(url) => return Ok(url),
+                Next::Left(url) => {
+                    censor::know(&url);
+                    return Ok(url);
+                }
                 Next::Fail(failure) => return Err(failure),
                 Next::NeedCode => unreachable!("it was asked for above"),
             };

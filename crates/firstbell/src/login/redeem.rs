@@ -7,6 +7,7 @@ use firstbell_core::secret::Secret;
 use firstbell_core::token::{Access, Grant, Life, Token};
 
 use super::Login;
+use crate::censor;
 use crate::halt;
 use crate::ledger::Ledger;
 use crate::ports::{Call, FORM, Method, WireFault};
@@ -53,6 +54,7 @@ impl Login<'_> {
     }
 
     fn token(self, ledger: &Ledger<'_>, access: Access) -> Token {
+        censor::know(access.secret());
         let life = Life::of(self.clock.now(), self.ground.flush);
         Token { access, api_key: self.app.api_key.clone(), generation: ledger.state().generation + 1, life }
     }

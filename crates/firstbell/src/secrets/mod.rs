@@ -12,6 +12,7 @@ use firstbell_core::secret::Secret;
 
 pub use name::{Name, Owner, Wanted};
 
+use crate::censor;
 use crate::ports::Vault;
 use crate::written::Section;
 
@@ -87,6 +88,7 @@ impl Source {
                 wanted.missing("is empty".into(), "Store it anew; see firstbell secrets list.".into())
             );
         }
+        censor::know(&secret);
         Ok(secret)
     }
 

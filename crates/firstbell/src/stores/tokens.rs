@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::folder::broken;
 use super::kept::Kept;
 use super::sql::{Value, values};
+use crate::censor;
 use crate::ports::TokenChange;
 
 impl Kept {
@@ -26,6 +27,7 @@ impl Kept {
         let generation = u64::try_from(generation).map_err(|_| damaged())?;
         let life = life_of(times).ok_or_else(damaged)?;
         let secret = self.open_sealed(&token_place(account, &api_key, generation, &life), &sealed)?;
+        censor::know(&secret);
         let access = Access::parse(secret).ok_or_else(damaged)?;
         Ok(Some(Token { access, api_key, generation, life }))
     }

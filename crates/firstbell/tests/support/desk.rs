@@ -9,7 +9,7 @@ use firstbell::stores::{self, Stores};
 use firstbell::written::{Faults, Section};
 use firstbell_core::failure::Failure;
 use firstbell_core::secret::Secret;
-use firstbell_core::token::{Access, Flush, Life, Token};
+use firstbell_core::token::{Access, Life, Token};
 use jiff::SignedDuration;
 
 use crate::support::marker;
@@ -18,10 +18,10 @@ use crate::support::marker;
 pub fn token(generation: u64, ago_s: i64) -> Token {
     let access = Access::parse(Secret::new(marker(32))).unwrap();
     let issued = MachineClock::start().now() - SignedDuration::from_secs(ago_s);
-    let life = Life::of(issued, Flush { begins_h: 5, ends_h: 8 });
     // Whatever the hour, they live.
-    let dead_from = issued + SignedDuration::from_hours(12);
-    Token { access, api_key: "key".into(), generation, life: Life { dead_from, ..life } }
+    let over = issued + SignedDuration::from_hours(12);
+    let life = Life { issued, trusted_until: over, suspect_from: over, dead_from: over };
+    Token { access, api_key: "key".into(), generation, life }
 }
 
 /// Reads the table of a sink.

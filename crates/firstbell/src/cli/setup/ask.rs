@@ -8,6 +8,7 @@ use firstbell_core::secret::Secret;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
+use crate::censor;
 use crate::cli::say;
 use crate::halt::Halt;
 use crate::setup::{Look, is_clean, is_help, is_no, is_yes};
@@ -118,7 +119,11 @@ fn line(prompt: &str, unseen: bool) -> io::Result<Option<Secret>> {
     }
     Ok(read?.map(|bytes| {
         let text = std::str::from_utf8(&bytes).unwrap_or_default();
-        Secret::new(text.trim_end_matches(['\r', '\n']).to_owned())
+        let answer = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned());
+        if unseen {
+            censor::know(&answer);
+        }
+        answer
     }))
 }
 
