@@ -51,6 +51,8 @@ for at in "$now" $((now + 86400)); do
         "${day%%-*}" "$day" "$kind" >"/etc/firstbell/open-$day.toml"
     lists="$lists\"/etc/firstbell/open-$day.toml\","
 done
+# And the broker's end of tokens hours away: one that is issued within it would be in doubt.
+if [ "$(TZ=Asia/Kolkata date -d "@$now" +%-H)" -lt 12 ]; then from=20; else from=3; fi
 cat >/etc/firstbell/config.toml <<TOML
 driver = "chrome"
 calendar = [${lists%,}]
@@ -58,6 +60,8 @@ calendar = [${lists%,}]
 login_at = "00:00"
 deadline = "23:59"
 spread_s = 0
+tokens_end_from_h = $from
+tokens_end_until_h = $((from + 1))
 [api]
 socket = "/run/firstbell/api"
 users = ["trader"]

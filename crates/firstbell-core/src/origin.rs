@@ -154,6 +154,11 @@ mod tests {
     fn writes_what_it_read() {
         for text in ["https://kite.zerodha.com", "http://127.0.0.1:8080", "http://[::1]:9"] {
             assert_eq!(Origin::parse(text).unwrap().to_string(), text);
+            let written = serde_json::to_string(&Origin::parse(text).unwrap()).unwrap();
+            assert_eq!(serde_json::from_str::<Origin>(&written).unwrap().to_string(), text);
+        }
+        for text in ["http://kite.zerodha.com", "https://a.example/x"] {
+            assert!(serde_json::from_str::<Origin>(&format!("{text:?}")).is_err(), "{text}");
         }
     }
 }

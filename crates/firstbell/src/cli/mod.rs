@@ -307,6 +307,8 @@ pub fn main() -> ExitCode {
 /// Before anything secret is read: no other process of this user may look into this one, no core file holds its
 /// memory, and a panic says where, never what.
 fn guard() {
+    // In this order: who may not be looked into cannot write there either. Children inherit it.
+    let _ = std::fs::write("/proc/self/coredump_filter", "0");
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

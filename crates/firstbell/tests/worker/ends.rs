@@ -1,6 +1,9 @@
 //! However a worker or its keeper is killed: what was spent is what a browser's crash spends, and nothing is left.
 
-use std::process::{Child, Stdio};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -82,5 +85,41 @@ fn a_killed_keeper_leaves_no_worker_no_browser_and_no_folder() {
         family::gone(at, &family, &folder);
         // The worker itself removed it, before it ended.
         assert!(!folder.exists(), "{at}: {} is left", folder.display());
+    }
+}
+
+/// Starts one worker for whoever connects, as a service manager does.
+fn service(listener: UnixListener) -> JoinHandle<Child> {
+    std::thread::spawn(move || {
+        let stream = OwnedFd::from(listener.accept().unwrap().0);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_firstbell"));
+        command.arg("work").env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        command.stdin(stream).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    })
+}
+
+#[test]
+fn a_service_s_worker_serves_one_login_and_ends_with_it_or_with_its_keeper() {
+    for is_killed in [false, true] {
+        let sim = Sim::start();
+        let home = Home::new(&sim);
+        let socket = home.dir.path().join("worker");
+        home.prepend(&format!("[browser]\nworker = '{}'\n", socket.display()));
+        let service = service(UnixListener::bind(&socket).unwrap());
+        let (mut login, keepers) = begin(&sim, &home, "twofa");
+        assert!(keepers.is_empty(), "{keepers:#?}");
+        let mut worker = service.join().unwrap();
+        let family = family::of(worker.id());
+        let folder = family::folder(&family);
+        if is_killed {
+            login.kill().unwrap();
+        } else {
+            sim.no_faults();
+            sim.post("/release", &json!({}));
+        }
+        assert_eq!(login.wait().unwrap().success(), !is_killed);
+        assert!(worker.wait().unwrap().success());
+        family::gone("a service's worker", &family, &folder);
+        assert!(!folder.exists());
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::peer::{self, Peer};
 use crate::stranger::as_stranger;
-use crate::support::{Ended, Home, Sim};
+use crate::support::{self, Ended, Home, Sim};
 
 /// How a worker behaves once the login page is seen, or before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,4 +166,26 @@ fn a_socket_of_somebody_else_gets_no_password() {
     assert!(ended.stderr.contains("it belongs to the user 1, who gets no password"), "{ended:?}");
     let mut peer = Peer::new(listener.accept().unwrap().0);
     assert_eq!(peer.hear(), None);
+}
+
+#[test]
+fn a_socket_is_a_whole_path_and_one_that_is_not_there_is_told_with_what_starts_it() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    for worker in ["worker = 'run/worker'", "worker = '/nowhere/worker'"] {
+        home.configure(&sim, "");
+        home.prepend(&format!("driver = \"chrome\"\n[browser]\n{worker}\n"));
+        let ended = home.run(&["login"]);
+        let (code, says) = match worker.contains("nowhere") {
+            true => (7, "systemctl enable --now firstbell-browser.socket"),
+            false => (2, "worker must be a whole path"),
+        };
+        assert!(ended.code == code && ended.stderr.contains(says), "{worker}: {ended:?}");
+    }
+    let ended =
+        support::ended(home.command(&["login"]).env("FIRSTBELL_WORKER", "run/worker").output().unwrap());
+    assert!(
+        ended.code == 2 && ended.stderr.contains("FIRSTBELL_WORKER must be an absolute path"),
+        "{ended:?}"
+    );
 }

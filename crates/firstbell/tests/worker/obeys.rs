@@ -72,16 +72,12 @@ fn filled(page: &'static str) -> (Child, Peer, Value) {
 }
 
 #[test]
-fn nothing_is_asked_for_where_the_form_leads_away_or_a_field_is_not_the_only_one() {
-    for page in [LEADS_AWAY, TWO] {
-        let (mut child, peer, said) = filled(page);
-        let why = said["report"]["saw"]["untyped"]["why"].as_str();
-        // In the second page the user's field is proven and asked for; the password's is not.
-        let password = said["report"]["want"]["field"].as_u64();
-        assert!(why.is_some() || (page == TWO && password == Some(0)), "{said}");
-        drop(peer);
-        child.wait().unwrap();
-    }
+fn nothing_is_asked_for_where_the_form_leads_away() {
+    let (mut child, peer, said) = filled(LEADS_AWAY);
+    let why = said["report"]["saw"]["untyped"]["why"].as_str().unwrap_or_default();
+    assert!(why.contains("would send to another origin"), "{said}");
+    drop(peer);
+    child.wait().unwrap();
 }
 
 #[test]

@@ -21,7 +21,7 @@ use super::line::{Hears, Says, split};
 /// A worker that was told, or has seen, that it is over ends within this.
 const LEAVE: Duration = Duration::from_secs(8);
 /// The same where nobody can wait: the keeper is ending itself.
-const LEAVE_NOW_S: i64 = 2;
+const LEAVE_NOW_S: i64 = 1;
 /// The packaged worker's user.
 const PACKAGED: &str = "firstbell-browser";
 /// What a worker finds in its environment: where programs and private folders may be.
