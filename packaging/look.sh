@@ -27,7 +27,7 @@ crates=$(grep -oE '/crates/[A-Za-z0-9_-]+-[0-9]+\.[0-9]+\.[0-9]+[A-Za-z0-9.+-]*/
     sed 's|/$||; s|.*/||' | sort -u)
 [ -n "$crates" ] || die "no crate can be told in it: this looks at nothing"
 for crate in $crates; do
-    name=${crate%-[0-9]*.*.*} version=${crate#"$name"-}
-    grep -qF "\"pkg:cargo/$name@${version//+/%2B}\"" "$bill" || die "$crate is in it and not in its bill of materials"
+    named=$(sed -E 's/^([A-Za-z0-9_-]+)-([0-9]+\.[0-9]+\.[0-9]+.*)$/\1@\2/; s/\+/%2B/' <<<"$crate")
+    grep -qF "\"pkg:cargo/$named\"" "$bill" || die "$crate is in it and not in its bill of materials"
 done
 echo "$(basename "$program"): $(wc -w <<<"$hosts") hosts, $(wc -w <<<"$crates") crates, nothing else"

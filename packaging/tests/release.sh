@@ -40,6 +40,19 @@ for program in firstbell kitesim; do
 done
 packaging/tests/sbom.py "$work/firstbell.cdx.json" "$work/kitesim.cdx.json"
 
+# Something like a program, with and without what must not be in one.
+crate=$(sed -n 's|.*"bom-ref": "pkg:cargo/toml@\(.*\)".*|toml-\1|p' "$work/firstbell.cdx.json" | sed 's/%2B/+/')
+looked() {
+    { seq -f 'word-%06g' 1100; echo "/crates/$crate/src/lib.rs https://kite.zerodha.com/connect https://ntfy.shand"; echo "$1"; } >"$work/program"
+    packaging/look.sh "$work/program" "$work/firstbell.cdx.json" >"$work/said" 2>&1
+}
+looked "" || die "look.sh refuses a good program: $(cat "$work/said")"
+for planted in "$HOME/thing" "$PWD/src" /home/somebody/x https://evil.example.com/ wss://kite.zerodha.com.evil.net \
+    https://kite.zerodha.com-evil.net /crates/strange-1.0.0/src/lib.rs; do
+    if looked "$planted"; then die "look.sh takes a program that names $planted"; fi
+done
+echo "programs: looked into"
+
 # A release of nothing much, signed by a key of the moment.
 key() { minisign -G -W -p "$work/$1.pub" -s "$work/$1.key" >/dev/null; }
 key ours
