@@ -15,7 +15,8 @@ for page in "$target"/man/*; do
     grep -q . "$work/page" || die "$page is empty"
 done
 man --warnings --local-file "$target/man/firstbell-login.1" 2>/dev/null | col -b | grep -q -- '--assisted' || die "man loses an option"
-echo "pages: $(ls "$target/man" | wc -l), no warning"
+pages=("$target"/man/*)
+echo "pages: ${#pages[@]}, no warning"
 
 # completed WORD ...: what bash offers for the last word.
 completed() {

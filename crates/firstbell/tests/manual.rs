@@ -1,6 +1,5 @@
 //! The manual and the completions, as `make pages` makes them: a page for every command that is shown, every option in both,
 //! and nothing of what is for firstbell itself.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "../examples/pages/made.rs"]
 mod made;
