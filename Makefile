@@ -65,7 +65,7 @@ postgres:
 
 # The manual's pages and the shells' completions: target/man and target/completions.
 pages:
-	$(CARGO) run --locked --quiet -p firstbell --example pages -- target
+	$(CARGO) run --locked --quiet --example pages -- target
 
 # What each program is made of, in CycloneDX's form: target/packaging/PROGRAM.cdx.json.
 sbom:

@@ -29,4 +29,4 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -c safe.directory='*' log -1 --form
 export CARGO_ENCODED_RUSTFLAGS CFLAGS SOURCE_DATE_EPOCH LC_ALL=C.UTF-8 TZ=UTC CARGO_INCREMENTAL=0
 $cargo build --release --locked --quiet --target-dir "$target" --package firstbell --package kitesim --bins
 # By itself, so that nothing that only this needs changes how the programs are made.
-$cargo run --release --locked --quiet --target-dir "$target" --package firstbell --example pages -- target
+$cargo run --release --locked --quiet --target-dir "$target" --example pages -- target
