@@ -33,7 +33,9 @@ for path in usr/bin/firstbell usr/bin/kitesim usr/sbin/firstbellctl usr/lib/sysu
     usr/lib/tmpfiles.d/firstbell.conf usr/lib/systemd/system/firstbell.service usr/share/doc/firstbell/copyright \
     usr/lib/systemd/system/firstbell-browser.socket usr/lib/systemd/system/firstbell-browser@.service \
     usr/lib/systemd/system/firstbell-login.timer usr/share/doc/firstbell/examples/config.toml.example \
-    usr/share/doc/firstbell/examples/firefox.conf; do
+    usr/share/doc/firstbell/examples/firefox.conf usr/share/man/man1/firstbell.1.gz usr/share/man/man1/firstbell-login.1.gz \
+    usr/share/man/man5/firstbell.toml.5.gz usr/share/bash-completion/completions/firstbell \
+    usr/share/zsh/vendor-completions/_firstbell usr/share/fish/vendor_completions.d/firstbell.fish; do
     dpkg-deb --fsys-tarfile "$deb" | tar -t "./$path" >/dev/null || die "the package has no $path"
 done
 others=$(dpkg-deb --fsys-tarfile "$deb" | tar -tv | awk '$2 != "root/root" || $1 ~ /^.....w|^........w|s/') || true

@@ -40,7 +40,7 @@ use self::exit::Exit;
 use self::journal::LogForm;
 use crate::config::Environment;
 use crate::drivers::DriverName;
-use crate::serve::{Order, Scope};
+use crate::serve::Order;
 use crate::shape::Format;
 
 /// A fresh, valid Kite Connect access token before the first bell, every trading morning.
@@ -102,7 +102,7 @@ enum Command {
     },
     /// Let programs ask over TCP: keys for the local API.
     #[command(subcommand)]
-    Key(KeyCommand),
+    Key(key::KeyCommand),
     /// Show the login plan, or check one of your own.
     #[command(subcommand)]
     Plan(plan::PlanCommand),
@@ -195,28 +195,6 @@ enum AlertsCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum KeyCommand {
-    /// Make a key and show it, once.
-    Add {
-        /// The program that it is for.
-        name: String,
-        /// status, token (which includes status) or admin (which includes both).
-        #[arg(long, value_parser = Scope::parse)]
-        scope: Scope,
-        /// Let it see this account only.
-        #[arg(long, value_name = "ACCOUNT")]
-        account: Option<String>,
-    },
-    /// List the keys: what each may do, and since when.
-    List,
-    /// End a key.
-    Rm {
-        /// Its name.
-        name: String,
-    },
-}
-
 #[derive(Debug, Args)]
 struct SecretOwner {
     #[command(flatten)]
@@ -252,6 +230,12 @@ enum SecretsCommand {
     },
 }
 
+/// All commands and what they take, for manual pages and completions, which are made from it (`examples/pages`).
+#[must_use]
+pub fn definition() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the command that was typed.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -282,7 +266,9 @@ pub fn main() -> ExitCode {
         cli.json,
         matches!(
             cli.command,
-            Command::Token(_) | Command::Key(KeyCommand::Add { .. }) | Command::Plan(plan::PlanCommand::Show)
+            Command::Token(_)
+                | Command::Key(key::KeyCommand::Add { .. })
+                | Command::Plan(plan::PlanCommand::Show)
         ),
     );
     // One thread: a login is one thing after another, and a second thread would only be waited for.
