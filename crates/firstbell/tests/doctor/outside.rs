@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use firstbell::drivers::Fence;
 use firstbell_core::broker::Broker;
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::failure::Failure;
