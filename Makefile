@@ -1,5 +1,5 @@
 # The few things people type. `make demo` and `make test` need nothing but Rust and, on Debian or Ubuntu, apt-get.
-.PHONY: demo test clients test-clients bench bench-kitesim fuzz lint docs deny age browser browsers mail postgres redis python node deb packaging-test server clean
+.PHONY: demo test clients test-clients bench bench-kitesim fuzz lint docs deny age browser browsers mail postgres redis python node pages sbom deb reproduce release-test packaging-test server signing clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -67,13 +67,35 @@ mail:
 postgres:
 	packaging/postgres.sh
 
-# A Debian package in target/packaging; the same commit and the same compiler give the same bytes.
+# The manual's pages and the shells' completions: target/man and target/completions.
+pages:
+	$(CARGO) run --locked --quiet --example pages -- target
+
+# What each program is made of, in CycloneDX's form: target/packaging/PROGRAM.cdx.json.
+sbom:
+	mkdir -p target/packaging
+	packaging/sbom.py firstbell target/packaging/firstbell.cdx.json
+	packaging/sbom.py kitesim target/packaging/kitesim.cdx.json
+
+# A Debian package in target/packaging; the same commit and the same compiler give the same bytes, wherever they are.
 deb:
-	$(CARGO) build --release --locked --quiet --bin firstbell --bin kitesim
-	packaging/deb.sh target/release target/packaging
+	packaging/build.sh target/shipped
+	packaging/deb.sh target/shipped/release target/packaging
+
+# The last commit, built twice in two folders, with the same bytes; many minutes.
+reproduce:
+	packaging/reproduce.sh
+
+# What a release has beside the programs: pages, completions, bills of materials, signatures; seconds.
+release-test: pages sbom signing
+	packaging/tests/release.sh target
+
+# What signs and verifies, and the shells that complete.
+signing:
+	packaging/signing.sh
 
 # Installs the package in a clean Debian that is booted, and logs in under the shipped units and in a container; needs root.
-packaging-test: server
+packaging-test: server pages
 	$(CARGO) build --release --locked --quiet --bin firstbell --bin kitesim
 	packaging/tests/units.sh target/release
 

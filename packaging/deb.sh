@@ -27,11 +27,8 @@ done
 put 755 packaging/debian/firstbellctl usr/sbin/firstbellctl
 
 units=usr/lib/systemd/system
-for unit in firstbell.service firstbell-login.service firstbell-login.timer; do
+for unit in firstbell.service firstbell-login.service firstbell-login.timer firstbell-browser.socket firstbell-browser@.service; do
     put 644 "packaging/systemd/$unit" "$units/$unit"
-done
-for service in firstbell firstbell-login; do
-    put 644 packaging/systemd/firstbell.service.d/browser.conf "$units/$service.service.d/browser.conf"
 done
 put 644 packaging/systemd/sysusers.conf usr/lib/sysusers.d/firstbell.conf
 put 644 packaging/systemd/tmpfiles.conf usr/lib/tmpfiles.d/firstbell.conf
@@ -40,7 +37,7 @@ put 644 packaging/apparmor/firstbell usr/share/firstbell/apparmor/firstbell
 
 doc=usr/share/doc/firstbell
 put 644 packaging/debian/copyright "$doc/copyright"
-for page in README.md SECURITY.md ARCHITECTURE.md; do put 644 "$page" "$doc/$page"; done
+for page in README.md SECURITY.md ARCHITECTURE.md DEPENDENCIES.md; do put 644 "$page" "$doc/$page"; done
 put 644 packaging/debian/config.toml.example "$doc/examples/config.toml.example"
 put 644 packaging/systemd/firefox.conf "$doc/examples/firefox.conf"
 for example in Containerfile compose.yaml seccomp.json; do
@@ -57,20 +54,21 @@ TEXT
 chmod 644 "$stage/$doc/CHANGELOG.md.gz" "$stage/$doc/changelog.gz"
 put 644 packaging/debian/lintian-overrides usr/share/lintian/overrides/firstbell
 
-# Made by another target, where it was called: pages of the manual, and what shells complete.
-for page in target/man/*.1; do
-    [ -f "$page" ] || continue
-    put 644 "$page" "usr/share/man/man1/$(basename "$page")"
-    gzip -9n "$stage/usr/share/man/man1/$(basename "$page")"
+# What make pages made: the manual, and what shells complete.
+[ -f target/man/firstbell.1 ] || { echo "deb: there are no pages: make pages" >&2; exit 1; }
+for page in target/man/*; do
+    inside=usr/share/man/man${page##*.}/$(basename "$page")
+    put 644 "$page" "$inside"
+    gzip -9n "$stage/$inside"
 done
-completion() { [ ! -f "target/completions/$1" ] || put 644 "target/completions/$1" "$2"; }
-completion firstbell.bash usr/share/bash-completion/completions/firstbell
-completion _firstbell usr/share/zsh/vendor-completions/_firstbell
-completion firstbell.fish usr/share/fish/vendor_completions.d/firstbell.fish
+put 644 target/completions/firstbell.bash usr/share/bash-completion/completions/firstbell
+put 644 target/completions/_firstbell usr/share/zsh/vendor-completions/_firstbell
+put 644 target/completions/firstbell.fish usr/share/fish/vendor_completions.d/firstbell.fish
 
 mkdir "$stage/DEBIAN"
 for script in postinst prerm postrm; do put 755 "packaging/debian/$script" "DEBIAN/$script"; done
-size=$(du -k -s --apparent-size "$stage" | cut -f 1)
+# Of the files alone: a folder's size is its file system's own.
+size=$(find "$stage" -type f -printf '%s\n' | awk '{ kib += int(($1 + 1023) / 1024) } END { print kib }')
 sed -e "s/@VERSION@/$version/" -e "s/@ARCH@/$arch/" -e "s/@SIZE@/$size/" packaging/debian/control >"$stage/DEBIAN/control"
 (cd "$stage" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum >DEBIAN/md5sums)
 

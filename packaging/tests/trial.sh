@@ -13,10 +13,13 @@ heard() {
 }
 now=$(date +%s)
 drop_in() { mkdir -p "/etc/systemd/system/$1.d"; printf '[Service]\n%b\n' "$2" >"/etc/systemd/system/$1.d/zz-trial.conf"; systemctl daemon-reload; }
+# As one unit of the browser's, without anybody at the other end.
+browser=firstbell-browser@trial.service
+alone='StandardInput=null\nStandardOutput=journal\nStandardError=journal\nType=oneshot\nRuntimeMaxSec=infinity\n[Unit]\nCollectMode=inactive\n[Service]\nExecStart=\n'
 
 echo "installing"
 is "it installs" dpkg --install /trial/firstbell.deb
-is "the user is there" id firstbell
+is "the users are there" id firstbell firstbell-browser
 is "the folders are private" test "$(stat -c '%a %U' /etc/firstbell /var/lib/firstbell | xargs)" = "750 root 700 firstbell"
 systemctl start firstbell.service
 isnt "nothing runs that is not configured" systemctl --quiet is-active firstbell.service
@@ -48,6 +51,8 @@ for at in "$now" $((now + 86400)); do
         "${day%%-*}" "$day" "$kind" >"/etc/firstbell/open-$day.toml"
     lists="$lists\"/etc/firstbell/open-$day.toml\","
 done
+# And the broker's end of tokens hours away: one that is issued within it would be in doubt.
+if [ "$(TZ=Asia/Kolkata date -d "@$now" +%-H)" -lt 12 ]; then from=20; else from=3; fi
 cat >/etc/firstbell/config.toml <<TOML
 driver = "chrome"
 calendar = [${lists%,}]
@@ -55,6 +60,8 @@ calendar = [${lists%,}]
 login_at = "00:00"
 deadline = "23:59"
 spread_s = 0
+tokens_end_from_h = $from
+tokens_end_until_h = $((from + 1))
 [api]
 socket = "/run/firstbell/api"
 users = ["trader"]
@@ -73,12 +80,16 @@ store password pW-canary-7f3a && store totp_seed JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PX
 # A watchdog of five seconds, so that the trial need not wait for the shipped one's thirty.
 drop_in firstbell.service 'WatchdogSec=5\nRestartSec=0'
 is "the daemon says that it is ready" systemctl start firstbell.service
-is "it logs in, with Chromium inside the unit" heard firstbell 'works and is stored'
+is "it logs in, with Chromium" heard firstbell 'works and is stored'
+is "in a unit of the browser's own" heard 'firstbell-browser@*' 'A browser for one login'
 is "with no other engine" grep -q 'a login began, with chrome' <(log firstbell)
 heard firstbell 'because the token is good' || die "it does not say so"
 is "its token is handed out" firstbellctl token --format plain
 is "also to a user who may ask" asks trader
 isnt "and to no other" asks stranger
+knocks() { setpriv --reuid="$1" --regid="$1" --init-groups perl -MIO::Socket::UNIX -e 'exit !IO::Socket::UNIX->new(Peer => "/run/firstbell-browser/socket")'; }
+is "firstbell alone gets a browser" knocks firstbell
+isnt "nobody else does, though he may ask for the token" knocks trader
 is "a reload breaks nothing off" systemctl reload firstbell.service
 is "the container asks for its health" grep -q firstbellctl /trial/health
 is "well, while it runs" bash /trial/health
@@ -94,35 +105,36 @@ touch /dev/shm/somebody
 # Eyes that see no holes where there are no walls would prove nothing.
 STATE_DIRECTORY=/tmp bash /trial/walls.sh >/trial/holes
 is "outside a unit there are holes" test "$(grep -c '^it can' /trial/holes)" -ge 15
-once() { systemctl reset-failed firstbell-login.service 2>/dev/null; systemctl start firstbell-login.service; }
-looks() { drop_in firstbell-login.service "Restart=no\nExecStart=\nExecStart=/bin/bash /trial/walls.sh\n$1"; once; }
-is "with a browser: user, process and network namespaces, and nothing more" looks ""
-is "as the drop-in says" grep -qx 'user namespaces' <(log firstbell-login)
-ln -s /dev/null /etc/systemd/system/firstbell-login.service.d/browser.conf
-is "without: nothing at all" looks ""
+once() { systemctl reset-failed "$1" 2>/dev/null; systemctl start "$1"; }
+looks="/bin/bash /trial/walls.sh"
+drop_in firstbell-login.service "Restart=no\nExecStart=\nExecStart=$looks"
+is "around what holds the secrets: nothing at all" once firstbell-login.service
 is "as the unit says" grep -qx 'no namespaces' <(log firstbell-login)
+drop_in firstbell-browser@.service "${alone}ExecStart=$looks\nEnvironment=STATE_DIRECTORY=/tmp"
+is "around a browser: user, process and network namespaces, and nothing more" once "$browser"
+is "as its unit says" grep -qx 'user namespaces' <(log "$browser")
 
 echo "what a browser needs, and nothing that it does not"
-rehearse() { drop_in firstbell-login.service "Restart=no\nExecStart=\nExecStart=/usr/bin/firstbell demo $1\nUnsetEnvironment=FIRSTBELL_CONFIG\n$2"; once; }
-status() { systemctl show --value --property=ExecMainStatus firstbell-login.service; }
-is "without the drop-in a login without a browser works" rehearse "--driver http" ""
-isnt "and none with one" rehearse "" ""
-is "which is refused, not let through" test "$(status)" = 7
-rm /etc/systemd/system/firstbell-login.service.d/browser.conf
-is "with the drop-in it works" rehearse "" ""
-shipped=/usr/lib/systemd/system/firstbell-login.service.d/browser.conf
-cp "$shipped" /trial/browser.conf
-for word in $(sed -n -e 's/^RestrictNamespaces=//p' -e 's/^SystemCallFilter=//p' "$shipped"); do
-    sed -e "/^RestrictNamespaces=./s/\b$word\b//" -e "/^SystemCallFilter=$word\$/d" /trial/browser.conf >"$shipped"
-    isnt "not without $word" rehearse "" ""
-    is "which is refused as well" test "$(status)" = 7
+rehearse() { drop_in "$1" "$2ExecStart=/usr/bin/firstbell demo $3"; once "${1/@/@trial}"; }
+status() { systemctl show --value --property=ExecMainStatus "$1"; }
+login="Restart=no\nUnsetEnvironment=FIRSTBELL_CONFIG FIRSTBELL_WORKER\nExecStart=\n"
+is "around what holds the secrets a login without a browser works" rehearse firstbell-login.service "$login" "--driver http"
+isnt "and none with one inside" rehearse firstbell-login.service "$login" ""
+is "which is refused, not let through" test "$(status firstbell-login.service)" = 7
+is "in the browser's unit it works" rehearse firstbell-browser@.service "$alone" ""
+shipped=/usr/lib/systemd/system/firstbell-browser@.service
+cp "$shipped" /trial/browser.service
+for word in $(sed -n -e '/^# Exactly/,$s/^RestrictNamespaces=//p' -e '/^# Exactly/,$s/^SystemCallFilter=//p' "$shipped"); do
+    sed -e "/^# Exactly/,\$ { /^RestrictNamespaces=./s/\b$word\b//; /^SystemCallFilter=$word\$/d }" /trial/browser.service >"$shipped"
+    isnt "not without $word" rehearse firstbell-browser@.service "$alone" ""
+    is "which is refused as well" test "$(status "$browser")" = 7
 done
-cp /trial/browser.conf "$shipped"
-rm -r /etc/systemd/system/firstbell-login.service.d
+cp /trial/browser.service "$shipped"
+rm -r /etc/systemd/system/firstbell-login.service.d /etc/systemd/system/firstbell-browser@.service.d
 systemctl daemon-reload
 
 echo "one login, and the timer"
-is "firstbell-login logs in" once
+is "firstbell-login logs in" once firstbell-login.service
 is "with Chromium too" grep -q 'main has a proven token' <(log firstbell-login)
 is "the timer starts" systemctl enable --now firstbell-login.timer
 isnt "and knows its morning" test -z "$(systemctl show --value --property=NextElapseUSecRealtime firstbell-login.timer)"

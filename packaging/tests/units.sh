@@ -23,7 +23,7 @@ mkdir -p "$out"
 work=$(mktemp -d)
 mount -t tmpfs -o mode=755 tmpfs "$work"
 trap 'umount -R "$work"; rmdir "$work"' EXIT
-mkdir "$work"/{once,twice,units,bare,up,worked,machine}
+mkdir "$work"/{once,twice,units,up,worked,machine}
 
 step "the package, twice the same"
 deb=$(packaging/deb.sh "$programs" "$out" 2>/dev/null)
@@ -31,9 +31,11 @@ cmp "$deb" "$(packaging/deb.sh "$programs" "$work/twice" 2>/dev/null)" || die "t
 lintian --allow-root --fail-on error,warning "$deb" || die "lintian complains"
 for path in usr/bin/firstbell usr/bin/kitesim usr/sbin/firstbellctl usr/lib/sysusers.d/firstbell.conf \
     usr/lib/tmpfiles.d/firstbell.conf usr/lib/systemd/system/firstbell.service usr/share/doc/firstbell/copyright \
-    usr/lib/systemd/system/firstbell.service.d/browser.conf usr/lib/systemd/system/firstbell-login.service.d/browser.conf \
+    usr/lib/systemd/system/firstbell-browser.socket usr/lib/systemd/system/firstbell-browser@.service \
     usr/lib/systemd/system/firstbell-login.timer usr/share/doc/firstbell/examples/config.toml.example \
-    usr/share/doc/firstbell/examples/firefox.conf; do
+    usr/share/doc/firstbell/examples/firefox.conf usr/share/man/man1/firstbell.1.gz usr/share/man/man1/firstbell-login.1.gz \
+    usr/share/man/man5/firstbell.toml.5.gz usr/share/bash-completion/completions/firstbell \
+    usr/share/zsh/vendor-completions/_firstbell usr/share/fish/vendor_completions.d/firstbell.fish; do
     dpkg-deb --fsys-tarfile "$deb" | tar -t "./$path" >/dev/null || die "the package has no $path"
 done
 others=$(dpkg-deb --fsys-tarfile "$deb" | tar -tv | awk '$2 != "root/root" || $1 ~ /^.....w|^........w|s/') || true
@@ -44,10 +46,9 @@ dpkg-deb --extract "$deb" "$work/units"
 units=$work/units/usr/lib/systemd/system
 # verify looks for the program where the unit says it is, which is in the package and not on this machine.
 said=$(systemd-analyze verify --root="$work/units" --recursive-errors=no firstbell.service firstbell-login.service \
-    firstbell-login.timer 2>&1 | grep -v 'is not executable' || true)
+    firstbell-login.timer firstbell-browser.socket firstbell-browser@.service 2>&1 | grep -v 'is not executable' || true)
 [ -z "$said" ] || die "systemd-analyze verify: $said"
 systemd-analyze calendar "$(sed -n 's/^OnCalendar=//p' "$units/firstbell-login.timer")" >/dev/null || die "no such moment"
-cp "$units"/*.service "$work/bare/"
 # exposed UNIT LIMIT: the number itself is read, because the exit code tells nothing of a missing drop-in.
 exposed() {
     local said number
@@ -56,15 +57,17 @@ exposed() {
     awk -v n="$number" -v most="$2" 'BEGIN { exit !(n != "" && n + 0 <= most) }' || die "$1: $said, allowed is $2"
     echo "$(basename "$1"): $number, allowed is $2"
 }
-for service in firstbell firstbell-login; do
-    echo "the daemon by itself:";     exposed "$work/bare/$service.service" 1.5
-    echo "with a browser inside it:"; exposed "$units/$service.service" 2.0
-done
-cp packaging/systemd/firefox.conf "$units/firstbell.service.d/"
-echo "with the example for Firefox:"; exposed "$units/firstbell.service" 2.2
-# Both units have the same walls.
+exposed "$units/firstbell.service" 1.5
+exposed "$units/firstbell-login.service" 1.5
+exposed "$units/firstbell-browser@.service" 2.0
+mkdir "$units/firstbell-browser@.service.d"
+cp packaging/systemd/firefox.conf "$units/firstbell-browser@.service.d/"
+echo "with the example for Firefox:"; exposed "$units/firstbell-browser@.service" 2.2
+# All units have the same walls, and the browser's gives a part of them back.
 walls() { sed -n '/^# No rights/,/^TasksMax/p' "$1"; }
-cmp <(walls "$units/firstbell.service") <(walls "$units/firstbell-login.service") || die "the units' walls differ"
+for service in firstbell-login firstbell-browser@; do
+    cmp <(walls "$units/firstbell.service") <(walls "$units/$service.service") || die "the units' walls differ"
+done
 
 step "the AppArmor profile"
 # Older parsers know neither the abi nor the one right; what is left then is still read.

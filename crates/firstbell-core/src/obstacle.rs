@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A second factor that is not the code of an external TOTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Factor {
@@ -155,7 +157,8 @@ impl fmt::Display for Obstacle {
 }
 
 /// Why an encrypted connection is not one to the broker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TlsFault {
     /// The certificate's time is over, or has not begun.
     Date,

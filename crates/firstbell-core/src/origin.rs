@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use url::{Host, Url};
 
 /// An origin that firstbell may speak to: `https` anywhere, `http` on a loopback address only. Compared as a parsed
@@ -66,6 +67,11 @@ impl Origin {
         Url::parse(&self.to_string()).is_ok_and(|url| is_loopback(&url))
     }
 
+    /// The port, the usual one of its scheme too.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Whether what is sent there is encrypted.
     pub fn is_https(&self) -> bool {
         self.scheme == "https"
@@ -79,6 +85,18 @@ impl Origin {
     /// An address below this origin. The path begins with `/` and may carry a query.
     pub fn join(&self, path: &str) -> String {
         format!("{self}{path}")
+    }
+}
+
+impl Serialize for Origin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Origin {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Origin, D::Error> {
+        Origin::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 
@@ -136,6 +154,11 @@ mod tests {
     fn writes_what_it_read() {
         for text in ["https://kite.zerodha.com", "http://127.0.0.1:8080", "http://[::1]:9"] {
             assert_eq!(Origin::parse(text).unwrap().to_string(), text);
+            let written = serde_json::to_string(&Origin::parse(text).unwrap()).unwrap();
+            assert_eq!(serde_json::from_str::<Origin>(&written).unwrap().to_string(), text);
+        }
+        for text in ["http://kite.zerodha.com", "https://a.example/x"] {
+            assert!(serde_json::from_str::<Origin>(&format!("{text:?}")).is_err(), "{text}");
         }
     }
 }

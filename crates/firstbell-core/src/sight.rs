@@ -1,6 +1,7 @@
 //! What a driver is asked to do, and what it says it sees: the whole language between a walk and a browser.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::budget::Cause;
@@ -82,7 +83,8 @@ pub enum Seen {
 }
 
 /// A page as a driver sees it, in the plan's terms.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Sight {
     /// Origin of the top-level page; none for an address that has no origin firstbell would type into.
     pub origin: Option<Origin>,
@@ -99,7 +101,8 @@ pub struct Sight {
 }
 
 /// How finished a page looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rest {
     /// Parts are still on their way.
     Loading,
@@ -110,7 +113,8 @@ pub enum Rest {
 }
 
 /// An answer of the broker's login, read but not judged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Answer {
     /// The request that it answers.
     pub after: Step,

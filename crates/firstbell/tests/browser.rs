@@ -10,7 +10,6 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use firstbell::clock::MachineClock;
-use firstbell::drivers::{DriverConfig, DriverName};
 use firstbell::http::HyperHttp;
 use firstbell::ports::{Engines, Reach};
 use firstbell_core::broker::{App, Broker};
@@ -18,7 +17,7 @@ use firstbell_core::brokers::kite::Kite;
 use firstbell_core::origin::Origin;
 use firstbell_core::sight::{Action, Rest, Seen, Sight};
 use serde_json::json;
-use support::{Home, Sim};
+use support::{Home, Sim, engines};
 
 fn app() -> App {
     App { api_key: "key".into(), user_id: "AB1234".into(), redirect: "https://example.org/".parse().unwrap() }
@@ -46,11 +45,11 @@ fn serve(page: String) -> String {
 
 /// The last sight of a page, when it has gone quiet.
 async fn look(kite: &Kite, url: String) -> Sight {
-    let engines = DriverConfig::only(DriverName::Chrome);
+    let drivers = engines::config(engines::CHROME);
     let (app, http) = (app(), HyperHttp::unconnected());
     let clock = MachineClock::start();
     let reach = Reach { http: &http, clock: &clock };
-    let mut driver = engines.open(engines.names()[0], kite.plan(), &app, reach).await.unwrap();
+    let mut driver = drivers.open(drivers.names()[0], kite.plan(), &app, reach).await.unwrap();
     let mut action = Action::Open { url, wait_ms: 20_000 };
     let sight = loop {
         match driver.perform(action).await.unwrap() {
@@ -90,11 +89,11 @@ async fn a_page_that_leaves_for_another_origin_is_not_followed() {
     let page = format!("<script>location.replace('{elsewhere}/sign-in')</script>");
     let site = Origin::parse(&serve(page)).unwrap();
     let kite = Kite::rehearsal(site.clone(), site.clone()).unwrap();
-    let engines = DriverConfig::only(DriverName::Chrome);
+    let drivers = engines::config(engines::CHROME);
     let (app, http) = (app(), HyperHttp::unconnected());
     let clock = MachineClock::start();
     let reach = Reach { http: &http, clock: &clock };
-    let mut driver = engines.open(engines.names()[0], kite.plan(), &app, reach).await.unwrap();
+    let mut driver = drivers.open(drivers.names()[0], kite.plan(), &app, reach).await.unwrap();
     let mut action = Action::Open { url: site.join("/"), wait_ms: 20_000 };
     let away = loop {
         match driver.perform(action).await.unwrap() {

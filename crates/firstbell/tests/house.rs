@@ -114,6 +114,10 @@ const EXPOSE: &[(&str, &str)] = &[
     ("crates/firstbell/src/database/mod.rs", "into the connection to the database"),
     ("crates/firstbell/src/drivers/http.rs", "into the login's own forms"),
     ("crates/firstbell/src/drivers/typing.rs", "as key events into the proven page"),
+    (
+        "crates/firstbell/src/drivers/worker/message.rs",
+        "onto the socket to the process that types it, and back from the one that saw it",
+    ),
     ("crates/firstbell/src/http.rs", "into the request"),
     ("crates/firstbell/src/secrets/file.rs", "a test of what was read"),
     ("crates/firstbell/src/selftest.rs", "reading when the last test was"),

@@ -7,7 +7,7 @@ mod written;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::check::PlanFaults;
@@ -41,10 +41,12 @@ pub struct Plan {
     pub steps: Vec<StepPlan>,
     /// What answers mean; the first rule that fits decides.
     pub answers: Vec<AnswerRule>,
+    /// The plan as it was written: another process reads it, and checks it, for itself.
+    pub text: String,
 }
 
 /// A request of the login, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// The login page itself.
@@ -174,7 +176,7 @@ pub enum Role {
 }
 
 /// How a page is told to send what was typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Submit {
     /// The Enter key in the last field.

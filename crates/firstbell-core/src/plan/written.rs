@@ -109,12 +109,12 @@ pub(super) fn read(text: &str) -> Result<Plan, PlanFaults> {
     check::whole(&written, &faults);
     let pages: Vec<_> = written.page.iter().filter_map(|page| place(page, &written, &faults)).collect();
     match (origin, faults.is_empty()) {
-        (Ok(origin), true) => Ok(assemble(written, origin, pages)),
+        (Ok(origin), true) => Ok(assemble(written, origin, (pages, text))),
         _ => Err(faults.all()),
     }
 }
 
-fn assemble(written: Written, origin: Origin, pages: Vec<Page>) -> Plan {
+fn assemble(written: Written, origin: Origin, (pages, text): (Vec<Page>, &str)) -> Plan {
     let mark = |m: WrittenMark| Mark {
         id: m.id.into_inner(),
         find: m.find.into_iter().map(Spanned::into_inner).collect(),
@@ -131,6 +131,7 @@ fn assemble(written: Written, origin: Origin, pages: Vec<Page>) -> Plan {
         pages,
         steps: written.step.into_iter().map(Spanned::into_inner).collect(),
         answers: written.answer,
+        text: text.to_owned(),
     }
 }
 

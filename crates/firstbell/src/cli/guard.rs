@@ -13,14 +13,19 @@ const WHOLE: &str = "0 0 4294967295";
 /// kernel lets us say so, and a panic says where, never what. What is really in force, `firstbell doctor` reads back.
 pub(super) fn raise() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    if may_lock() {
-        // As it comes into use: what is only reserved, such as stacks, costs nothing (ONFAULT, Linux 4.4).
-        let _ = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT);
-    }
+    lock();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         say::error(&format!("firstbell: internal error at {place}; please report this line"));
     }));
+}
+
+/// No memory of this process is swapped out, where that may be said.
+pub(super) fn lock() {
+    if may_lock() {
+        // As it comes into use: what is only reserved, such as stacks, costs nothing (ONFAULT, Linux 4.4).
+        let _ = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT);
+    }
 }
 
 /// Whether all of memory may be locked, however much it becomes: a secret passes through more of it than the page where it

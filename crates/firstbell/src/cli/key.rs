@@ -1,9 +1,9 @@
 //! `firstbell key`: the keys with which programs ask over TCP. One is shown when it is made, and never again.
 
+use clap::Subcommand;
 use firstbell_core::failure::Failure;
 use serde_json::{Value, json};
 
-use super::KeyCommand;
 use super::api::KEYS_PAUSE;
 use super::context::Context;
 use super::exit::Exit;
@@ -16,6 +16,28 @@ use crate::stores::{Stores, hold};
 
 /// While one command changes the keys, another one waits.
 const LOCK: &str = "api-keys.lock";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a key and show it, once.
+    Add {
+        /// The program that it is for.
+        name: String,
+        /// status, token (which includes status) or admin (which includes both).
+        #[arg(long, value_parser = Scope::parse)]
+        scope: Scope,
+        /// Let it see this account only.
+        #[arg(long, value_name = "ACCOUNT")]
+        account: Option<String>,
+    },
+    /// List the keys: what each may do, and since when.
+    List,
+    /// End a key.
+    Rm {
+        /// Its name.
+        name: String,
+    },
+}
 
 pub(super) async fn run(context: &Context, command: KeyCommand, as_json: bool) -> Exit {
     let exit = match &command {

@@ -42,7 +42,7 @@ use self::journal::LogForm;
 use self::secrets::SecretsCommand;
 use crate::config::Environment;
 use crate::drivers::DriverName;
-use crate::serve::{Order, Scope};
+use crate::serve::Order;
 use crate::shape::Format;
 
 /// A fresh, valid Kite Connect access token before the first bell, every trading morning.
@@ -90,6 +90,9 @@ enum Command {
         /// How far.
         stage: String,
     },
+    /// Drives a browser for whoever holds the other end of its standard input. For firstbell itself.
+    #[command(hide = true)]
+    Work,
     /// Begins a program under a supervisor. For firstbell itself.
     #[command(hide = true)]
     Begin {
@@ -101,10 +104,10 @@ enum Command {
     },
     /// Let programs ask over TCP: keys for the local API.
     #[command(subcommand)]
-    Key(KeyCommand),
+    Key(key::KeyCommand),
     /// Show the login plan, or check one of your own.
     #[command(subcommand)]
-    Plan(PlanCommand),
+    Plan(plan::PlanCommand),
     /// Try the ways to you.
     #[command(subcommand)]
     Alerts(AlertsCommand),
@@ -178,32 +181,6 @@ struct TokenArgs {
 }
 
 #[derive(Debug, Subcommand)]
-enum PlanCommand {
-    /// Print the compiled-in plan: a copy of it is the beginning of your own.
-    Show,
-    /// Check a plan, and try it.
-    Check(PlanCheckArgs),
-}
-
-#[derive(Debug, Args)]
-struct PlanCheckArgs {
-    /// The plan.
-    file: PathBuf,
-    /// Look at this saved page with it, and say what would be typed where. Nothing is typed.
-    #[arg(long, value_name = "HTML")]
-    page: Option<PathBuf>,
-    /// Log in with it at every login page of kitesim.
-    #[arg(long)]
-    sim: bool,
-    /// The browser to look with.
-    #[arg(long, value_parser = DriverName::parse, default_value = "chrome")]
-    driver: DriverName,
-    /// Want a signature by this minisign key in FILE.minisig.
-    #[arg(long, value_name = "RW…")]
-    key: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
 enum AlertsCommand {
     /// Send a real message, marked as a test, through each channel, and say what came back.
     Test {
@@ -220,28 +197,6 @@ enum AlertsCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum KeyCommand {
-    /// Make a key and show it, once.
-    Add {
-        /// The program that it is for.
-        name: String,
-        /// status, token (which includes status) or admin (which includes both).
-        #[arg(long, value_parser = Scope::parse)]
-        scope: Scope,
-        /// Let it see this account only.
-        #[arg(long, value_name = "ACCOUNT")]
-        account: Option<String>,
-    },
-    /// List the keys: what each may do, and since when.
-    List,
-    /// End a key.
-    Rm {
-        /// Its name.
-        name: String,
-    },
-}
-
 /// Runs the command that was typed.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -254,6 +209,10 @@ pub fn main() -> ExitCode {
     };
     if let Command::Cage { stage } = &cli.command {
         return crate::drivers::cage(stage);
+    }
+    if let Command::Work = &cli.command {
+        guard::lock();
+        return crate::drivers::work();
     }
     if let Command::Begin { supervisor, command } = &cli.command {
         return ExitCode::from(exec::begin(*supervisor, command).code());
@@ -269,7 +228,9 @@ pub fn main() -> ExitCode {
         cli.json,
         matches!(
             cli.command,
-            Command::Token(_) | Command::Key(KeyCommand::Add { .. }) | Command::Plan(PlanCommand::Show)
+            Command::Token(_)
+                | Command::Key(key::KeyCommand::Add { .. })
+                | Command::Plan(plan::PlanCommand::Show)
         ),
     );
     // One thread: a login is one thing after another, and a second thread would only be waited for.
@@ -324,6 +285,7 @@ async fn run(cli: Cli, env: Environment) -> Exit {
         Command::Demo(_)
         | Command::Plan(_)
         | Command::Cage { .. }
+        | Command::Work
         | Command::Begin { .. }
         | Command::Simulate(_)
         | Command::Next(_)

@@ -1,8 +1,9 @@
 //! `firstbell plan`: the login plan shown, checked, and tried on a saved page or on the simulator. Nothing is ever typed
 //! into a saved page.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::{Args, Subcommand};
 use firstbell_core::broker::{App, Broker};
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::failure::Failure;
@@ -17,9 +18,8 @@ use super::demo::{self, Rehearsal, broken};
 use super::exit::Exit;
 use super::say::{self, Ticks};
 use super::signals::interruptible;
-use super::{PlanCheckArgs, PlanCommand};
 use crate::clock::MachineClock;
-use crate::drivers::DriverConfig;
+use crate::drivers::{DriverConfig, DriverName};
 use crate::halt::Halt;
 use crate::http::HyperHttp;
 use crate::planfile;
@@ -30,6 +30,32 @@ const LOOK_MS: u64 = 20_000;
 /// The login pages that Kite has had since 2018, by the simulator's names, and what each must come to.
 const GENERATIONS: [(&str, &str); 4] =
     [("A", "other-factor"), ("B", "other-factor"), ("C", "token"), ("D", "token")];
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PlanCommand {
+    /// Print the compiled-in plan: a copy of it is the beginning of your own.
+    Show,
+    /// Check a plan, and try it.
+    Check(PlanCheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanCheckArgs {
+    /// The plan.
+    file: PathBuf,
+    /// Look at this saved page with it, and say what would be typed where. Nothing is typed.
+    #[arg(long, value_name = "HTML")]
+    page: Option<PathBuf>,
+    /// Log in with it at every login page of kitesim.
+    #[arg(long)]
+    sim: bool,
+    /// The browser to look with.
+    #[arg(long, value_parser = DriverName::parse, default_value = "chrome")]
+    driver: DriverName,
+    /// Want a signature by this minisign key in FILE.minisig.
+    #[arg(long, value_name = "RW…")]
+    key: Option<String>,
+}
 
 pub(super) async fn run(command: PlanCommand) -> Exit {
     match command {

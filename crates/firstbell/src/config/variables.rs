@@ -7,8 +7,14 @@ use crate::alerts::ChannelConfig;
 use crate::drivers::{DriverConfig, DriverName};
 
 /// Variables that firstbell reads beside its file. A misspelt one is a fault: it would be a setting that nobody obeys.
-const VARIABLES: [&str; 5] =
-    ["FIRSTBELL_BROWSER", "FIRSTBELL_CONFIG", "FIRSTBELL_DRIVER", "FIRSTBELL_LOG", "FIRSTBELL_STATE_DIR"];
+const VARIABLES: [&str; 6] = [
+    "FIRSTBELL_BROWSER",
+    "FIRSTBELL_CONFIG",
+    "FIRSTBELL_DRIVER",
+    "FIRSTBELL_LOG",
+    "FIRSTBELL_STATE_DIR",
+    "FIRSTBELL_WORKER",
+];
 
 /// Variables by which programs find the local API, and those that `exec` and hooks give them: set where such programs run
 /// firstbell's commands too.
@@ -50,8 +56,13 @@ pub(super) fn read(env: &Environment, drivers: &mut DriverConfig, sources: &[&st
     if let Some(binary) = env.get("FIRSTBELL_BROWSER") {
         drivers.chrome.binary = Some(binary.into());
     }
-    if env.get("FIRSTBELL_STATE_DIR").is_some_and(|dir| !Path::new(dir).is_absolute()) {
-        lines.push("environment: FIRSTBELL_STATE_DIR must be an absolute path".into());
+    if let Some(socket) = env.get("FIRSTBELL_WORKER") {
+        drivers.worker = Some(socket.into());
+    }
+    for name in ["FIRSTBELL_STATE_DIR", "FIRSTBELL_WORKER"] {
+        if env.get(name).is_some_and(|path| !Path::new(path).is_absolute()) {
+            lines.push(format!("environment: {name} must be an absolute path"));
+        }
     }
     let known = |k: &str| VARIABLES.contains(&k) || PROGRAMS.contains(&k) || sources.contains(&k);
     let unknown = env.keys().filter(|k| k.starts_with("FIRSTBELL_") && !known(k));

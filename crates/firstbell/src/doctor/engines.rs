@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::doors::plain;
 use super::finding::{Area, Finding, Grade};
-use crate::drivers::{DriverConfig, DriverName};
+use crate::drivers::{DriverConfig, DriverName, Fence};
 use crate::program::{Around, Feed, Program};
 
 const AREA: Area = Area::Browser;
@@ -44,9 +44,9 @@ async fn one(drivers: &DriverConfig, name: DriverName, plan: &Plan) -> Finding {
     };
     let (version, tried) = tokio::join!(version(&program), timeout(START, drivers.try_out(name, plan)));
     match tried {
-        Ok(Ok(())) => {
+        Ok(Ok(fence)) => {
             let version = version.unwrap_or_else(|| "its version is not known".into());
-            Finding::good(AREA, &id, format!("{called}: starts, and its sandbox is in force ({version})"))
+            well(&id, &format!("{called}: starts, and its sandbox is in force ({version})"), fence)
         }
         Ok(Err(failure)) => ill(&id, called, &failure),
         Err(_) => Finding::warning(
@@ -54,6 +54,31 @@ async fn one(drivers: &DriverConfig, name: DriverName, plan: &Plan) -> Finding {
             &id,
             format!("{called}: does not start within {} s", START.as_secs()),
             "see what takes this machine's time: top; then run firstbell doctor again",
+        ),
+    }
+}
+
+/// It stands; how much of the machine it could reach if it were taken over is said beside it.
+fn well(id: &str, what: &str, fence: Fence) -> Finding {
+    match fence {
+        Fence::Whole => {
+            Finding::good(AREA, id, format!("{what}; the kernel keeps it from your files (Landlock, tried)"))
+        }
+        Fence::Files => Finding::good(
+            AREA,
+            id,
+            format!(
+                "{what}; the kernel keeps it from your files (Landlock, tried), not from ports: that needs Linux 6.7"
+            ),
+        ),
+        Fence::None => Finding::warning(
+            AREA,
+            id,
+            format!(
+                "{what}; but this kernel has no Landlock, so a browser that was taken over could read what its user can"
+            ),
+            "add landlock to the kernel's list of security modules (lsm=landlock,… on its command line), or let a user of its \
+             own run the browser: the Debian package does, with firstbell-browser.socket",
         ),
     }
 }

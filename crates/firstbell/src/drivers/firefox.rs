@@ -4,19 +4,24 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::plan::Plan;
-use firstbell_core::sight::{Action, Seen};
+use firstbell_core::sight::Seen;
 
 use super::arguments;
-use super::bidi::{Engine, Session};
+use super::bidi::{Kind, Session};
 use super::cage::{Cage, CageConfig, Order, Places};
+use super::engine::{Deed, Engine, Texts};
+use super::fence::Fence;
 use super::sandbox;
-use crate::ports::{Driver, Soon};
+use crate::ports::Soon;
 use crate::written::Section;
 
 /// How Firefox is to be started.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FirefoxConfig {
     /// Its program, instead of the first one found.
     pub binary: Option<PathBuf>,
@@ -123,14 +128,14 @@ impl<'a> FirefoxDriver<'a> {
     pub(super) async fn start(
         plan: &'a Plan,
         config: &FirefoxConfig,
-        cage: CageConfig<'_>,
+        cage: &CageConfig,
     ) -> Result<FirefoxDriver<'a>, Failure> {
         let program = find(config.binary.as_deref())?;
         let cage = Cage::start(plan, cage, |places| order(&program, config, places)).await?;
         let opened = async {
             let link = Box::new(cage.connect(cage.port).await?);
             let url = format!("ws://127.0.0.1:{}/session", cage.port);
-            Session::open(plan, &url, link, Engine::BareFirefox).await
+            Session::open(plan, &url, link, Kind::BareFirefox).await
         };
         match opened.await {
             Ok(session) => Ok(FirefoxDriver { session, cage, proven: false }),
@@ -149,20 +154,15 @@ impl<'a> FirefoxDriver<'a> {
 }
 
 impl FirefoxDriver<'_> {
-    /// Whether its sandbox is in force, asked of the kernel.
-    pub(super) fn prove(&self) -> Result<(), Failure> {
-        sandbox::prove(self.cage.pid())
-    }
-
-    async fn step(&mut self, action: Action) -> Result<Seen, Failure> {
-        if matches!(action, Action::Fill(_)) && !self.proven {
+    async fn step(&mut self, deed: Deed, texts: &mut dyn Texts) -> Result<Seen, Failure> {
+        if matches!(deed, Deed::Fill(_)) && !self.proven {
             self.prove()?;
             self.proven = true;
         }
-        if matches!(action, Action::Draw { .. }) {
+        if matches!(deed, Deed::Draw { .. }) {
             self.cage.shut();
         }
-        self.session.step(action).await.map_err(|failure| explained(failure, &self.cage))
+        self.session.step(deed, texts).await.map_err(|failure| explained(failure, &self.cage))
     }
 }
 
@@ -174,9 +174,21 @@ pub(super) fn explained(failure: Failure, cage: &Cage) -> Failure {
     }
 }
 
-impl Driver for FirefoxDriver<'_> {
-    fn perform(&mut self, action: Action) -> Soon<'_, Result<Seen, Failure>> {
-        Box::pin(self.step(action))
+impl Engine for FirefoxDriver<'_> {
+    fn perform<'s>(&'s mut self, deed: Deed, texts: &'s mut dyn Texts) -> Soon<'s, Result<Seen, Failure>> {
+        Box::pin(self.step(deed, texts))
+    }
+
+    fn prove(&self) -> Result<(), Failure> {
+        sandbox::prove(self.cage.pid())
+    }
+
+    fn open_port(&self) -> Option<&str> {
+        self.cage.open_port()
+    }
+
+    fn fence(&self) -> Fence {
+        self.cage.fence
     }
 
     fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>> {

@@ -5,12 +5,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::process::{Pid, Signal, WaitOptions, getpgid, getpgrp};
 use tokio::process::Child;
 
 use firstbell_core::failure::{Failure, Part};
 
-use super::private::PrivateFolder;
+use super::private::{PrivateFolder, User, left_behind};
 use super::watchdog::Watchdog;
 
 /// A warden that has not ended its engine within this is killed.
@@ -121,6 +121,21 @@ fn reap(group: Pid, folder: &Path) {
     while rustix::process::waitpgid(group, WaitOptions::empty()).is_ok() {}
     for stray in strays {
         let _ = rustix::process::waitpid(Some(stray), WaitOptions::empty());
+    }
+}
+
+/// Ends what a killed process of ours has left: browsers end by themselves when nobody holds their pipe or their leash any
+/// more, but not before somebody looks; and their folders stay.
+pub(super) fn clear(user: Option<User>) {
+    for left in left_behind(user) {
+        for group in naming(&left.path).into_iter().filter_map(|pid| getpgid(Some(pid)).ok()) {
+            // Never our own: a test's arguments may name the folder too.
+            if group != getpgrp() {
+                let _ = rustix::process::kill_process_group(group, Signal::KILL);
+                reap(group, &left.path);
+            }
+        }
+        let _ = std::fs::remove_dir_all(&left.path);
     }
 }
 

@@ -4,9 +4,12 @@ mod arguments;
 mod bidi;
 mod cage;
 mod chrome;
+mod engine;
+mod fence;
 mod firefox;
 mod group;
 mod http;
+mod job;
 mod names;
 mod observer;
 mod private;
@@ -16,6 +19,7 @@ mod typing;
 mod view;
 mod watchdog;
 mod webdriver;
+mod worker;
 
 use std::path::PathBuf;
 
@@ -24,11 +28,14 @@ use firstbell_core::failure::Failure;
 use firstbell_core::plan::Plan;
 
 pub use chrome::ChromeConfig;
+pub use fence::Fence;
 pub use firefox::FirefoxConfig;
 pub(crate) use names::is_public;
 pub use webdriver::{Browser, WebDriverConfig};
 
 use self::cage::CageConfig;
+use self::job::{Job, Make};
+use self::worker::{Post, Worker};
 
 use crate::ports::{Driver, Engines, Reach, Soon};
 use crate::written::Section;
@@ -75,7 +82,7 @@ impl DriverName {
 /// The engines that are tried where nothing else is written: each a different pair of eyes, the last without any.
 const LADDER: [DriverName; 3] = [DriverName::Chrome, DriverName::Firefox, DriverName::Http];
 /// Ourselves, also where our own path is not open to the user that an engine runs as.
-const WARDEN: &str = "/proc/self/exe";
+const OURSELVES: &str = "/proc/self/exe";
 
 /// How the engines are to be started.
 #[derive(Clone, Debug)]
@@ -90,8 +97,10 @@ pub struct DriverConfig {
     pub webdriver: WebDriverConfig,
     /// Risks that the owner accepts by name.
     pub accept: Vec<Risk>,
-    /// The program whose hidden command keeps a cage: this one, unless a test is.
-    pub warden: PathBuf,
+    /// The socket of a service that drives browsers; without it a process of our own does.
+    pub worker: Option<PathBuf>,
+    /// firstbell itself, whose hidden command drives a browser: this program, unless it is a test.
+    pub ourselves: PathBuf,
 }
 
 /// A risk that is taken only where the owner names it.
@@ -135,27 +144,35 @@ impl DriverConfig {
                 ladder.push(name);
             }
         }
-        let mut chrome = ChromeConfig::default();
+        let (mut chrome, mut worker) = (ChromeConfig::default(), None);
         if let Some(mut browser) = root.section("browser") {
             chrome.binary = browser.text("binary").map(PathBuf::from);
             chrome.user = browser.text("user");
             chrome.arguments = browser.texts("arguments", arguments::accept).unwrap_or_default();
             chrome.memory_mb = browser.number("memory_mb", 1);
-            browser.end(&["arguments", "binary", "memory_mb", "user"]);
+            worker = browser.parsed("worker", absolute);
+            browser.end(&["arguments", "binary", "memory_mb", "user", "worker"]);
         }
         let accept = root.texts("accept", Risk::parse).unwrap_or_default();
         let firefox = FirefoxConfig::read(root);
         let webdriver = WebDriverConfig::read(root, accept.contains(&Risk::RemoteWebDriver));
-        DriverConfig { ladder, chrome, firefox, webdriver, accept, warden: WARDEN.into() }
+        DriverConfig { ladder, chrome, firefox, webdriver, accept, worker, ourselves: OURSELVES.into() }
     }
 }
 
 impl DriverConfig {
     /// This engine and no other, as this machine has it.
     pub fn only(name: DriverName) -> DriverConfig {
-        let (chrome, firefox, webdriver) = Default::default();
-        let ladder = vec![name];
-        DriverConfig { ladder, chrome, firefox, webdriver, accept: Vec::new(), warden: WARDEN.into() }
+        let (chrome, firefox, webdriver, accept, worker) = Default::default();
+        DriverConfig {
+            ladder: vec![name],
+            chrome,
+            firefox,
+            webdriver,
+            accept,
+            worker,
+            ourselves: OURSELVES.into(),
+        }
     }
 
     /// Has every engine show its window, or none.
@@ -179,31 +196,47 @@ impl DriverConfig {
     ///
     /// # Errors
     /// [`Failure::Broken`] where it does not start, or has no sandbox.
-    pub async fn try_out(&self, name: DriverName, plan: &Plan) -> Result<(), Failure> {
-        let (proven, driver) = match name {
-            DriverName::Chrome => {
-                let driver = chrome::ChromeDriver::start(plan, &self.chrome).await?;
-                (driver.prove(), Box::new(driver) as Box<dyn Driver>)
-            }
-            DriverName::Firefox => {
-                let driver = firefox::FirefoxDriver::start(plan, &self.firefox, self.cage()).await?;
-                (driver.prove(), Box::new(driver) as Box<dyn Driver>)
-            }
-            DriverName::WebDriver => {
-                let driver = webdriver::WebDriver::start(plan, &self.webdriver, self.cage()).await?;
-                (driver.prove(), Box::new(driver) as Box<dyn Driver>)
-            }
-            DriverName::Http => return Ok(()),
-        };
-        driver.close().await.and(proven)
+    pub async fn try_out(&self, name: DriverName, plan: &Plan) -> Result<Fence, Failure> {
+        let Some(job) = self.job(name, plan) else { return Ok(Fence::Whole) };
+        let mut worker = Worker::hire(self.post(), job).await?;
+        let (proven, fence) = (worker.prove().await, worker.fence());
+        Box::new(worker).close().await.and(proven).map(|()| fence)
     }
 
-    fn cage(&self) -> CageConfig<'_> {
+    /// What a worker is to start; none for an engine that is no browser.
+    fn job(&self, name: DriverName, plan: &Plan) -> Option<Job> {
+        let make = match name {
+            DriverName::Chrome => Make::Chrome(self.chrome.clone()),
+            DriverName::Firefox => Make::Firefox(self.firefox.clone(), self.cage()),
+            DriverName::WebDriver => Make::WebDriver(self.webdriver.clone(), self.cage()),
+            DriverName::Http => return None,
+        };
+        Some(Job::new(make, plan))
+    }
+
+    /// Where the worker is. One that shows its window must be where the window is.
+    fn post(&self) -> Post<'_> {
+        let headful = self.chrome.headful;
+        let socket = self.worker.as_deref().filter(|_| !headful);
+        Post { program: &self.ourselves, socket, user: self.chrome.user.as_deref(), headful }
+    }
+
+    fn cage(&self) -> CageConfig {
         let accept_open = self.accept.contains(&Risk::OpenControlPort);
         let (user, memory_mb) =
-            (self.chrome.user.as_deref(), self.chrome.memory_mb.unwrap_or(watchdog::MEMORY_MB));
-        CageConfig { warden: &self.warden, user, memory_mb, accept_open }
+            (self.chrome.user.clone(), self.chrome.memory_mb.unwrap_or(watchdog::MEMORY_MB));
+        CageConfig { user, memory_mb, accept_open }
     }
+}
+
+fn absolute(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.is_absolute() { Ok(path) } else { Err("must be a whole path, beginning with /".into()) }
+}
+
+/// The hidden command that drives a browser for a keeper, before any configuration or store is read.
+pub fn work() -> std::process::ExitCode {
+    worker::work()
 }
 
 /// The hidden command that shuts an engine in, before any thread or runtime exists.
@@ -227,17 +260,9 @@ impl Engines for DriverConfig {
             let name = DriverName::parse(name).expect("names come from the ladder");
             // Somebody else's server looks names up in a place that we cannot see; ours says what this network tells.
             names::prove(plan).await?;
-            Ok(match name {
-                DriverName::Chrome => {
-                    Box::new(chrome::ChromeDriver::start(plan, &self.chrome).await?) as Box<dyn Driver>
-                }
-                DriverName::Firefox => {
-                    Box::new(firefox::FirefoxDriver::start(plan, &self.firefox, self.cage()).await?)
-                }
-                DriverName::WebDriver => {
-                    Box::new(webdriver::WebDriver::start(plan, &self.webdriver, self.cage()).await?)
-                }
-                DriverName::Http => Box::new(http::HttpDriver::new(plan, app, reach)),
+            Ok(match self.job(name, plan) {
+                Some(job) => Box::new(Worker::hire(self.post(), job).await?) as Box<dyn Driver>,
+                None => Box::new(http::HttpDriver::new(plan, app, reach)),
             })
         })
     }

@@ -112,6 +112,11 @@ pub(super) fn browser_user(named: Option<&str>) -> Result<Option<User>, Failure>
     })
 }
 
+/// The number of a user of this machine.
+pub(super) fn uid_of(name: &str) -> Option<u32> {
+    find_user(&fs::read_to_string("/etc/passwd").unwrap_or_default(), name).map(|user| user.uid)
+}
+
 fn find_user(passwd: &str, name: &str) -> Option<User> {
     passwd.lines().find_map(|line| {
         let mut parts = line.split(':');
@@ -141,6 +146,25 @@ fn bases() -> Vec<PathBuf> {
 /// Removes folders of ours whose owner was killed before it could. The place may be open to everybody: what another user
 /// put there is not touched, and nothing there can make us wait.
 fn sweep(base: &Path, user: Option<User>) {
+    for left in left_in(base, user) {
+        let _ = fs::remove_dir_all(&left.path);
+    }
+}
+
+/// What owners have left who were killed, in every place.
+pub(super) fn left_behind(user: Option<User>) -> Vec<Left> {
+    bases().iter().flat_map(|base| left_in(base, user)).collect()
+}
+
+/// A folder without an owner; it is ours as long as this lives.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub(super) path: PathBuf,
+    _lock: Option<File>,
+}
+
+fn left_in(base: &Path, user: Option<User>) -> Vec<Left> {
+    let mut left = Vec::new();
     let us = rustix::process::geteuid().as_raw();
     let careful = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let careful = i32::try_from(careful.bits()).expect("flags of open fit in an int");
@@ -160,7 +184,7 @@ fn sweep(base: &Path, user: Option<User>) {
                 let own =
                     |meta: fs::Metadata| meta.uid() == us || user.is_some_and(|user| meta.uid() == user.uid);
                 if e.kind() == io::ErrorKind::NotFound && entry.metadata().is_ok_and(own) {
-                    let _ = fs::remove_dir_all(entry.path());
+                    left.push(Left { path: entry.path(), _lock: None });
                 }
                 continue;
             }
@@ -168,9 +192,10 @@ fn sweep(base: &Path, user: Option<User>) {
         // The lock file is ours whoever the browser ran as, and is held until the folder is gone.
         let ours = lock.metadata().is_ok_and(|meta| meta.is_file() && meta.uid() == us);
         if ours && flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            let _ = fs::remove_dir_all(entry.path());
+            left.push(Left { path: entry.path(), _lock: Some(lock) });
         }
     }
+    left
 }
 
 #[cfg(test)]

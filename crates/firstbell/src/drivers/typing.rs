@@ -7,9 +7,10 @@ use std::time::Duration;
 use firstbell_core::origin::Origin;
 use firstbell_core::plan::Submit;
 use firstbell_core::secret::Secret;
-use firstbell_core::sight::{Fill, Seen};
+use firstbell_core::sight::Seen;
 use serde_json::Value;
 
+use super::engine::{Form, Texts};
 use super::view::{Submission, View};
 
 /// A field that sends by itself does so within this of its last character; after it the Enter key is pressed, where the
@@ -64,6 +65,11 @@ fn split(text: &Secret, submit: Submit) -> (&str, Option<char>) {
     }
 }
 
+/// What of a field's text is typed before a request may leave.
+fn part<'t>(form: &Form, field: usize, text: &'t Secret) -> &'t str {
+    if field + 1 == form.marks.len() { split(text, form.submit).0 } else { text.expose() }
+}
+
 /// A key that is pressed and released.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Key {
@@ -85,12 +91,23 @@ pub(super) trait Keyboard<'a> {
     fn turn(&mut self) -> impl Future<Output = io::Result<()>>;
 }
 
+/// The texts of a form that are here: those whose fields were proven, in their order.
+struct Handed<'t> {
+    texts: Vec<Secret>,
+    holder: &'t mut dyn Texts,
+}
+
 /// Types all fields and has the page send them. Returns what stopped it, if something did.
-pub(super) async fn fill<'a>(page: &mut impl Keyboard<'a>, fill: &Fill) -> io::Result<Option<Seen>> {
+pub(super) async fn fill<'a>(
+    page: &mut impl Keyboard<'a>,
+    form: &Form,
+    holder: &mut dyn Texts,
+) -> io::Result<Option<Seen>> {
     page.view().submission = Submission::Typing;
+    let mut handed = Handed { texts: Vec::with_capacity(form.marks.len()), holder };
     // A page may draw each of its fields anew once while it is typed into, and then not again.
-    for left in (0..=fill.fields.len()).rev() {
-        match type_fields(page, fill).await? {
+    for left in (0..=form.marks.len()).rev() {
+        match type_fields(page, form, &mut handed).await? {
             Finding::Ready => break,
             Finding::Again(_) if left > 0 => {
                 // What draws anew is given the chance to be done with it.
@@ -104,11 +121,11 @@ pub(super) async fn fill<'a>(page: &mut impl Keyboard<'a>, fill: &Fill) -> io::R
         }
     }
     // From here on one request of this step may leave.
-    page.view().submission = Submission::Armed(fill.step);
+    page.view().submission = Submission::Armed(form.step);
     page.view().changed = false;
-    let last = fill.fields.last().and_then(|(_, mark, text)| {
+    let last = form.marks.last().zip(handed.texts.last()).and_then(|(mark, text)| {
         let length = text.expose().chars().count();
-        split(text, fill.submit).1.map(|character| (*mark, length, character))
+        split(text, form.submit).1.map(|character| (*mark, length, character))
     });
     let Some((mark, length, character)) = last else {
         page.press(Key::Enter).await?;
@@ -116,7 +133,7 @@ pub(super) async fn fill<'a>(page: &mut impl Keyboard<'a>, fill: &Fill) -> io::R
     };
     page.press(Key::Character(character)).await?;
     let sent = tokio::time::timeout(SENDS_ITSELF, departure(page)).await;
-    if fill.submit == Submit::ItselfOrEnter && sent.is_err() && page.view().never_sent() {
+    if form.submit == Submit::ItselfOrEnter && sent.is_err() && page.view().never_sent() {
         let state = page.evaluate(format!("firstbell.state({mark})")).await?;
         if judge(&page.view().plan.origin, &state, length) == Finding::Ready && page.view().never_sent() {
             page.press(Key::Enter).await?;
@@ -128,17 +145,26 @@ pub(super) async fn fill<'a>(page: &mut impl Keyboard<'a>, fill: &Fill) -> io::R
 }
 
 /// Types each field but for the character that sends, and sees in the end that all of them still hold it: a page may
-/// draw an earlier one anew while a later one is typed.
-async fn type_fields<'a>(page: &mut impl Keyboard<'a>, fill: &Fill) -> io::Result<Finding> {
-    let last = fill.fields.len().saturating_sub(1);
-    let part = |i: usize, text| if i == last { split(text, fill.submit).0 } else { Secret::expose(text) };
-    for (i, (_, mark, text)) in fill.fields.iter().enumerate() {
-        let state = page.evaluate(format!("firstbell.focus({mark})")).await?;
-        match judge(&page.view().plan.origin, &state, 0) {
+/// draw an earlier one anew while a later one is typed. A text is asked for when its field is proven, and the field is proven
+/// once more when the text has come: what the page does meanwhile is not known before.
+async fn type_fields<'a>(
+    page: &mut impl Keyboard<'a>,
+    form: &Form,
+    handed: &mut Handed<'_>,
+) -> io::Result<Finding> {
+    for (i, mark) in form.marks.iter().enumerate() {
+        match focus(page, *mark).await? {
             Finding::Ready => {}
             other => return Ok(other),
         }
-        let text = part(i, text);
+        if handed.texts.len() == i {
+            handed.texts.push(handed.holder.text(i).await?);
+            match focus(page, *mark).await? {
+                Finding::Ready => {}
+                other => return Ok(other),
+            }
+        }
+        let text = part(form, i, &handed.texts[i]);
         page.type_text(text).await?;
         let state = page.evaluate(format!("firstbell.state({mark})")).await?;
         match judge(&page.view().plan.origin, &state, text.chars().count()) {
@@ -146,11 +172,17 @@ async fn type_fields<'a>(page: &mut impl Keyboard<'a>, fill: &Fill) -> io::Resul
             other => return Ok(other),
         }
     }
-    let marks: Vec<String> = fill.fields.iter().map(|(_, mark, _)| mark.to_string()).collect();
+    let marks: Vec<String> = form.marks.iter().map(usize::to_string).collect();
     let held = page.evaluate(format!("firstbell.typed({})", marks.join(", "))).await?;
-    let typed = fill.fields.iter().enumerate().map(|(i, (_, _, text))| part(i, text).chars().count());
+    let typed = handed.texts.iter().enumerate().map(|(i, text)| part(form, i, text).chars().count());
     let is_whole = typed.enumerate().all(|(i, length)| held[i].as_u64() == u64::try_from(length).ok());
     Ok(if is_whole { Finding::Ready } else { Finding::Again("a field lost what was typed into it") })
+}
+
+/// Gives a field the focus, and judges it.
+async fn focus<'a>(page: &mut impl Keyboard<'a>, mark: usize) -> io::Result<Finding> {
+    let state = page.evaluate(format!("firstbell.focus({mark})")).await?;
+    Ok(judge(&page.view().plan.origin, &state, 0))
 }
 
 /// Waits until the armed request has left.

@@ -12,6 +12,17 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
+/// An engine that broke before anything of this step was sent.
+pub(super) fn broke(why: &str) -> Failure {
+    Failure::Broken {
+        part: Part::Browser,
+        why: format!("{why}; nothing of this step was sent"),
+        cure: "Run firstbell login again; if it stays so, look for memory running out, install the browser anew, \
+               or log in without one: --driver http."
+            .into(),
+    }
+}
+
 /// How far the one submission of a fill has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Submission {
@@ -166,13 +177,7 @@ impl<'a> View<'a> {
         if self.submission.in_flight() || self.answer.is_some() {
             return Ok(Seen::Lost { left: true, why: why.into() });
         }
-        Err(Failure::Broken {
-            part: Part::Browser,
-            why: format!("{why}; nothing of this step was sent"),
-            cure: "Run firstbell login again; if it stays so, look for memory running out, install the browser anew, \
-                   or log in without one: --driver http."
-                .into(),
-        })
+        Err(broke(why))
     }
 
     /// Whether a fill was waited for in vain: what it typed never left.

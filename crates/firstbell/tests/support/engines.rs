@@ -20,7 +20,7 @@ pub const BROWSERS: [Engine; 4] = [CHROME, FIREFOX, CHROMEDRIVER, GECKODRIVER];
 pub fn config((name, browser): Engine) -> DriverConfig {
     let mut config = DriverConfig::only(name);
     // A test is not firstbell itself.
-    config.warden = env!("CARGO_BIN_EXE_firstbell").into();
+    config.ourselves = env!("CARGO_BIN_EXE_firstbell").into();
     config.webdriver.browser = browser;
     config.webdriver.program = (browser == Browser::Firefox).then(geckodriver);
     config

@@ -58,7 +58,7 @@ impl Kin {
     }
 
     /// The private folder that it lives in.
-    fn folder(&self) -> Option<PathBuf> {
+    pub fn folder(&self) -> Option<PathBuf> {
         let environment = self.proc("environ");
         let home = environment.split('\0').find_map(|variable| variable.strip_prefix("HOME="))?;
         let folder = Path::new(home).parent()?;

@@ -11,11 +11,12 @@ use std::time::Duration;
 use firstbell_core::failure::Failure;
 use firstbell_core::plan::Plan;
 use firstbell_core::secret::Secret;
-use firstbell_core::sight::{Action, Seen};
+use firstbell_core::sight::Seen;
 
 use self::page::Page;
 pub(super) use self::socket::Link;
 use self::socket::Socket;
+use super::engine::{Deed, Texts};
 use super::{observer, typing as hands};
 
 /// A session that shows no empty page within this never will.
@@ -25,7 +26,7 @@ const TYPE: Duration = Duration::from_secs(20);
 
 /// What stands at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Engine {
+pub(super) enum Kind {
     /// Firefox itself: the session is still to be begun.
     BareFirefox,
     /// Firefox behind a server that has begun a session.
@@ -45,7 +46,7 @@ impl<'a> Session<'a> {
         plan: &'a Plan,
         url: &str,
         link: Box<dyn Link>,
-        engine: Engine,
+        engine: Kind,
     ) -> io::Result<Session<'a>> {
         let open = async {
             let socket = Socket::open(url, link).await?;
@@ -61,35 +62,35 @@ impl<'a> Session<'a> {
         self.page.view.is_guarded()
     }
 
-    pub(super) async fn step(&mut self, action: Action) -> Result<Seen, Failure> {
+    pub(super) async fn step(&mut self, deed: Deed, texts: &mut dyn Texts) -> Result<Seen, Failure> {
         let gone = "the browser ended";
-        let wait_ms = match action {
-            Action::Open { url, wait_ms } => match self.page.navigate(&url).await {
+        let wait_ms = match deed {
+            Deed::Open { url, wait_ms } => match self.page.navigate(&url).await {
                 Ok(()) => wait_ms,
                 Err(_) => return self.page.view.gone(gone),
             },
-            Action::Fill(fill) => {
-                match tokio::time::timeout(TYPE, hands::fill(&mut self.page, &fill)).await {
-                    Ok(Ok(None)) => fill.wait_ms,
+            Deed::Fill(form) => {
+                match tokio::time::timeout(TYPE, hands::fill(&mut self.page, &form, texts)).await {
+                    Ok(Ok(None)) => form.wait_ms,
                     Ok(Ok(Some(seen))) => return Ok(seen),
                     Ok(Err(_)) => return self.page.view.gone(gone),
                     Err(_) => return self.page.view.gone("the page hung"),
                 }
             }
-            Action::Witness => {
+            Deed::Witness => {
                 let told = self.page.ask_script(observer::WITNESS).await;
                 return match told {
                     Ok(told) => Ok(Seen::Bones(Secret::new(told.to_string()))),
                     Err(_) => self.page.view.gone(gone),
                 };
             }
-            Action::Draw { html } => {
+            Deed::Draw { html } => {
                 return match self.page.draw(html).await {
                     Ok(png) => Ok(png.map_or(Seen::Unchanged, Seen::Picture)),
                     Err(_) => self.page.view.gone(gone),
                 };
             }
-            Action::Look { wait_ms } => wait_ms,
+            Deed::Look { wait_ms } => wait_ms,
         };
         match tokio::time::timeout(Duration::from_millis(wait_ms), self.page.news()).await {
             Ok(Ok(seen)) => Ok(seen),

@@ -11,7 +11,7 @@ use firstbell_core::sight::{Answer, Rest, Seen};
 
 use super::super::observer;
 use super::super::view::View;
-use super::Engine;
+use super::Kind;
 use super::socket::{Incoming, Socket};
 
 /// The name of our script's sandbox, and of the way by which it tells.
@@ -55,8 +55,8 @@ pub(super) struct Page<'a> {
 
 impl<'a> Page<'a> {
     /// Sets up everything that watches before any page is opened.
-    pub(super) async fn open(plan: &'a Plan, mut socket: Socket, engine: Engine) -> io::Result<Page<'a>> {
-        if engine == Engine::BareFirefox {
+    pub(super) async fn open(plan: &'a Plan, mut socket: Socket, engine: Kind) -> io::Result<Page<'a>> {
+        if engine == Kind::BareFirefox {
             ask(&mut socket, "session.new", json!({ "capabilities": {} })).await?;
         }
         let tree = ask(&mut socket, "browsingContext.getTree", json!({ "maxDepth": 0 })).await?;
@@ -87,7 +87,7 @@ impl<'a> Page<'a> {
         Ok(page)
     }
 
-    async fn watch(&mut self, engine: Engine) -> io::Result<()> {
+    async fn watch(&mut self, engine: Kind) -> io::Result<()> {
         let script = observer::script(self.view.plan, "firstbellTell");
         // Told things wait until somebody listens; the page sees neither the script nor the listener.
         let script = format!(
@@ -120,7 +120,7 @@ impl<'a> Page<'a> {
         ] {
             sent.push(self.send(method, params).await?);
         }
-        if engine == Engine::Chromium {
+        if engine == Kind::Chromium {
             // Chromium sends a POST again when a connection breaks that was used before, so that none may be used twice.
             let close = json!({ "name": "Connection", "value": { "type": "string", "value": "close" } });
             sent.push(self.send("network.setExtraHeaders", json!({ "headers": [close] })).await?);

@@ -7,11 +7,12 @@ mod walls;
 mod warden;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::fs::{Mode, chmod};
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::process::{Child, ChildStdout, Command};
@@ -23,19 +24,21 @@ use firstbell_core::plan::Plan;
 pub(super) use self::order::Order;
 use self::order::Report;
 pub(super) use self::warden::enter;
+use super::fence::Fence;
 use super::group::{self, Group};
 use super::private::{PrivateFolder, User, browser_user};
 
+/// The program whose hidden command keeps a cage: also where our own path is not open to the user that an engine runs as.
+const OURSELVES: &str = "/proc/self/exe";
 /// An engine that is not ready within this does not start.
 const START: Duration = Duration::from_secs(30);
 
 /// Who is put into a cage, and what the owner accepted.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CageConfig<'a> {
-    /// The program whose hidden command keeps it.
-    pub(super) warden: &'a Path,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CageConfig {
     /// The user that an engine started by root runs as.
-    pub(super) user: Option<&'a str>,
+    pub(super) user: Option<String>,
     /// Private memory that the engine may take.
     pub(super) memory_mb: u64,
     /// Where this machine gives no namespaces, an open control port is accepted.
@@ -58,7 +61,10 @@ pub(super) struct Cage {
     group: Group,
     control: PathBuf,
     forwarder: JoinHandle<()>,
-    is_open: bool,
+    /// Why it has no walls, where the owner accepted that.
+    open: Option<String>,
+    /// What is fenced off from it.
+    pub(super) fence: Fence,
     /// The engine's control port, inside.
     pub(super) port: u16,
     /// The port of the way out, inside.
@@ -69,7 +75,7 @@ impl Cage {
     /// Starts an engine as the order for these places says.
     pub(super) async fn start(
         plan: &Plan,
-        config: CageConfig<'_>,
+        config: &CageConfig,
         mut order: impl FnMut(&Places) -> io::Result<Order>,
     ) -> Result<Cage, Failure> {
         let why = match Cage::raise(plan, config, "enter", &mut order).await? {
@@ -78,21 +84,18 @@ impl Cage {
             Err(Report::NoCage(why)) => why,
             Err(report) => return Err(failed(report)),
         };
-        tracing::warn!(
-            why,
-            "the login engine's control port is open to this machine's users, as the owner accepted"
-        );
-        Cage::raise(plan, config, "open", &mut order).await?.map_err(failed)
+        let cage = Cage::raise(plan, config, "open", &mut order).await?.map_err(failed)?;
+        Ok(Cage { open: Some(why), ..cage })
     }
 
     /// One try; what the warden says where it has no engine to offer.
     async fn raise(
         plan: &Plan,
-        config: CageConfig<'_>,
+        config: &CageConfig,
         stage: &str,
         order: &mut impl FnMut(&Places) -> io::Result<Order>,
     ) -> Result<Result<Cage, Report>, Failure> {
-        let user = browser_user(config.user)?;
+        let user = browser_user(config.user.as_deref())?;
         let folder = PrivateFolder::make(user)?;
         let places = Places::of(&folder);
         let mut begin = || -> io::Result<_> {
@@ -100,7 +103,7 @@ impl Cage {
             let listener = UnixListener::bind(&places.out)?;
             // The folder around it is for its user alone.
             chmod(&places.out, Mode::from_raw_mode(0o666))?;
-            Ok((order, listener, spawn(config.warden, stage, user)?))
+            Ok((order, listener, spawn(stage, user)?))
         };
         let (order, listener, mut child) = begin().map_err(|e| broken(&format!("no cage for it: {e}")))?;
         let (leash, report) = (child.stdin.take(), child.stdout.take());
@@ -112,9 +115,9 @@ impl Cage {
         let group = Group::of(child, folder, config.memory_mb).on_leash(leash, stage == "open");
         let forwarder = tokio::spawn(forwarder::run(listener, forwarder::Allowed::of(plan)));
         let said = match tokio::time::timeout(START, read(report)).await {
-            Ok(Ok(Report::Ready { port, proxy })) if sent.is_ok() => {
-                let (control, is_open) = (places.control, stage == "open");
-                return Ok(Ok(Cage { group, control, forwarder, is_open, port, proxy }));
+            Ok(Ok(Report::Ready { port, proxy, fence })) if sent.is_ok() => {
+                let control = places.control;
+                return Ok(Ok(Cage { group, control, forwarder, open: None, fence, port, proxy }));
             }
             Ok(Ok(report)) => report,
             Ok(Err(e)) => Report::Ended(format!("its warden ended: {e}")),
@@ -134,9 +137,9 @@ impl Cage {
         self.group.why(else_why)
     }
 
-    /// Whether it has no walls, because this machine gives none.
-    pub(super) fn is_open(&self) -> bool {
-        self.is_open
+    /// Why it has no walls, where this machine gives none and the owner accepted that.
+    pub(super) fn open_port(&self) -> Option<&str> {
+        self.open.as_deref()
     }
 
     /// The process below which everything of the cage runs.
@@ -175,9 +178,9 @@ impl Places {
     }
 }
 
-fn spawn(warden: &Path, stage: &str, user: Option<User>) -> io::Result<Child> {
+fn spawn(stage: &str, user: Option<User>) -> io::Result<Child> {
     group::prepare()?;
-    let mut command = Command::new(warden);
+    let mut command = Command::new(OURSELVES);
     command
         .args(["cage", stage])
         .env_clear()

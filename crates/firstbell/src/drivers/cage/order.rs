@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::fence::Fence;
+
 /// What the warden is to start. No secret is in it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in super::super) struct Order {
@@ -33,6 +35,8 @@ pub(super) enum Report {
         port: u16,
         /// The port of the way out, for engines that take no socket.
         proxy: u16,
+        /// What is fenced off from it.
+        fence: Fence,
     },
     /// This machine gives no namespaces.
     NoCage(String),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 use tokio::net::{TcpListener, UnixListener};
 
+use super::super::fence::{self, Ground};
 use super::order::{Order, Report};
 use super::{relay, walls};
 
@@ -50,6 +51,9 @@ fn keep(open: bool) -> io::Result<()> {
         Ok::<_, io::Error>((UnixListener::bind(&order.control)?, TcpListener::bind("127.0.0.1:0").await?))
     })?;
     let proxy_port = proxy.local_addr()?.port();
+    // The one around its doors is its private folder. Its network is its own, with nobody in it.
+    let folder = order.control.parent().unwrap_or(&order.folder);
+    let fence = fence::raise(&Ground { program: &order.program, folder, port: None })?;
     let mut engine = start(&order)?;
     // From here on it relays what is typed: no other process of its user may look into it.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
@@ -68,7 +72,7 @@ fn keep(open: bool) -> io::Result<()> {
             match event {
                 Heard::Port(port) if !ready => {
                     ready = true;
-                    say(&Report::Ready { port, proxy: proxy_port });
+                    say(&Report::Ready { port, proxy: proxy_port, fence });
                 }
                 Heard::NoSandbox => no_sandbox = true,
                 Heard::Ended if !ready => {

@@ -12,16 +12,18 @@ use std::time::Duration;
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::plan::Plan;
 use firstbell_core::secret::Secret;
-use firstbell_core::sight::{Action, Seen};
+use firstbell_core::sight::Seen;
 
 use self::page::Page;
 use self::pipe::Pipe;
 pub use self::program::ChromeConfig;
 pub(super) use self::program::find;
+use super::engine::{Deed, Engine, Texts};
+use super::fence::Fence;
 use super::group::Group;
 use super::sandbox;
 use super::{observer, typing as hands};
-use crate::ports::{Driver, Soon};
+use crate::ports::Soon;
 
 /// A browser that has not answered within this does not start.
 const START: Duration = Duration::from_secs(20);
@@ -32,12 +34,13 @@ const TYPE: Duration = Duration::from_secs(20);
 pub(super) struct ChromeDriver<'a> {
     page: Page<'a>,
     process: Group,
+    fence: Fence,
     proven: bool,
 }
 
 impl<'a> ChromeDriver<'a> {
     pub(super) async fn start(plan: &'a Plan, config: &ChromeConfig) -> Result<ChromeDriver<'a>, Failure> {
-        let (process, ends) = process::start(plan, config)?;
+        let (process, ends, fence) = process::start(plan, config)?;
         let broken = |why: String| Failure::Broken {
             part: Part::Browser,
             why,
@@ -48,7 +51,7 @@ impl<'a> ChromeDriver<'a> {
         match tokio::time::timeout(START, Page::open(plan, pipe)).await {
             Ok(Ok(page)) => {
                 page::drain(ends.errors);
-                Ok(ChromeDriver { page, process, proven: false })
+                Ok(ChromeDriver { page, process, fence, proven: false })
             }
             Ok(Err(_)) => {
                 let watchdog = process.why("").to_owned();
@@ -62,43 +65,38 @@ impl<'a> ChromeDriver<'a> {
         }
     }
 
-    /// Whether its sandbox is in force, asked of the kernel.
-    pub(super) fn prove(&self) -> Result<(), Failure> {
-        sandbox::prove(self.process.pid())
-    }
-
-    async fn step(&mut self, action: Action) -> Result<Seen, Failure> {
-        let wait_ms = match action {
-            Action::Open { url, wait_ms } => match self.page.navigate(&url).await {
+    async fn step(&mut self, deed: Deed, texts: &mut dyn Texts) -> Result<Seen, Failure> {
+        let wait_ms = match deed {
+            Deed::Open { url, wait_ms } => match self.page.navigate(&url).await {
                 Ok(()) => wait_ms,
                 Err(_) => return self.page.view.gone(self.process.why("the browser ended")),
             },
-            Action::Fill(fill) => {
+            Deed::Fill(form) => {
                 if !self.proven {
                     self.prove()?;
                     self.proven = true;
                 }
-                match tokio::time::timeout(TYPE, hands::fill(&mut self.page, &fill)).await {
-                    Ok(Ok(None)) => fill.wait_ms,
+                match tokio::time::timeout(TYPE, hands::fill(&mut self.page, &form, texts)).await {
+                    Ok(Ok(None)) => form.wait_ms,
                     Ok(Ok(Some(seen))) => return Ok(seen),
                     Ok(Err(_)) => return self.page.view.gone(self.process.why("the browser ended")),
                     Err(_) => return self.page.view.gone("the page hung"),
                 }
             }
-            Action::Witness => {
+            Deed::Witness => {
                 let told = self.page.ask_script(observer::WITNESS.to_owned()).await;
                 return match told {
                     Ok(told) => Ok(Seen::Bones(Secret::new(told.to_string()))),
                     Err(_) => self.page.view.gone(self.process.why("the browser ended")),
                 };
             }
-            Action::Draw { html } => {
+            Deed::Draw { html } => {
                 return match self.page.draw(html).await {
                     Ok(png) => Ok(png.map_or(Seen::Unchanged, Seen::Picture)),
                     Err(_) => self.page.view.gone(self.process.why("the browser ended")),
                 };
             }
-            Action::Look { wait_ms } => wait_ms,
+            Deed::Look { wait_ms } => wait_ms,
         };
         match tokio::time::timeout(Duration::from_millis(wait_ms), self.page.news()).await {
             Ok(Ok(seen)) => Ok(seen),
@@ -113,9 +111,21 @@ impl<'a> ChromeDriver<'a> {
     }
 }
 
-impl Driver for ChromeDriver<'_> {
-    fn perform(&mut self, action: Action) -> Soon<'_, Result<Seen, Failure>> {
-        Box::pin(self.step(action))
+impl Engine for ChromeDriver<'_> {
+    fn perform<'s>(&'s mut self, deed: Deed, texts: &'s mut dyn Texts) -> Soon<'s, Result<Seen, Failure>> {
+        Box::pin(self.step(deed, texts))
+    }
+
+    fn prove(&self) -> Result<(), Failure> {
+        sandbox::prove(self.process.pid())
+    }
+
+    fn open_port(&self) -> Option<&str> {
+        None
+    }
+
+    fn fence(&self) -> Fence {
+        self.fence
     }
 
     fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>> {

@@ -4,10 +4,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use firstbell_core::failure::{Failure, Part};
 
 /// How the browser is to be started.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ChromeConfig {
     /// The browser's program, instead of the first one found.
     pub binary: Option<PathBuf>,

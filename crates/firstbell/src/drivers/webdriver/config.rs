@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
@@ -11,7 +12,8 @@ use super::super::arguments;
 use crate::written::Section;
 
 /// The browsers that there are servers for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Browser {
     /// Chromium or Chrome, through chromedriver.
     #[default]
@@ -46,13 +48,15 @@ impl Browser {
 }
 
 /// Which server, and what it is asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WebDriverConfig {
     /// The browser behind it.
     pub browser: Browser,
     /// The server's program, instead of the first one found.
     pub program: Option<PathBuf>,
     /// A server that somebody else runs.
+    #[serde(with = "address")]
     pub url: Option<Url>,
     /// The browser's program, where the server is ours.
     pub binary: Option<PathBuf>,
@@ -103,6 +107,21 @@ impl WebDriverConfig {
             .map(|folder: PathBuf| folder.join(name))
             .find(|program: &PathBuf| Path::is_file(program))
             .ok_or_else(|| missing(format!("no {name} was found on this machine")))
+    }
+}
+
+/// An address as the text that it is written as.
+mod address {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+    use url::Url;
+
+    pub(super) fn serialize<S: Serializer>(url: &Option<Url>, serializer: S) -> Result<S::Ok, S::Error> {
+        url.as_ref().map(Url::as_str).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
+        let text: Option<String> = Option::deserialize(deserializer)?;
+        text.map(|text| Url::parse(&text)).transpose().map_err(de::Error::custom)
     }
 }
 

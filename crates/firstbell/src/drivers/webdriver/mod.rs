@@ -11,14 +11,16 @@ use url::Url;
 
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::plan::Plan;
-use firstbell_core::sight::{Action, Seen};
+use firstbell_core::sight::Seen;
 
 pub use self::config::{Browser, WebDriverConfig};
-use super::bidi::{Engine, Session};
+use super::bidi::{Kind, Session};
 use super::cage::{Cage, CageConfig, Order};
+use super::engine::{Deed, Engine, Texts};
+use super::fence::Fence;
 use super::switches::{SWITCHES, resolver_rules};
 use super::{chrome, firefox, sandbox};
-use crate::ports::{Driver, Soon};
+use crate::ports::Soon;
 
 /// A server that is ours starts its browser within this; a grid may have to wait for a free one.
 const BEGIN: Duration = Duration::from_secs(45);
@@ -57,7 +59,7 @@ impl<'a> WebDriver<'a> {
     pub(super) async fn start(
         plan: &'a Plan,
         config: &WebDriverConfig,
-        cage: CageConfig<'_>,
+        cage: &CageConfig,
     ) -> Result<WebDriver<'a>, Failure> {
         match &config.url {
             Some(url) => WebDriver::join(plan, config, url).await,
@@ -69,7 +71,7 @@ impl<'a> WebDriver<'a> {
     async fn own(
         plan: &'a Plan,
         config: &WebDriverConfig,
-        cage: CageConfig<'_>,
+        cage: &CageConfig,
     ) -> Result<WebDriver<'a>, Failure> {
         let program = config.program()?;
         let binary = binary(config)?;
@@ -111,7 +113,7 @@ impl<'a> WebDriver<'a> {
         match opened.await {
             Ok(session) => Ok(WebDriver { session, server: Server::Ours(cage), proven: false }),
             Err(why) => {
-                let (why, is_open) = (cage.why(&why).to_owned(), cage.is_open());
+                let (why, is_open) = (cage.why(&why).to_owned(), cage.open_port().is_some());
                 cage.end().await?;
                 let server = program.display().to_string();
                 // The server does not say why its browser ended; where there are no walls for us, it had none either.
@@ -163,28 +165,20 @@ impl<'a> WebDriver<'a> {
         }
     }
 
-    /// Whether its browser's sandbox is in force, asked of the kernel; nobody here can ask that of somebody else's.
-    pub(super) fn prove(&self) -> Result<(), Failure> {
-        match &self.server {
-            Server::Ours(cage) => sandbox::prove(cage.pid()),
-            Server::Theirs { .. } => Ok(()),
-        }
-    }
-
-    async fn step(&mut self, action: Action) -> Result<Seen, Failure> {
-        if matches!(action, Action::Fill(_)) && !self.proven {
+    async fn step(&mut self, deed: Deed, texts: &mut dyn Texts) -> Result<Seen, Failure> {
+        if matches!(deed, Deed::Fill(_)) && !self.proven {
             self.prove()?;
             self.proven = true;
         }
-        match (&action, &self.server) {
+        match (&deed, &self.server) {
             // A page that is left may send a last word past everybody.
-            (Action::Draw { .. }, Server::Ours(cage)) => cage.shut(),
-            (Action::Draw { .. }, Server::Theirs { .. }) if self.session.holds_a_secret() => {
+            (Deed::Draw { .. }, Server::Ours(cage)) => cage.shut(),
+            (Deed::Draw { .. }, Server::Theirs { .. }) if self.session.holds_a_secret() => {
                 return Ok(Seen::Unchanged);
             }
             _ => {}
         }
-        let outcome = self.session.step(action).await;
+        let outcome = self.session.step(deed, texts).await;
         match &self.server {
             Server::Ours(cage) => outcome.map_err(|failure| firefox::explained(failure, cage)),
             Server::Theirs { .. } => outcome,
@@ -192,9 +186,32 @@ impl<'a> WebDriver<'a> {
     }
 }
 
-impl Driver for WebDriver<'_> {
-    fn perform(&mut self, action: Action) -> Soon<'_, Result<Seen, Failure>> {
-        Box::pin(self.step(action))
+impl Engine for WebDriver<'_> {
+    fn perform<'s>(&'s mut self, deed: Deed, texts: &'s mut dyn Texts) -> Soon<'s, Result<Seen, Failure>> {
+        Box::pin(self.step(deed, texts))
+    }
+
+    fn prove(&self) -> Result<(), Failure> {
+        match &self.server {
+            Server::Ours(cage) => sandbox::prove(cage.pid()),
+            // Nobody here can ask that of somebody else's.
+            Server::Theirs { .. } => Ok(()),
+        }
+    }
+
+    fn open_port(&self) -> Option<&str> {
+        match &self.server {
+            Server::Ours(cage) => cage.open_port(),
+            Server::Theirs { .. } => None,
+        }
+    }
+
+    fn fence(&self) -> Fence {
+        match &self.server {
+            Server::Ours(cage) => cage.fence,
+            // Nothing of it is on this machine, as far as we know.
+            Server::Theirs { .. } => Fence::Whole,
+        }
     }
 
     fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>> {
@@ -208,10 +225,10 @@ impl Driver for WebDriver<'_> {
     }
 }
 
-fn engine(config: &WebDriverConfig) -> Engine {
+fn engine(config: &WebDriverConfig) -> Kind {
     match config.browser {
-        Browser::Chrome => Engine::Chromium,
-        Browser::Firefox => Engine::Firefox,
+        Browser::Chrome => Kind::Chromium,
+        Browser::Firefox => Kind::Firefox,
     }
 }
 

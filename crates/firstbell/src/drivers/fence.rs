@@ -1,0 +1,144 @@
+//! A fence around an engine: which files of this machine, and which ports elsewhere, it and whatever it starts can reach, held by
+//! the kernel (Landlock). A page that has taken a browser over, its sandbox included, stands before it.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, PathFd, PathFdError, Ruleset,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus,
+};
+use serde::{Deserialize, Serialize};
+
+/// What programs, libraries, fonts, certificates and the machine's names are read from. No home and no state folder is here.
+const READ: [&str; 16] = [
+    "/bin",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/nix/store",
+    "/opt",
+    "/proc",
+    "/run/resolvconf",
+    "/run/systemd/resolve",
+    "/sbin",
+    "/snap",
+    "/sys",
+    "/usr",
+    "/var/cache/fontconfig",
+];
+/// Where files that are there may be written to: devices, and what a process says of itself to the kernel (Chromium's sandbox writes
+/// its `uid_map`).
+const WRITE: [&str; 2] = ["/dev", "/proc"];
+/// Names are asked for over TCP too where an answer is long.
+const DNS: u16 = 53;
+
+/// How much of it this kernel holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fence {
+    /// Files, and ports where the engine has a network of the machine's at all.
+    Whole,
+    /// Files only: ports came with Linux 6.7.
+    Files,
+    /// Nothing: Landlock came with Linux 5.13, and is switched off on some machines.
+    None,
+}
+
+/// What an engine is left with.
+pub(super) struct Ground<'a> {
+    /// Its program.
+    pub(super) program: &'a Path,
+    /// Its private folder.
+    pub(super) folder: &'a Path,
+    /// The only port that it may connect to, beside that of names; none where it has no network but its own.
+    pub(super) port: Option<u16>,
+}
+
+/// Fences this thread, and all that it starts from here on. Nobody can take that back. What the kernel promises is tried out.
+///
+/// # Errors
+/// Where the kernel promises what it does not hold.
+pub(super) fn raise(ground: &Ground<'_>) -> io::Result<Fence> {
+    let status = restrict(ground).map_err(io::Error::other)?;
+    if status == RulesetStatus::NotEnforced {
+        return Ok(Fence::None);
+    }
+    holds("files", fs::read_dir("/").map(drop))?;
+    let Some(own) = ground.port else { return Ok(Fence::Whole) };
+    // Whether anybody listens there or not: the kernel refuses before it looks.
+    let other = if own == 1 { 2 } else { 1 };
+    match TcpStream::connect((Ipv4Addr::LOCALHOST, other)) {
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => Ok(Fence::Whole),
+        _ if status == RulesetStatus::FullyEnforced => Err(open("ports")),
+        _ => Ok(Fence::Files),
+    }
+}
+
+fn restrict(ground: &Ground<'_>) -> Result<RulesetStatus, RulesetError> {
+    let abi = ABI::V5;
+    let (read, all) = (AccessFs::from_read(abi), AccessFs::from_all(abi));
+    let write = read | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev;
+    let mut rules = Ruleset::default().handle_access(all)?;
+    if ground.port.is_some() {
+        rules = rules.handle_access(AccessNet::BindTcp)?.handle_access(AccessNet::ConnectTcp)?;
+    }
+    let mut rules = rules.create()?;
+    for place in READ.map(PathBuf::from).into_iter().chain(beside(ground.program)) {
+        rules = allow(rules, &place, read)?;
+    }
+    for place in WRITE {
+        rules = allow(rules, Path::new(place), write)?;
+    }
+    rules = allow(rules, ground.folder, all)?;
+    if let Some(base) = ground.folder.parent() {
+        // Its owner wipes the folder in the end, and that is a change of the one around it.
+        rules = allow(rules, base, AccessFs::RemoveDir.into())?;
+    }
+    for port in ground.port.into_iter().flat_map(|port| [port, DNS]) {
+        rules = rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
+    }
+    Ok(rules.restrict_self()?.ruleset)
+}
+
+/// What is not there needs no rule.
+fn allow(
+    rules: RulesetCreated,
+    place: &Path,
+    access: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, RulesetError> {
+    match PathFd::new(place) {
+        Ok(opened) => {
+            let access = if place.is_dir() { access } else { access & AccessFs::from_file(ABI::V5) };
+            rules.add_rule(PathBeneath::new(opened, access))
+        }
+        Err(PathFdError::OpenCall { .. }) => Ok(rules),
+        Err(_) => Ok(rules),
+    }
+}
+
+/// A program that was put elsewhere has its parts beside it. One that lies in a home takes no home along.
+fn beside(program: &Path) -> Option<PathBuf> {
+    let program = fs::canonicalize(program).ok()?;
+    if READ.iter().any(|place| program.starts_with(place)) {
+        return None;
+    }
+    let folder = program.parent()?.to_path_buf();
+    let is_home = std::env::var_os("HOME").is_some_and(|home| Path::new(&home) == folder);
+    Some(if is_home || folder == Path::new("/") { program } else { folder })
+}
+
+fn holds(what: &str, tried: io::Result<()>) -> io::Result<()> {
+    match tried {
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => Ok(()),
+        _ => Err(open(what)),
+    }
+}
+
+fn open(what: &str) -> io::Error {
+    io::Error::other(format!("the kernel took the order to fence off {what}, and does not do it"))
+}
