@@ -197,6 +197,12 @@ enum AlertsCommand {
     },
 }
 
+/// All commands and what they take, for manual pages and completions, which are made from it (`examples/pages`).
+#[must_use]
+pub fn definition() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the command that was typed.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
