@@ -103,7 +103,9 @@ impl Censor {
         let text = text.trim();
         match Url::parse(text) {
             Ok(url) if text.contains("://") => {
-                for part in [url.password(), url.fragment(), Some(url.username())].into_iter().flatten() {
+                // Before a web host a name alone is a key; before a database it is whoever asks.
+                let key = (url.scheme() == "https" && url.password().is_none()).then(|| url.username());
+                for part in [url.password(), url.fragment(), key].into_iter().flatten() {
                     self.take(part);
                     self.take(&String::from_utf8_lossy(&percent_decoded(part.as_bytes())));
                 }
@@ -289,6 +291,7 @@ mod tests {
     fn of_an_address_only_what_is_secret_in_it_is_known() {
         let censor = knowing(&[
             "postgres://firstbell:correct-horse@db.example/firstbell",
+            "postgres://firstbell@%2Frun%2Fpostgresql/firstbell",
             "https://hooks.example/services/9f8e7d6c5b4a39281706f5e4?key=abcdefghijklmnopqrs7",
             "https://a1b2c3d4e5f6@errors.example/7#fragment-77",
             "redis://default:p%40ss%2Fw0rd1@cache.example/0",
