@@ -27,6 +27,14 @@ is "the program runs" firstbell --version
 is "a rehearsal as its user" firstbellctl demo --driver http
 is "and in Chromium" firstbellctl demo
 
+echo "a newcomer sets up, with a terminal and nothing but the package"
+for mode in automatic assisted; do
+    useradd --create-home "$mode" || die "no user"
+    isnt "nobody special ($mode)" grep -qE 'root|firstbell' <(id -nG "$mode")
+    is "meets every question, and ends with a proven token" \
+        setpriv --reuid="$mode" --regid="$mode" --init-groups --reset-env perl /trial/newcomer.pl "$mode"
+done
+
 echo "a morning, kept by the daemon"
 useradd --no-create-home --groups firstbell trader && useradd --no-create-home --groups firstbell stranger || die "no users"
 # asks USER: for the token, at the socket of other users' programs.
