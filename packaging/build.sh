@@ -1,6 +1,7 @@
 #!/bin/sh
-# Builds what is given away: build.sh TARGET leaves firstbell and kitesim in TARGET/release, and the manual's pages
-# and the completions in target/man and target/completions. The same commit and the same compiler give the same bytes, wherever the checkout and the builder's home are: no path of either is left in them.
+# Builds what is given away: build.sh TARGET leaves firstbell and kitesim in TARGET/release, and the manual's pages and the
+# completions in target/man and target/completions. The same commit and the same compiler give the same bytes, wherever the
+# checkout and the builder's home are: no path of either is left in them.
 set -eu
 umask 022
 cd "$(dirname "$0")/.."

@@ -6,12 +6,12 @@
 
 use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::hash::BuildHasher;
 use std::io;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
-use data_encoding::{BASE64_NOPAD, HEXLOWER_PERMISSIVE};
+use data_encoding::{BASE64_NOPAD, Encoding, HEXLOWER_PERMISSIVE};
 use firstbell_core::secret::Secret;
 use url::Url;
 
@@ -19,7 +19,8 @@ use url::Url;
 pub const HELD: &str = "firstbell: a line was held back, because a secret was in it. That is a fault of firstbell's: please \
                         report what you see around this line.";
 
-/// Secrets are known in parts of so many bytes, so that a piece of one is found too; one that is shorter is known whole.
+/// Secrets are known in parts of so many bytes, so that a piece of one is found too; one that is shorter is known whole, and so is one
+/// that is made of words: pieces of it stand in ordinary sentences.
 const PART: usize = 12;
 /// A part begins at each so many bytes: any piece of `PART + STEP - 1` bytes holds a whole one.
 const STEP: usize = 4;
@@ -29,6 +30,13 @@ const SHORTEST: usize = 8;
 const PARTS_MAX: usize = 1 << 17;
 
 static CENSOR: LazyLock<Censor> = LazyLock::new(Censor::default);
+
+/// A base64 text that something else stands behind has no end of its own.
+static BASE64_CUT: LazyLock<Encoding> = LazyLock::new(|| {
+    let mut form = BASE64_NOPAD.specification();
+    form.check_trailing_bits = false;
+    form.encoding().expect("base64 without a check is base64")
+});
 
 /// From here on nothing that repeats this is let through. Of an address only the password, and long parts of its path and its
 /// query are secret.
@@ -71,13 +79,13 @@ struct Censor {
 struct Known {
     parts: HashSet<u64>,
     oldest_first: VecDeque<u64>,
-    /// Lengths that there are parts of, by length.
-    lengths: [bool; PART + 1],
+    /// Lengths that there are parts of.
+    lengths: BTreeSet<usize>,
 }
 
 impl Known {
     fn add(&mut self, part: u64, length: usize) {
-        self.lengths[length] = true;
+        self.lengths.insert(length);
         if !self.parts.insert(part) {
             return;
         }
@@ -95,7 +103,10 @@ impl Censor {
         let text = text.trim();
         match Url::parse(text) {
             Ok(url) if text.contains("://") => {
-                url.password().into_iter().for_each(|password| self.take(password));
+                for part in [url.password(), url.fragment(), Some(url.username())].into_iter().flatten() {
+                    self.take(part);
+                    self.take(&String::from_utf8_lossy(&percent_decoded(part.as_bytes())));
+                }
                 // A host and words of a path stand in many lines; what is long enough to be a key does not.
                 let long = |part: &str| part.len() >= PART + STEP;
                 url.path_segments().into_iter().flatten().filter(|s| long(s)).for_each(|s| self.take(s));
@@ -110,7 +121,8 @@ impl Censor {
         if bytes.len() < SHORTEST {
             return;
         }
-        let length = bytes.len().min(PART);
+        let is_word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b' ';
+        let length = if bytes.iter().all(is_word) { bytes.len() } else { bytes.len().min(PART) };
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         for part in bytes.windows(length).step_by(STEP).chain(bytes.windows(length).last()) {
             known.add(self.key.hash_one(part), length);
@@ -131,10 +143,8 @@ impl Censor {
     }
 
     fn holds(&self, known: &Known, bytes: &[u8]) -> bool {
-        let lengths = (SHORTEST..=PART).filter(|length| known.lengths[*length]);
-        lengths
-            .flat_map(|length| bytes.windows(length))
-            .any(|part| known.parts.contains(&self.key.hash_one(part)))
+        let parts = known.lengths.iter().flat_map(|length| bytes.windows(*length));
+        parts.map(|part| self.key.hash_one(part)).any(|part| known.parts.contains(&part))
     }
 }
 
@@ -181,7 +191,9 @@ fn decoded(line: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let of_base64 = words(base64, SHORTEST * 4 / 3 + 1).flat_map(|word| {
         let word: Vec<u8> = word.iter().map(|byte| standard(*byte)).collect();
         (0..4).filter_map(move |from| {
-            BASE64_NOPAD.decode(&word[from..word.len() - (word.len() - from) % 4]).ok()
+            // One letter alone behind the last four decides no byte.
+            let end = word.len() - usize::from((word.len() - from) % 4 == 1);
+            BASE64_CUT.decode(&word[from..end]).ok()
         })
     });
     of_hex.chain(of_base64)
@@ -235,6 +247,30 @@ mod tests {
     }
 
     #[test]
+    fn a_short_one_is_found_in_base64_at_every_alignment() {
+        for length in SHORTEST..=16 {
+            let secret = &TOKEN[..length];
+            let censor = knowing(&[secret]);
+            for before in ["", "a", "ab", "abc", "AB1234:"] {
+                for after in ["", "z", "zz"] {
+                    let text = BASE64.encode(format!("{before}{secret}{after}").as_bytes());
+                    assert!(
+                        censor.stops(format!("Basic {text}").as_bytes()),
+                        "{before}{secret}{after}: {text}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_is_made_of_words_is_known_whole() {
+        let censor = knowing(&["not the password at all"]);
+        assert!(!censor.stops(b"event main: the password was accepted"));
+        assert!(censor.stops(b"it was 'not the password at all'"));
+    }
+
+    #[test]
     fn what_is_not_secret_passes() {
         let censor = knowing(&[TOKEN, "hunter22", "123456"]);
         for line in [
@@ -253,7 +289,9 @@ mod tests {
     fn of_an_address_only_what_is_secret_in_it_is_known() {
         let censor = knowing(&[
             "postgres://firstbell:correct-horse@db.example/firstbell",
-            "https://hooks.example/services/9f8e7d6c5b4a39281706f5e4?key=abcdefghijklmnopqrst",
+            "https://hooks.example/services/9f8e7d6c5b4a39281706f5e4?key=abcdefghijklmnopqrs7",
+            "https://a1b2c3d4e5f6@errors.example/7#fragment-77",
+            "redis://default:p%40ss%2Fw0rd1@cache.example/0",
         ]);
         for open in [
             "the database at db.example/firstbell cannot be reached",
@@ -261,7 +299,15 @@ mod tests {
         ] {
             assert!(!censor.stops(open.as_bytes()), "{open}");
         }
-        for secret in ["correct-horse", "9f8e7d6c5b4a39281706f5e4", "key=abcdefghijklmnopqrst"] {
+        for secret in [
+            "correct-horse",
+            "9f8e7d6c5b4a39281706f5e4",
+            "key=abcdefghijklmnopqrs7",
+            "a1b2c3d4e5f6",
+            "fragment-77",
+            "p%40ss%2Fw0rd1",
+            "p@ss/w0rd1",
+        ] {
             assert!(censor.stops(secret.as_bytes()), "{secret}");
         }
     }

@@ -25,6 +25,8 @@ connect() { (exec 9<>"/dev/tcp/127.0.0.1/$1"); }
     tell list ls PLANTED
     tell write touch PLANTED/left
     tell shared touch /tmp/LEFT
+    tell memory touch /dev/shm/LEFT
+    tell cut truncate --size 0 PLANTED/secret
     tell port connect FOREIGN
     tell login connect LOGIN
     tell home touch "$HOME/mine"
@@ -57,6 +59,8 @@ fn a_browser_that_was_taken_over_reads_nothing_and_gets_nowhere() {
         ("list", "shut"),
         ("write", "shut"),
         ("shared", "shut"),
+        ("memory", "shut"),
+        ("cut", "shut"),
         ("port", "shut"),
         ("login", "open"),
         ("home", "open"),
@@ -65,17 +69,19 @@ fn a_browser_that_was_taken_over_reads_nothing_and_gets_nowhere() {
     let expected: String = expected.map(|(what, how)| format!("{what} {how}\n")).concat();
     assert_eq!(told, expected);
     assert_eq!(fs::read_dir(planted.path()).unwrap().count(), 1, "something was left");
-    assert!(!Path::new("/tmp").join(left).exists());
+    assert!(!["/tmp", "/dev/shm"].iter().any(|folder| Path::new(folder).join(&left).exists()));
     // The same program without a fence gets everywhere: these are the questions that find a missing one.
     let unfenced = Command::new(&browser).env("HOME", planted.path()).stdin(Stdio::null()).spawn();
     let mut unfenced = unfenced.unwrap();
     let all = family::until("what it told", || {
         let told = fs::read_to_string(planted.path().join("told")).unwrap_or_default();
-        if told.lines().count() == 8 { Ok(told) } else { Err(told) }
+        if told.lines().count() == 10 { Ok(told) } else { Err(told) }
     });
     unfenced.kill().unwrap();
     unfenced.wait().unwrap();
-    let _ = fs::remove_file(Path::new("/tmp").join(format!("fb-test-left-{}", std::process::id())));
+    for folder in ["/tmp", "/dev/shm"] {
+        let _ = fs::remove_file(Path::new(folder).join(format!("fb-test-left-{}", std::process::id())));
+    }
     assert!(!all.contains("shut"), "{all}");
 }
 
@@ -102,7 +108,7 @@ fn told(home: &Home, program: &Path) -> String {
             return Err("it has no folder yet".into());
         };
         let told = fs::read_to_string(folder.join("home/told")).unwrap_or_default();
-        if told.lines().count() == 8 { Ok(told) } else { Err(told) }
+        if told.lines().count() == 10 { Ok(told) } else { Err(told) }
     });
     firstbell.kill().unwrap();
     firstbell.wait().unwrap();

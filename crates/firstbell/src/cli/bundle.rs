@@ -21,7 +21,7 @@ use crate::standing::{self, Standing};
 /// Events of each account, the newest ones.
 const EVENTS: usize = 200;
 /// Of a status: what says nothing of who the owner is, or what his things are called.
-const KEPT: [&str; 14] = [
+const KEPT: [&str; 11] = [
     "token",
     "generation",
     "issued",
@@ -33,9 +33,6 @@ const KEPT: [&str; 14] = [
     "tries_left",
     "next",
     "next_login",
-    "needs_you",
-    "lacks",
-    "sinks",
 ];
 
 /// What it is made from.
@@ -51,12 +48,10 @@ pub(super) struct Sources<'a> {
 /// # Errors
 /// Where it cannot be written, or where a secret would get into it: then nothing is written.
 pub(super) fn write(path: &Path, sources: &Sources<'_>) -> Result<(), Exit> {
-    let accounts: Vec<Value> = sources
-        .hands
-        .iter()
-        .map(|hands| account(sources, hands))
-        .collect::<Result<_, Failure>>()
-        .map_err(|failure| Exit::failed(&failure))?;
+    // Where an account cannot be looked at, that is what the report is about.
+    let unseen = |failure: Failure| json!({ "failure": failure.code() });
+    let accounts: Vec<Value> =
+        sources.hands.iter().map(|hands| account(sources, hands).unwrap_or_else(unseen)).collect();
     let bundle = json!({
         "form": 1,
         "firstbell": env!("CARGO_PKG_VERSION"),

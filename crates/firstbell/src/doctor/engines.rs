@@ -68,7 +68,7 @@ fn well(id: &str, what: &str, fence: Fence) -> Finding {
             AREA,
             id,
             format!(
-                "{what}; the kernel keeps it from your files (Landlock, tried), not from ports: that needs Linux 6.7"
+                "{what}; the kernel keeps it from your files (Landlock, tried), in part: all of it needs Linux 6.10"
             ),
         ),
         Fence::None => Finding::warning(

@@ -7,15 +7,14 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, PathFd, PathFdError, Ruleset,
-    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus,
+    ABI, Access, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus,
 };
 use serde::{Deserialize, Serialize};
 
 /// What programs, libraries, fonts, certificates and the machine's names are read from. No home and no state folder is here.
-const READ: [&str; 16] = [
+const READ: [&str; 15] = [
     "/bin",
-    "/dev",
     "/etc",
     "/lib",
     "/lib32",
@@ -31,19 +30,28 @@ const READ: [&str; 16] = [
     "/usr",
     "/var/cache/fontconfig",
 ];
-/// Where files that are there may be written to: devices, and what a process says of itself to the kernel (Chromium's sandbox writes
-/// its `uid_map`).
-const WRITE: [&str; 2] = ["/dev", "/proc"];
-/// Names are asked for over TCP too where an answer is long.
-const DNS: u16 = 53;
+/// Where files that are there may be written to: devices that hold nothing of anybody's, and what a process says of itself to the
+/// kernel (Chromium's sandbox writes its `uid_map`). Of `/dev` no more: browsers of other accounts have their folders in `/dev/shm`.
+const WRITE: [&str; 10] = [
+    "/dev/dri",
+    "/dev/full",
+    "/dev/null",
+    "/dev/ptmx",
+    "/dev/pts",
+    "/dev/random",
+    "/dev/tty",
+    "/dev/urandom",
+    "/dev/zero",
+    "/proc",
+];
 
 /// How much of it this kernel holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fence {
-    /// Files, and ports where the engine has a network of the machine's at all.
+    /// Files, and TCP ports where the engine has a network of the machine's at all.
     Whole,
-    /// Files only: ports came with Linux 6.7.
+    /// What this kernel has of it, which is a part: cutting files off came with Linux 6.2, ports with 6.7, devices with 6.10.
     Files,
     /// Nothing: Landlock came with Linux 5.13, and is switched off on some machines.
     None,
@@ -55,7 +63,7 @@ pub(super) struct Ground<'a> {
     pub(super) program: &'a Path,
     /// Its private folder.
     pub(super) folder: &'a Path,
-    /// The only port that it may connect to, beside that of names; none where it has no network but its own.
+    /// The only TCP port that it may connect to; none where it has no network but its own.
     pub(super) port: Option<u16>,
 }
 
@@ -69,12 +77,13 @@ pub(super) fn raise(ground: &Ground<'_>) -> io::Result<Fence> {
         return Ok(Fence::None);
     }
     holds("files", fs::read_dir("/").map(drop))?;
-    let Some(own) = ground.port else { return Ok(Fence::Whole) };
+    let whole = if status == RulesetStatus::FullyEnforced { Fence::Whole } else { Fence::Files };
+    let Some(own) = ground.port else { return Ok(whole) };
     // Whether anybody listens there or not: the kernel refuses before it looks.
     let other = if own == 1 { 2 } else { 1 };
     match TcpStream::connect((Ipv4Addr::LOCALHOST, other)) {
-        Err(e) if e.kind() == ErrorKind::PermissionDenied => Ok(Fence::Whole),
-        _ if status == RulesetStatus::FullyEnforced => Err(open("ports")),
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => Ok(whole),
+        _ if whole == Fence::Whole => Err(open("ports")),
         _ => Ok(Fence::Files),
     }
 }
@@ -99,13 +108,12 @@ fn restrict(ground: &Ground<'_>) -> Result<RulesetStatus, RulesetError> {
         // Its owner wipes the folder in the end, and that is a change of the one around it.
         rules = allow(rules, base, AccessFs::RemoveDir.into())?;
     }
-    for port in ground.port.into_iter().flat_map(|port| [port, DNS]) {
+    if let Some(port) = ground.port {
         rules = rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
     }
     Ok(rules.restrict_self()?.ruleset)
 }
 
-/// What is not there needs no rule.
 fn allow(
     rules: RulesetCreated,
     place: &Path,
@@ -116,7 +124,7 @@ fn allow(
             let access = if place.is_dir() { access } else { access & AccessFs::from_file(ABI::V5) };
             rules.add_rule(PathBeneath::new(opened, access))
         }
-        Err(PathFdError::OpenCall { .. }) => Ok(rules),
+        // A place that cannot be opened can be reached no more than one that is not there.
         Err(_) => Ok(rules),
     }
 }
@@ -128,8 +136,10 @@ fn beside(program: &Path) -> Option<PathBuf> {
         return None;
     }
     let folder = program.parent()?.to_path_buf();
-    let is_home = std::env::var_os("HOME").is_some_and(|home| Path::new(&home) == folder);
-    Some(if is_home || folder == Path::new("/") { program } else { folder })
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut homes = passwd.lines().filter_map(|line| line.split(':').nth(5)).filter(|home| *home != "/");
+    let has_home = folder == Path::new("/") || homes.any(|home| Path::new(home).starts_with(&folder));
+    Some(if has_home { program } else { folder })
 }
 
 fn holds(what: &str, tried: io::Result<()>) -> io::Result<()> {

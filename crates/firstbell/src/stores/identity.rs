@@ -16,6 +16,8 @@ use crate::censor;
 pub(super) const FILE: &str = "identity.txt";
 /// The same under a passphrase, as `age -p` writes it.
 const SEALED: &str = "identity.age";
+/// The first line while a rekey is under way: without it, further identities are the owner's own, and stay.
+const UNDER_WAY: &str = "# a rekey is under way: the first of these takes the place of the second\n";
 /// A few identities with their comments.
 const BYTES_MAX: u64 = 4096;
 const GONE: &str = "Put the identity back from your backup. Without it the vault can be opened by its other recipients only \
@@ -88,12 +90,26 @@ pub fn make_sealed_identity(state: &Path, passphrase: &Secret) -> Result<(), Fai
     put(state, &state.join(SEALED), |file| file.write_all(&sealed))
 }
 
+/// Whether a new identity is taking an old one's place.
+pub(super) fn is_under_way(state: &Path) -> Result<bool, Failure> {
+    let path = state.join(FILE);
+    match folder::open_private(&path, OpenOptions::new().read(true)) {
+        Ok(file) => Ok(text(&path, file)?.expose().starts_with(UNDER_WAY)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(folder::cannot(&path, "be read", &e)),
+    }
+}
+
 /// Puts these in the place of what is in the state folder, the first one being the one that counts; old or new at any moment.
-pub(super) fn replace(state: &Path, identities: &[Identity]) -> Result<(), Failure> {
+/// With `under_way` the first is to take the second one's place.
+pub(super) fn replace(state: &Path, identities: &[Identity], under_way: bool) -> Result<(), Failure> {
     let (path, new) = (state.join(FILE), state.join("identity.new"));
     let write = || -> std::io::Result<()> {
         let mut options = OpenOptions::new();
         let mut file = folder::open_private(&new, options.write(true).create(true).truncate(true))?;
+        if under_way {
+            file.write_all(UNDER_WAY.as_bytes())?;
+        }
         identities.iter().try_for_each(|identity| write_one(&mut file, identity))?;
         file.sync_all()?;
         std::fs::rename(&new, &path)?;

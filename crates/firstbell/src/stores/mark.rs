@@ -85,10 +85,25 @@ impl MarkFile<'_> {
         Ok(MarkFile { path, _lock: file })
     }
 
-    /// Reads the mark. A file that cannot be opened is a failure and no finding: what it says is not known yet.
+    /// Reads the mark. Where the store has its new key already and whoever sealed it anew has not come to the mark yet, or never
+    /// will, the one that waits is put in its place. A file that cannot be opened is a failure and no finding: what it says is not
+    /// known yet.
     pub(super) fn read(&self, key: &Key) -> Result<Found, Failure> {
+        let found = self.read_at(self.path, key)?;
+        if !matches!(found, Found::Stranger) {
+            return Ok(found);
+        }
+        let waiting = self.read_at(&beside(self.path, NEXT), key)?;
+        if !matches!(waiting, Found::Mark(_)) {
+            return Ok(found);
+        }
+        self.settle(true)?;
+        Ok(waiting)
+    }
+
+    fn read_at(&self, path: &Path, key: &Key) -> Result<Found, Failure> {
         let mut text = String::new();
-        let file = match folder::open_private(self.path, OpenOptions::new().read(true)) {
+        let file = match folder::open_private(path, OpenOptions::new().read(true)) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
             Err(e) => return Err(cannot(self.path, &e)),
@@ -167,4 +182,33 @@ fn cannot(path: &Path, error: &std::io::Error) -> Failure {
         }
     };
     broken(Part::Store, why, cure)
+}
+
+#[cfg(test)]
+mod tests {
+    use firstbell_core::secret::SecretBytes;
+
+    use super::*;
+
+    fn key(byte: u8) -> Key {
+        Key::new(SecretBytes::new(vec![byte; 32]))
+    }
+
+    #[test]
+    fn a_mark_that_waits_takes_its_place_when_the_store_has_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let path = folder.path().join("state.mark");
+        let file = MarkFile::hold(&path).unwrap();
+        file.write(&key(1), &Mark::new("old".into(), true)).unwrap();
+        file.prepare(&key(2), &Mark::new("new".into(), true)).unwrap();
+        let is = |found: Found, store: &str| matches!(found, Found::Mark(mark) if mark.store == store);
+        assert!(is(file.read(&key(1)).unwrap(), "old"), "until the store has another key");
+        assert!(matches!(file.read(&key(3)).unwrap(), Found::Stranger));
+        // Whoever rekeys was killed here, or has not come further yet.
+        assert!(is(file.read(&key(2)).unwrap(), "new"));
+        assert!(!beside(&path, NEXT).exists() && is(file.read(&key(2)).unwrap(), "new"));
+        file.settle(true).unwrap();
+        assert!(is(file.read(&key(2)).unwrap(), "new"), "the one who comes later finds nothing to do");
+    }
 }

@@ -63,7 +63,7 @@ pub(super) fn rekey(kept: &Kept) -> Result<Rekeyed, Failure> {
 /// What a rekeying that was killed left; nothing where one lives.
 pub(super) fn go_on(kept: &Kept) -> Result<(), Failure> {
     let Some(vault) = &kept.file else { return Ok(()) };
-    if !vault.has_old_identities() && !vault.read()?.is_rekeying() {
+    if !vault.has_old_identity()? && !vault.read()?.is_rekeying() {
         return Ok(());
     }
     match hold(&kept.place.folder)? {
@@ -89,10 +89,10 @@ fn settle(kept: &Kept, vault: &VaultFile) -> Result<(), Failure> {
             Ok(((), true))
         })?;
     }
-    if vault.has_old_identities() {
+    if vault.has_old_identity()? {
         // One that was broken off before it came to the vault left that to the old identity.
         vault.change(|_| Ok(((), true)))?;
-        vault.drop_old_identities()?;
+        vault.drop_old_identity()?;
     }
     Ok(())
 }

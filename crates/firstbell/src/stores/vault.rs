@@ -55,9 +55,10 @@ impl VaultFile {
             drop(lock);
             return VaultFile::open(place, false);
         }
+        // A key without a store beside it sealed nothing here: it may be what this machine opens a shared store with.
         let contents = match key::read_old(&place.folder)? {
+            _ if fresh => Contents::fresh().map_err(|e| no_chance(&e))?,
             Some(key) => Contents::of(&key),
-            None if fresh => Contents::fresh().map_err(|e| no_chance(&e))?,
             None => {
                 let why = format!(
                     "the vault {} is gone, and the store beside it is sealed with a key in it",
@@ -142,8 +143,9 @@ impl VaultFile {
         self.place.identity.is_none()
     }
 
-    pub(super) fn has_old_identities(&self) -> bool {
-        self.has_own_identity() && self.identities.borrow().len() > 1
+    /// Whether a new identity was to take an old one's place, and the old one is still there.
+    pub(super) fn has_old_identity(&self) -> Result<bool, Failure> {
+        Ok(self.has_own_identity() && identity::is_under_way(&self.place.folder)?)
     }
 
     /// A new identity comes before those that are there; what is written from now on is for it.
@@ -151,14 +153,16 @@ impl VaultFile {
         let new = Identity::random();
         let mut identities = self.identities.borrow_mut();
         identities.insert(0, new);
-        identity::replace(&self.place.folder, &identities)
+        identity::replace(&self.place.folder, &identities, true)
     }
 
-    /// Those before it go. The vault must have been written for the first one by now.
-    pub(super) fn drop_old_identities(&self) -> Result<(), Failure> {
+    /// The one before it goes. The vault must have been written for the first one by now.
+    pub(super) fn drop_old_identity(&self) -> Result<(), Failure> {
         let mut identities = self.identities.borrow_mut();
-        identities.truncate(1);
-        identity::replace(&self.place.folder, &identities)
+        if identities.len() > 1 {
+            identities.remove(1);
+        }
+        identity::replace(&self.place.folder, &identities, false)
     }
 
     /// Changes it, where `change` says that it changed anything.

@@ -45,9 +45,10 @@ pub(super) async fn offer(setup: &Setup<'_>) -> Result<(), Failure> {
     }
     if *setup.context()?.config.vault.holder() == Holder::Typed {
         say::error(
-            "note: a service has no terminal at which a passphrase could be asked for: say under [vault] where it comes from \
-             (README.md, \"Where secrets live\"), before it is installed.",
+            "note: a service has no terminal at which a passphrase could be asked for, so it is not installed: say under [vault] \
+             where it comes from (README.md, \"Where secrets live\"), then run firstbell setup again.",
         );
+        return Ok(());
     }
     if !setup.asks.yes("Install it?", false).await? {
         return Ok(());
