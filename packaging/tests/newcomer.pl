@@ -78,6 +78,7 @@ sub automatic {
     answers('redirect', REDIRECT);
     answers('review', '');
     is_set_up();
+    ends() == 0 or failed('it does not end well');
 }
 
 # A person logs in by the link; this machine's browser is sent back to firstbell.
@@ -95,18 +96,21 @@ sub assisted {
     awaits('Or paste the address');
     my ($link) = $screen =~ /(\S*redirect_params\S*)/ or failed('there is no link');
     logs_in($link);
-    is_set_up();
+    is_set_up('assisted');
+    ends();
     $screen !~ /\Q$asks{password}\E|\Q$asks{seed}\E/ or failed('it asks for what it does not need');
 }
 
 # What it comes to, and what it says for afterwards.
 sub is_set_up {
+    my ($assisted) = @_;
     awaits('ready: main has a proven token (generation 1)');
     # Whoever is not root is offered a service of their own, and not the machine's that the package brings.
     awaits("That writes $ENV{HOME}/.config/systemd/user/firstbell.service and runs:\r\n  systemctl --user daemon-reload");
-    answers('install', '');
+    awaits($asks{install});
+    # Ctrl-C, and no line: after an assisted login the question for a pasted address still reads the terminal, and would take it.
+    syswrite $keys, $assisted ? "\x03" : "\n";
     awaits('Set up. From now on, each with --config ');
-    ends() == 0 or failed('it does not end well');
 }
 
 # A kitesim as the README has it started in another terminal, which ends with this program: what it announces.
