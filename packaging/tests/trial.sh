@@ -158,6 +158,7 @@ is "it is removed, and says what stays" says 'stay in /var/lib/firstbell' dpkg -
 isnt "nothing runs any more" pgrep -u firstbell
 is "the state is still there" test -s /var/lib/firstbell/state/store.db
 is "it is purged, and says what goes" says 'deleting /var/lib/firstbell' dpkg --purge firstbell
-left=$(find / -xdev -name '*firstbell*' -not -path '/proc/*' -not -path '/trial/*'; ls -d /run/firstbell* 2>/dev/null)
+# What people have set up in their homes is theirs.
+left=$(find / -xdev -name '*firstbell*' -not -path '/proc/*' -not -path '/trial/*' -not -path '/home/*'; ls -d /run/firstbell* 2>/dev/null)
 is "nothing is left ($left)" test -z "$left"
 echo "all is well"
