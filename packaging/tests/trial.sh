@@ -27,6 +27,14 @@ is "the program runs" firstbell --version
 is "a rehearsal as its user" firstbellctl demo --driver http
 is "and in Chromium" firstbellctl demo
 
+echo "a newcomer sets up, with a terminal and nothing but the package"
+for mode in automatic assisted; do
+    useradd --create-home "$mode" || die "no user"
+    isnt "nobody special ($mode)" grep -qE 'root|firstbell' <(id -nG "$mode")
+    is "meets every question, and ends with a proven token" \
+        setpriv --reuid="$mode" --regid="$mode" --init-groups --reset-env perl /trial/newcomer.pl "$mode"
+done
+
 echo "a morning, kept by the daemon"
 useradd --no-create-home --groups firstbell trader && useradd --no-create-home --groups firstbell stranger || die "no users"
 # asks USER: for the token, at the socket of other users' programs.
@@ -150,6 +158,7 @@ is "it is removed, and says what stays" says 'stay in /var/lib/firstbell' dpkg -
 isnt "nothing runs any more" pgrep -u firstbell
 is "the state is still there" test -s /var/lib/firstbell/state/store.db
 is "it is purged, and says what goes" says 'deleting /var/lib/firstbell' dpkg --purge firstbell
-left=$(find / -xdev -name '*firstbell*' -not -path '/proc/*' -not -path '/trial/*'; ls -d /run/firstbell* 2>/dev/null)
+# What people have set up in their homes is theirs.
+left=$(find / -xdev -name '*firstbell*' -not -path '/proc/*' -not -path '/trial/*' -not -path '/home/*'; ls -d /run/firstbell* 2>/dev/null)
 is "nothing is left ($left)" test -z "$left"
 echo "all is well"
