@@ -28,7 +28,6 @@ my %asks = (
     channel  => '1, 2, 3 or Enter: ',
     review   => 'Enter to log in, or the name of what you want to change: ',
     sure     => 'Take it all the same? [y/N] ',
-    install  => 'Install it? [y/N] ',
     space    => 'Does the space belong to the password? [y/N] ',
 );
 my $web = HTTP::Tiny->new(max_redirect => 0, timeout => PATIENCE_S);
@@ -96,20 +95,15 @@ sub assisted {
     awaits('Or paste the address');
     my ($link) = $screen =~ /(\S*redirect_params\S*)/ or failed('there is no link');
     logs_in($link);
-    is_set_up('assisted');
-    ends();
+    is_set_up();
+    ends() == 0 or failed('it does not end well');
     $screen !~ /\Q$asks{password}\E|\Q$asks{seed}\E/ or failed('it asks for what it does not need');
 }
 
 # What it comes to, and what it says for afterwards.
 sub is_set_up {
-    my ($assisted) = @_;
     awaits('ready: main has a proven token (generation 1)');
-    # Whoever is not root is offered a service of their own, and not the machine's that the package brings.
-    awaits("That writes $ENV{HOME}/.config/systemd/user/firstbell.service and runs:\r\n  systemctl --user daemon-reload");
-    awaits($asks{install});
-    # Ctrl-C, and no line: after an assisted login the question for a pasted address still reads the terminal, and would take it.
-    syswrite $keys, $assisted ? "\x03" : "\n";
+    # A rehearsal needs no service, and is offered none.
     awaits('Set up. From now on, each with --config ');
 }
 

@@ -31,6 +31,12 @@ pub(super) async fn login(setup: &Setup<'_>) -> Exit {
     proven(context, setup.draft.account(), assisted).await
 }
 
+/// Whether the account's logins are a person's.
+pub(super) fn is_assisted(setup: &Setup<'_>) -> bool {
+    let Ok(context) = setup.context() else { return false };
+    setup.account(&context).is_ok_and(|account| account.assisted == Assisted::Only)
+}
+
 /// Logs this account in; says how to go on where that fails.
 pub(super) async fn proven(context: crate::cli::context::Context, account: &str, assisted: bool) -> Exit {
     let account = AccountArg { account: Some(account.to_owned()) };

@@ -98,6 +98,8 @@ pub(super) async fn run(named: Option<&Path>, env: Environment, args: SetupArgs,
         Ok(next) => next,
         Err(failure) => return left(&failure),
     };
+    // Whoever waited for a pasted address of an assisted login reads the terminal until the end.
+    let busy = matches!(next, steps::Next::Login) && end::is_assisted(&setup);
     let exit = match next {
         steps::Next::Login => end::login(&setup).await,
         steps::Next::Proven => Exit::done(serde_json::json!({ "account": setup.draft.account() })),
@@ -105,7 +107,7 @@ pub(super) async fn run(named: Option<&Path>, env: Environment, args: SetupArgs,
     if exit.code() != super::exit::DONE {
         return exit;
     }
-    let installed = interruptible(&halt, service::offer(&setup)).await;
+    let installed = interruptible(&halt, service::offer(&setup, busy)).await;
     end::farewell(&setup);
     match installed {
         Ok(()) => exit,

@@ -15,8 +15,22 @@ use crate::setup::{Unit, unit};
 /// What systemctl needs of our environment to find the owner's service manager.
 const VARIABLES: [&str; 5] = ["PATH", "HOME", "LANG", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
 
-/// Offers the service, and installs it where it is wanted.
-pub(super) async fn offer(setup: &Setup<'_>) -> Result<(), Failure> {
+/// The package's own unit, with more walls than one that is written here.
+const PACKAGED: &str = "/usr/lib/systemd/system/firstbell.service";
+
+/// Offers the service, and installs it where it is wanted. A rehearsal needs none. With `busy` the terminal still has another
+/// reader, who would take the answer.
+pub(super) async fn offer(setup: &Setup<'_>, busy: bool) -> Result<(), Failure> {
+    if setup.draft.is_rehearsal() {
+        return Ok(());
+    }
+    if rustix::process::geteuid().is_root() && Path::new(PACKAGED).exists() {
+        say::error(
+            "\nThe package brings the service: it keeps what stands in /etc/firstbell/config.toml, as the user firstbell. Put this \
+             configuration there, store the secrets with firstbellctl secrets set, then: systemctl enable --now firstbell",
+        );
+        return Ok(());
+    }
     let unit = of(setup)?;
     let line = |arguments: &Vec<&str>| format!("systemctl {}", arguments.join(" "));
     let commands: Vec<String> = unit.starts.iter().map(line).collect();
@@ -48,6 +62,10 @@ pub(super) async fn offer(setup: &Setup<'_>) -> Result<(), Failure> {
             "note: a service has no terminal at which a passphrase could be asked for, so it is not installed: say under [vault] \
              where it comes from (README.md, \"Where secrets live\"), then run firstbell setup again.",
         );
+        return Ok(());
+    }
+    if busy {
+        say::error("note: run firstbell setup once more to have it installed.");
         return Ok(());
     }
     if !setup.asks.yes("Install it?", false).await? {
