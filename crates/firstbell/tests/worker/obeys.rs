@@ -57,7 +57,9 @@ fn filled(page: &'static str) -> (Child, Peer, Value) {
     let site = serve(page);
     let (child, mut peer) = worker(UnixStream::pair().unwrap());
     let began = peer.ask(&peer::begin(&site)).unwrap();
-    assert_eq!(began, peer::report(&json!(1), &json!({ "done": { "open_port": null } })));
+    let fence = began["report"]["done"]["fence"].clone();
+    assert!(["whole", "files", "none"].iter().any(|known| fence == *known), "{began}");
+    assert_eq!(began, peer::report(&json!(1), &json!({ "done": { "open_port": null, "fence": fence } })));
     let open = json!({ "open": { "url": format!("{site}/connect/login"), "wait_ms": 20_000 } });
     let mut seen = peer.ask(&json!({ "number": 2, "order": { "perform": open } })).unwrap();
     let mut number = 2;
