@@ -166,7 +166,9 @@ pub fn password(answer: &Secret) -> Look<Secret> {
         return Look::Wrong("Nothing was given.".into());
     }
     let bare = text.trim();
-    if Seed::parse(answer).is_ok() && bare.len() >= SECRET_LEN {
+    // A key is shown in capitals, or typed in small letters; a long password of letters has both.
+    let is_mixed = bare.contains(char::is_lowercase) && bare.contains(char::is_uppercase);
+    if Seed::parse(answer).is_ok() && bare.len() >= SECRET_LEN && !is_mixed {
         return Look::Doubtful(
             answer.clone(),
             "This looks like the TOTP key, not like a password. The TOTP key is asked for next.".into(),
@@ -286,6 +288,14 @@ mod tests {
         assert!(wrong(user_id(&of("+91 98450 12345"))).contains("telephone"));
         assert!(wrong(user_id(&of("AB 12"))).contains("letters and digits only"));
         assert!(doubt(user_id(&of("trader"))).contains("does not look like"));
+    }
+
+    #[test]
+    fn a_long_password_of_letters_is_no_totp_key() {
+        assert!(matches!(password(&of("two words pW-abcdefghijkmnpqrstuvwxyz")), Look::Good(_)));
+        for key in ["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "jbsw y3dp ehpk 3pxp jbsw y3dp ehpk 3pxp"] {
+            assert!(doubt(password(&of(key))).contains("looks like the TOTP key"), "{key}");
+        }
     }
 
     #[test]
