@@ -59,8 +59,8 @@ pub enum Fence {
 
 /// What an engine is left with.
 pub(super) struct Ground<'a> {
-    /// Its program.
-    pub(super) program: &'a Path,
+    /// Its programs.
+    pub(super) programs: &'a [&'a Path],
     /// Its private folder.
     pub(super) folder: &'a Path,
     /// The only TCP port that it may connect to; none where it has no network but its own.
@@ -97,7 +97,8 @@ fn restrict(ground: &Ground<'_>) -> Result<RulesetStatus, RulesetError> {
         rules = rules.handle_access(AccessNet::BindTcp)?.handle_access(AccessNet::ConnectTcp)?;
     }
     let mut rules = rules.create()?;
-    for place in READ.map(PathBuf::from).into_iter().chain(beside(ground.program)) {
+    let own = ground.programs.iter().filter_map(|program| beside(program));
+    for place in READ.map(PathBuf::from).into_iter().chain(own) {
         rules = allow(rules, &place, read)?;
     }
     for place in WRITE {

@@ -208,6 +208,7 @@ fn order(program: &Path, config: &FirefoxConfig, places: &Places) -> io::Result<
     arguments.extend(config.arguments.iter().cloned());
     Ok(Order {
         program: program.to_owned(),
+        browser: None,
         arguments,
         environment: environment(places, config.headful),
         folder: places.home.clone(),

@@ -11,6 +11,8 @@ use super::super::fence::Fence;
 pub(in super::super) struct Order {
     /// The engine's program.
     pub(in super::super) program: PathBuf,
+    /// The browser that it starts, where it is no browser itself.
+    pub(in super::super) browser: Option<PathBuf>,
     /// Its arguments.
     pub(in super::super) arguments: Vec<String>,
     /// Its whole environment.

@@ -1,6 +1,7 @@
 //! What runs inside a cage: starts the engine, keeps the doors, and ends with everything when its leash is let go.
 
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
@@ -53,7 +54,8 @@ fn keep(open: bool) -> io::Result<()> {
     let proxy_port = proxy.local_addr()?.port();
     // The one around its doors is its private folder. Its network is its own, with nobody in it.
     let folder = order.control.parent().unwrap_or(&order.folder);
-    let fence = fence::raise(&Ground { program: &order.program, folder, port: None })?;
+    let programs: Vec<_> = order.browser.iter().chain([&order.program]).map(PathBuf::as_path).collect();
+    let fence = fence::raise(&Ground { programs: &programs, folder, port: None })?;
     let mut engine = start(&order)?;
     // From here on it relays what is typed: no other process of its user may look into it.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);

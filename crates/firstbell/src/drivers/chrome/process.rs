@@ -43,9 +43,11 @@ pub(super) fn start(plan: &Plan, config: &ChromeConfig) -> Result<(Group, Ends, 
     // A window needs what its owner's desktop keeps in his home.
     let fence = match config.headful {
         true => Ok(Fence::None),
-        false => {
-            fence::raise(&Ground { program: &binary, folder: folder.path(), port: Some(plan.origin.port()) })
-        }
+        false => fence::raise(&Ground {
+            programs: &[&binary],
+            folder: folder.path(),
+            port: Some(plan.origin.port()),
+        }),
     };
     let started = fence.and_then(|fence| Ok((spawn(plan, config, &binary, &folder, user)?, fence)));
     let ((child, ends), fence) = started.map_err(|e| cannot_start(&binary, &e.to_string()))?;

@@ -80,6 +80,7 @@ impl<'a> WebDriver<'a> {
             out.clone_from(&places.out);
             Ok(Order {
                 program: program.clone(),
+                browser: Some(binary.clone()),
                 arguments: match config.browser {
                     Browser::Chrome => vec!["--port=0".into()],
                     Browser::Firefox => ["--port", "0", "--websocket-port", "0"].map(str::to_owned).to_vec(),
