@@ -54,6 +54,7 @@ impl Running {
 fn logged_in() -> (Sim, Home, String) {
     let sim = Sim::start();
     let home = Home::new(&sim);
+    home.quiet_hours();
     let token = again(&sim, &home);
     (sim, home, token)
 }

@@ -238,6 +238,16 @@ impl Home {
         std::fs::write(self.config(), format!("{lines}\n{rest}")).unwrap();
     }
 
+    /// Has the broker end tokens hours away from now: one that is issued while it may is in doubt.
+    pub fn quiet_hours(&self) {
+        #[expect(clippy::disallowed_methods, reason = "the simulator runs on the machine's time")]
+        let hour = (jiff::Timestamp::now().as_second() + 19_800) % 86_400 / 3600;
+        let from = if hour < 12 { 20 } else { 3 };
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        let table = format!("[schedule]\ntokens_end_from_h = {from}\ntokens_end_until_h = {}\n", from + 1);
+        std::fs::write(self.config(), format!("{text}\n{table}")).unwrap();
+    }
+
     pub fn config(&self) -> PathBuf {
         self.dir.path().join("config.toml")
     }
