@@ -42,7 +42,7 @@ done
 packaging/tests/sbom.py "$work/firstbell.cdx.json" "$work/kitesim.cdx.json"
 
 # Something like a program, with and without what must not be in one.
-crate=$(sed -n 's|.*"bom-ref": "pkg:cargo/toml@\(.*\)".*|toml-\1|p' "$work/firstbell.cdx.json" | sed 's/%2B/+/')
+crate=$(sed -n 's|.*"bom-ref": "pkg:cargo/toml@\(.*\)".*|toml-\1|p' "$work/firstbell.cdx.json" | sed 's/%2B/+/;q')
 looked() {
     { seq -f 'word-%06g' 1100; echo "/crates/$crate/src/lib.rs https://kite.zerodha.com/connect https://ntfy.shand"; echo "$1"; } >"$work/program"
     packaging/look.sh "$work/program" "$work/firstbell.cdx.json" >"$work/said" 2>&1

@@ -63,7 +63,7 @@ def as_written(document: dict) -> None:
 
 
 SPDX = {"0BSD", "Apache-2.0", "LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "CDLA-Permissive-2.0", "ISC", "MIT", "MIT-0", "Unicode-3.0",
-        "Unlicense", "Zlib", "BSL-1.0", "CC0-1.0", "blessing", "LGPL-2.1-or-later"}
+        "Unlicense", "Zlib", "BSL-1.0", "CC0-1.0", "blessing", "GPL-2.0-only", "LGPL-2.1-or-later"}
 
 for path, program in zip(sys.argv[1:3], ("firstbell", "kitesim"), strict=True):
     document = json.loads(pathlib.Path(path).read_text())
