@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CARGO = os.environ.get("CARGO", "cargo")
 # What takes longest begins first, so that nobody waits for it alone in the end.
 LONGEST = ["canary", "crash", "nodes", "lookalike", "mutations", "matrix", "exec", "sinks", "engines", "hostile"]
+# Longer than any of them takes, also on a machine that does much else: what hangs is told, and not waited for.
+LIMIT_S = 1200
 
 
 def built():
@@ -35,13 +37,19 @@ def run(test):
     name, program, folder = test
     began = time.monotonic()
     environment = dict(os.environ, CARGO_MANIFEST_DIR=str(folder))
-    done = subprocess.run([program], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-    result = next((line for line in done.stdout.splitlines() if line.startswith("test result:")), "no result")
-    good = done.returncode == 0 and result.startswith("test result: ok.")
+    try:
+        done = subprocess.run([program], cwd=folder, env=environment, stdin=subprocess.DEVNULL, timeout=LIMIT_S,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        said, code = done.stdout, done.returncode
+    except subprocess.TimeoutExpired as late:
+        said, code = (late.stdout or b"").decode(errors="replace"), None
+    lines = said.splitlines()
+    usual = "no result" if code is not None else f"not over after {LIMIT_S} s"
+    result = next((line for line in lines if line.startswith("test result:")), usual)
+    good = code == 0 and result.startswith("test result: ok.")
     said = f"{folder.name + '/' + name:<30} {time.monotonic() - began:6.1f} s  {result.removeprefix('test result: ')}"
     if not good:
-        said = "\n".join([line for line in done.stdout.splitlines() if not line.endswith("... ok")] + [said])
+        said = "\n".join([line for line in lines if not line.endswith("... ok")] + [said])
     print(said, flush=True)
     return good
 
