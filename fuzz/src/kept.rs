@@ -16,7 +16,7 @@ use crate::{CANARY, Feed, folder};
 /// What nothing is bound to, and does no harm: snapshots that nobody looks for, while their events are there.
 pub const LOOSE: [(&str, &str); 2] = [("snapshot", "account"), ("snapshot", "version")];
 
-const CELLS: [(&str, &str); 24] = [
+const CELLS: [(&str, &str); 21] = [
     ("event", "account"),
     ("event", "seq"),
     ("event", "at_ms"),
@@ -38,9 +38,6 @@ const CELLS: [(&str, &str); 24] = [
     ("token", "suspect_from_ms"),
     ("token", "dead_from_ms"),
     ("token", "sealed"),
-    ("secret", "account"),
-    ("secret", "name"),
-    ("secret", "sealed"),
 ];
 
 /// A store, and all that is in it.
