@@ -8,14 +8,7 @@ ready() {
     done
 }
 
-if ! ready && command -v apt-get >/dev/null 2>&1; then
-    as_root=""
-    [ "$(id -u)" -eq 0 ] || as_root="sudo"
-    echo "Installing age, libsecret-tools, gnome-keyring and dbus with apt-get." >&2
-    $as_root apt-get update -qq >&2 || true
-    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends age libsecret-tools gnome-keyring dbus >&2
-fi
-
+ready || "$(dirname "$0")/install.sh" age libsecret-tools gnome-keyring dbus
 ready || {
     echo "The tests need age, secret-tool, gnome-keyring-daemon and dbus-run-session (Debian, Ubuntu: age, libsecret-tools, gnome-keyring, dbus)." >&2
     exit 1
