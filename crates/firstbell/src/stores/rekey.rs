@@ -47,12 +47,16 @@ pub(super) fn rekey(kept: &Kept) -> Result<Rekeyed, Failure> {
     if identity {
         vault.add_identity()?;
     }
-    let next = vault.change(|contents| {
+    let begun = vault.change(|contents| {
         contents.begin_rekey().map_err(|e| no_chance(&e))?;
         Ok((contents.keys().1.expect("it was just made"), true))
-    })?;
-    if let Err(failure) = kept.seal_anew(&next) {
-        // What can be taken back is, now or by the next opener.
+    });
+    if let Err(failure) = begun.and_then(|next| kept.seal_anew(&next)) {
+        // Everything is as it was then, the identity first: until the vault is written again it is for both.
+        if identity && !kept.has_key(vault.read()?.keys().1.as_ref())? {
+            vault.take_back_identity()?;
+        }
+        // What else can be taken back is, now or by the next opener.
         settle(kept, vault)?;
         return Err(failure);
     }

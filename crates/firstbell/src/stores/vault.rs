@@ -156,6 +156,15 @@ impl VaultFile {
         identity::replace(&self.place.folder, &identities, true)
     }
 
+    /// The new one goes again: nothing was sealed for it alone, and a copy of the old one that its owner has stays good.
+    pub(super) fn take_back_identity(&self) -> Result<(), Failure> {
+        let mut identities = self.identities.borrow_mut();
+        if identities.len() > 1 {
+            identities.remove(0);
+        }
+        identity::replace(&self.place.folder, &identities, false)
+    }
+
     /// The one before it goes. The vault must have been written for the first one by now.
     pub(super) fn drop_old_identity(&self) -> Result<(), Failure> {
         let mut identities = self.identities.borrow_mut();

@@ -135,15 +135,48 @@ fn an_identity_that_is_kept_elsewhere_stays() {
     assert!(!machine.file("identity.txt").exists());
 }
 
+/// Whoever put an identity of his own beside ours finds it there again.
+#[test]
+fn an_identity_of_the_owner_s_stays_beside_ours() {
+    let machine = lived();
+    let (mine, _) = keygen(machine.0.path(), "mine");
+    let own = fs::read_to_string(mine).unwrap();
+    let ours = identity(&machine);
+    fs::write(machine.file("identity.txt"), format!("{ours}{own}")).unwrap();
+    machine.open();
+    assert_eq!(identity(&machine), format!("{ours}{own}"), "nothing was asked of it");
+    assert!(machine.open().rekey().unwrap().identity);
+    let key = |text: &str| text.lines().find(|line| line.starts_with("AGE-SECRET-KEY-1")).unwrap().to_owned();
+    let after = identity(&machine);
+    assert!(after.contains(&key(&own)) && !after.contains(&key(&ours)), "ours is new, and his is there");
+    assert_eq!(after.matches("AGE-SECRET-KEY-1").count(), 2);
+    assert_eq!(fetched(machine.open().vault(), "a", "password").as_deref(), Some("pw"));
+}
+
+/// The key of a node that shares a store lies alone in its state folder, and a command without that store leaves it there.
+#[test]
+fn a_key_without_a_store_beside_it_stays() {
+    let machine = Machine::new();
+    fs::create_dir(machine.state()).unwrap();
+    fs::set_permissions(machine.state(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    fs::write(machine.file("key"), [7; 32]).unwrap();
+    crate::support::private(&machine.file("key"));
+    machine.open().vault().keep("a", "password", &secret("pw")).unwrap();
+    assert_eq!(fs::read(machine.file("key")).unwrap(), [7; 32]);
+    assert_eq!(fetched(machine.open().vault(), "a", "password").as_deref(), Some("pw"));
+    assert_eq!(fs::read(machine.file("key")).unwrap(), [7; 32]);
+}
+
 #[test]
 fn a_history_that_is_not_whole_gets_no_new_key() {
     let machine = lived();
-    let key = store_key(&machine);
+    let (key, before) = (store_key(&machine), identity(&machine));
     let db = rusqlite::Connection::open(machine.file("store.db")).unwrap();
     db.execute("UPDATE event SET at_ms = 7 WHERE account = 'b' AND seq = 600", []).unwrap();
     let failure = machine.open().rekey().unwrap_err();
     assert!(failure.to_string().contains("event 600 of b"), "{failure}");
     assert_eq!(store_key(&machine), key);
+    assert_eq!(identity(&machine), before, "a backup of it stays good");
     assert!(machine.open().store().verify("b").unwrap().flaw.is_some(), "it is no better afterwards");
     assert!(machine.open().store().verify("a").unwrap().flaw.is_none());
 }
