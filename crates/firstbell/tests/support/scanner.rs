@@ -10,6 +10,10 @@ use url::form_urlencoded::byte_serialize;
 
 /// A part of this many bytes, of any form, is a find: buffers that are reused keep parts only.
 const WINDOW: usize = 12;
+/// Of a form that writes three bytes for one, so many: four letters of a seed are what two seeds share by chance.
+const WIDE_WINDOW: usize = 24;
+
+const EACH_BYTE: &str = "percent-encoded, each byte";
 
 /// One place where a part of a secret stands. It names the secret and never shows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,7 +26,7 @@ pub struct Find {
 /// The secrets that are looked for, cut into windows of all their forms.
 #[derive(Default)]
 pub struct Scanner {
-    windows: HashMap<[u8; WINDOW], (String, &'static str)>,
+    windows: HashMap<Vec<u8>, (String, &'static str)>,
     /// For each pair of bytes whether a window begins with it: most bytes of a file begin none.
     begins: Vec<bool>,
 }
@@ -44,12 +48,12 @@ impl Scanner {
 
     fn add_forms(&mut self, secret: &str, forms: Vec<(&'static str, Vec<u8>)>) {
         for (form, bytes) in forms {
-            assert!(bytes.len() > WINDOW, "{secret} is too short to be told from chance");
-            for window in bytes.windows(WINDOW) {
+            let len = if form.starts_with(EACH_BYTE) { WIDE_WINDOW } else { WINDOW };
+            assert!(bytes.len() > len, "{secret} is too short to be told from chance");
+            for window in bytes.windows(len) {
                 self.begins.resize(1 << 16, false);
                 self.begins[beginning(window)] = true;
-                let window = window.try_into().unwrap();
-                self.windows.entry(window).or_insert_with(|| (secret.to_owned(), form));
+                self.windows.entry(window.to_vec()).or_insert_with(|| (secret.to_owned(), form));
             }
         }
     }
@@ -57,10 +61,13 @@ impl Scanner {
     /// What stands in these bytes. A window that several forms share is told by the first of them.
     pub fn search(&self, place: &str, bytes: &[u8]) -> BTreeSet<Find> {
         let mut finds = BTreeSet::new();
-        for window in bytes.windows(WINDOW) {
-            if self.begins.get(beginning(window)) == Some(&true)
-                && let Some((secret, form)) = self.windows.get(window)
-            {
+        for start in 0..bytes.len().saturating_sub(WINDOW - 1) {
+            let rest = &bytes[start..];
+            if self.begins.get(beginning(rest)) != Some(&true) {
+                continue;
+            }
+            let windows = [rest.get(..WINDOW), rest.get(..WIDE_WINDOW)].into_iter().flatten();
+            for (secret, form) in windows.filter_map(|window| self.windows.get(window)) {
                 finds.insert(Find { secret: secret.clone(), form, place: place.to_owned() });
             }
         }
@@ -105,7 +112,7 @@ pub fn forms(text: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("UTF-16BE", text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
         ("percent-encoded, spaces as %20", form_encoded.replace('+', "%20").into_bytes()),
         ("percent-encoded, spaces as +", form_encoded.into_bytes()),
-        ("percent-encoded, each byte", every(|b| format!("%{b:02X}")).into_bytes()),
+        (EACH_BYTE, every(|b| format!("%{b:02X}")).into_bytes()),
         ("percent-encoded, each byte, small", every(|b| format!("%{b:02x}")).into_bytes()),
         ("JSON, ASCII only", json.chars().map(ascii).collect::<String>().into_bytes()),
         ("JSON", json.into_bytes()),
