@@ -2,7 +2,9 @@
 
 pub mod bot;
 pub mod kept;
+pub mod sealed;
 pub mod sights;
+pub mod worker;
 
 use std::path::PathBuf;
 
