@@ -192,6 +192,12 @@ impl Budget {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_cause_reads_as_a_part_of_a_sentence() {
+        let told = [Cause::Password, Cause::Code].map(|cause| format!("{cause} was refused"));
+        assert_eq!(told, ["the password was refused", "a code was refused"]);
+    }
+
     fn fp(text: &str) -> Fingerprint {
         Fingerprint(text.into())
     }

@@ -146,8 +146,32 @@ mod tests {
             assert_eq!(Origin::parse(text), Err(OriginFault::NotSecure), "{text}");
         }
         assert_eq!(Origin::parse("https://a.example/x"), Err(OriginFault::NotBare));
-        assert_eq!(Origin::parse("https://u:p@a.example"), Err(OriginFault::NotBare));
+        for text in ["https://u:p@a.example", "https://u@a.example", "https://:p@a.example"] {
+            assert_eq!(Origin::parse(text), Err(OriginFault::NotBare), "{text}");
+        }
         assert_eq!(Origin::parse("kite"), Err(OriginFault::NotUrl));
+    }
+
+    #[test]
+    fn its_parts_are_those_of_the_address_with_the_usual_port_where_none_is_written() {
+        for (text, host, port, is_https) in [
+            ("https://kite.zerodha.com", "kite.zerodha.com", 443, true),
+            ("https://kite.zerodha.com:8443", "kite.zerodha.com", 8443, true),
+            ("http://127.0.0.1", "127.0.0.1", 80, false),
+            ("http://[::1]:9", "[::1]", 9, false),
+        ] {
+            let origin = Origin::parse(text).unwrap();
+            assert_eq!((origin.host(), origin.port(), origin.is_https()), (host, port, is_https), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_fault_says_what_an_address_must_be() {
+        for (text, word) in [("kite", "form"), ("http://a.example", "https"), ("https://a.example/x", "path")]
+        {
+            let told = Origin::parse(text).unwrap_err().to_string();
+            assert!(told.contains(word), "{text}: {told}");
+        }
     }
 
     #[test]

@@ -46,9 +46,19 @@ fn a_token_with_the_nonce_is_taken_once_and_within_the_life() {
     let mut pending = pending();
     assert_eq!(pending.take(&kite, &app, &good(NONCE), at(-1)).unwrap_err(), Refusal::Late);
     assert_eq!(pending.take(&kite, &app, &good(NONCE), at(600)).unwrap_err(), Refusal::Late);
+    assert!(!pending.is_over(at(0)), "it can come back in the second in which it was sent");
     let grant = pending.take(&kite, &app, &good(NONCE), at(599)).unwrap();
     assert_eq!(grant.secret().expose(), TOKEN);
     assert_eq!(pending.take(&kite, &app, &good(NONCE), at(599)).unwrap_err(), Refusal::Again);
+}
+
+#[test]
+fn whoever_comes_too_late_or_twice_reads_why() {
+    for (refusal, word) in
+        [(Refusal::Late, "old"), (Refusal::Again, "had its login"), (Refusal::Wrong("x".into()), "x")]
+    {
+        assert!(refusal.to_string().contains(word), "{refusal:?}");
+    }
 }
 
 #[test]

@@ -154,5 +154,10 @@ mod tests {
         assert!(at(format!("status=success&action=basket&request_token={TOKEN}")).contains("login"));
         assert!(at(format!("status=success#request_token={TOKEN}")).contains("no request token"));
         assert!(!at(format!("status={TOKEN}&request_token={TOKEN}")).contains(TOKEN));
+        // What is shown of a stranger's word is short, and in small letters.
+        for word in ["a".repeat(21), "Short1".into()] {
+            assert!(at(format!("status={word}&request_token={TOKEN}")).contains("\"other\""), "{word}");
+        }
+        assert!(at(format!("status={}&request_token={TOKEN}", "a".repeat(20))).contains(&"a".repeat(20)));
     }
 }
