@@ -44,7 +44,9 @@ pub(super) fn again_at(view: &View<'_>, slot: &Slot, now: Timestamp) -> Option<T
             let soon = pause(AGAIN_S[step.min(AGAIN_S.len() - 1)]);
             if soon < slot.deadline_at { soon } else { soon.max(pause(LATE_S)) }
         }
-        Ask::Wait => pause(WAIT_S[step.min(WAIT_S.len() - 1)]).min(waited.max(pause(WAIT_S[0]))),
+        // As long as it was asked for, but a minute at least.
+        Ask::Wait if waited > trouble.at => pause(WAIT_S[0]),
+        Ask::Wait => pause(WAIT_S[step.min(WAIT_S.len() - 1)]),
         Ask::Once => pause(ONCE_S),
         Ask::Human => pause(*HUMAN_S.get(step)?),
         Ask::Stop => return None,
