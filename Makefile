@@ -1,5 +1,5 @@
 # The few things people type. `make demo` and `make test` need nothing but Rust and, on Debian or Ubuntu, apt-get.
-.PHONY: demo test clients test-clients bench bench-kitesim fuzz lint docs deny age browser browsers mail postgres redis python node pages sbom deb reproduce release-test packaging-test server signing clean
+.PHONY: demo test clients test-clients bench bench-kitesim fuzz mutants lint docs deny age browser browsers mail postgres redis python node pages sbom deb reproduce release-test packaging-test server signing clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -35,6 +35,10 @@ bench-kitesim:
 # Everything that strangers write, a minute for each target; see fuzz/README.md.
 fuzz:
 	fuzz/run.sh 60
+
+# What decides, changed one small piece at a time: each change must be noticed by a test. Half an hour.
+mutants:
+	packaging/mutants.sh
 
 lint:
 	$(CARGO) fmt --all --check
