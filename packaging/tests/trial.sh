@@ -154,8 +154,16 @@ says() { local words=$1; shift; "$@" 2>&1 | tee /trial/words; grep -q "$words" /
 systemctl stop firstbell.service
 isnt "its health is bad where it does not" bash /trial/health
 systemctl start firstbell.service
+# An owner's own doing, which must go as well: links, and words added to a unit.
+mapfile -t able < <(cd /usr/lib/systemd/system && grep -l '^\[Install\]' firstbell*)
+is "its units are enabled" systemctl enable "${able[@]}"
+is "all that can be" test "$(find /etc/systemd/system -type l -name 'firstbell*' | wc -l)" = "${#able[@]}"
+for unit in "${able[@]}"; do mkdir -p "/etc/systemd/system/$unit.d" && echo '[Unit]' >"/etc/systemd/system/$unit.d/own.conf"; done
 is "it is removed, and says what stays" says 'stay in /var/lib/firstbell' dpkg --remove firstbell
 isnt "nothing runs any more" pgrep -u firstbell
+isnt "and nobody waits for one who asks for a browser" systemctl --quiet is-active firstbell-browser.socket
+links=$(find /etc/systemd/system -type l -name 'firstbell*')
+is "nothing of it is enabled ($links)" test -z "$links"
 is "the state is still there" test -s /var/lib/firstbell/state/store.db
 is "it is purged, and says what goes" says 'deleting /var/lib/firstbell' dpkg --purge firstbell
 # What people have set up in their homes is theirs.
