@@ -52,3 +52,21 @@ fn a_source_that_repeats_itself_is_not_believed() {
     }
     assert!(matches!(&next, Next::Fail(Failure::Broken { .. })), "{next:?}");
 }
+
+#[test]
+fn a_time_step_that_was_used_tells_of_a_clock_that_was_set_back() {
+    let (plan, who) = (plan(), who());
+    let step = 1_795_404_600_000 / 30_000;
+    // One ahead may be a code of a moment ago, at the turn of a step.
+    for (last, off_s) in
+        [(step - 1, None), (step, None), (step + 1, None), (step + 2, Some(-60)), (step + 9, Some(-270))]
+    {
+        let (_, turn) = asked(&plan, &who, Some(last), 1_000);
+        match (turn.next, off_s) {
+            (Next::Fail(Failure::ClockWrong { off_s }), Some(told)) => assert_eq!(off_s, told),
+            (Next::Do(Action::Fill(_)), None) => assert!(last < step, "a second code in one step"),
+            (Next::Do(Action::Look { wait_ms }), None) => assert_eq!((wait_ms, last >= step), (29_050, true)),
+            (next, _) => panic!("{last}: {next:?}"),
+        }
+    }
+}
