@@ -43,7 +43,7 @@ impl Walk<'_> {
         if self.last_step.is_some_and(|last| last > step + 1) {
             let behind = self.last_step.unwrap_or(step) - step;
             return Next::Fail(Failure::ClockWrong {
-                off_s: -30 * i64::try_from(behind).unwrap_or(i64::MAX / 30),
+                off_s: i64::try_from(behind).unwrap_or(i64::MAX).saturating_mul(-30),
             });
         }
         self.code_awaited = used || life_ms < CODE_LIFE_MIN_MS;
@@ -70,8 +70,6 @@ impl Walk<'_> {
         // The code of another time step that is the same is far more likely an old one.
         let again = self.given.as_ref().is_some_and(|last| last.expose() == digits.expose());
         let used = again || self.last_step.is_some_and(|last| last >= step);
-        // The wait is ours: a page does not go stale because somebody was asked.
-        self.until_ms = self.until_ms.max(now.run_ms + 10_000);
         self.end_ms = self.end_ms.max(now.run_ms + AFTER_CODE_MS);
         if used || (!typed && (asked != step || life_ms < CODE_LIFE_MIN_MS)) {
             if times >= ASKS_MAX {

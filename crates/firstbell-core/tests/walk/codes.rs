@@ -70,3 +70,53 @@ fn a_time_step_that_was_used_tells_of_a_clock_that_was_set_back() {
         }
     }
 }
+
+#[test]
+fn a_code_is_made_or_taken_while_its_time_step_lasts_five_seconds_more() {
+    let (plan, seeded) = (plan(), who());
+    fill(asked(&plan, &seeded, None, 25_000).1);
+    assert_eq!(looks(&asked(&plan, &seeded, None, 25_001).1), 4_999 + 50);
+    let who = Credentials { codes: Codes::Asked, ..who() };
+    let step = 1_795_404_600_000 / 30_000;
+    for (given_ms, is_taken) in [(100, true), (25_000, true), (25_001, false), (29_999, false)] {
+        let (mut stage, turn) = asked(&plan, &who, Some(step - 1), 0);
+        assert!(matches!(turn.next, Next::NeedCode));
+        let next = stage.walk.code(Secret::new("123456".into()), false, at(given_ms));
+        assert_eq!(matches!(next, Next::Do(Action::Fill(_))), is_taken, "{given_ms}: {next:?}");
+        assert!(is_taken || matches!(next, Next::Do(Action::Look { .. })), "{given_ms}: {next:?}");
+    }
+    // A clock that was set back while somebody was asked: that step has had its code.
+    let (mut stage, _) = asked(&plan, &who, Some(step - 1), 0);
+    let back = Moment { wall: at(0).wall - jiff::SignedDuration::from_secs(1), run_ms: 100 };
+    let next = stage.walk.code(Secret::new("123456".into()), true, back);
+    assert!(matches!(next, Next::Do(Action::Look { .. })), "{next:?}");
+}
+
+#[test]
+fn waiting_for_a_time_step_or_for_a_person_takes_no_time_from_the_page() {
+    let mut plan = plan();
+    plan.deadline_s = 100;
+    for page in &mut plan.pages {
+        if let Some(entry) = &mut page.entry {
+            entry.deadline_s = 1;
+        }
+    }
+    let (who, step) = (who(), 1_795_404_600_000 / 30_000);
+    // Until ten seconds after the step that was used is over.
+    let (mut stage, turn) = asked(&plan, &who, Some(step), 1_000);
+    assert_eq!(looks(&turn), 29_050);
+    fill(stage.walk.seen(Seen::Unchanged, at(39_999)));
+    let (mut stage, _) = asked(&plan, &who, Some(step), 1_000);
+    assert_eq!(failed(&stage.walk.seen(Seen::Unchanged, at(40_000))), "unknown-page");
+    // A code of a person is worth half a minute more than the walk had left.
+    let asks = Credentials { codes: Codes::Asked, ..who };
+    for page in &mut plan.pages {
+        if let Some(entry) = &mut page.entry {
+            entry.deadline_s = 60;
+        }
+    }
+    let (mut stage, turn) = asked(&plan, &asks, None, 0);
+    assert!(matches!(turn.next, Next::NeedCode));
+    let typed = stage.walk.code(Secret::new("123456".into()), true, at(95_000));
+    assert!(matches!(typed, Next::Do(Action::Fill(Fill { wait_ms: 30_000, .. }))), "{typed:?}");
+}
