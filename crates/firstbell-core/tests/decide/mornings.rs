@@ -70,6 +70,7 @@ fn a_retry_is_before_the_verdict_if_it_is_before_the_deadline() {
     let mut account = Account::new();
     account.state.wait = Some((at("08:50:00"), at("09:00:00")));
     account.is_next("08:55:00", Step::Assess, "09:00:00", Reason::Deadline);
+    account.is_next("09:00:00", Step::Login, "09:00:00", Reason::Missed);
     account.state.wait = Some((at("08:50:00"), at("08:59:59")));
     account.is_next("08:55:00", Step::Login, "08:59:59", Reason::Due);
 }

@@ -80,6 +80,14 @@ fn in_the_flush_an_answer_holds_for_a_minute_and_after_it_for_the_day() {
 }
 
 #[test]
+fn a_token_of_the_night_that_the_broker_took_is_good_until_the_flush_of_its_own_day() {
+    let night = Account::new().with_token("00:10:00").after("00:20:00", Event::Exchanging);
+    let night = night.probed("00:30:00", Some(true));
+    assert_eq!(served(&night, "04:59:59"), Ok(()));
+    assert_eq!(served(&night, "05:00:00"), Err(Unserved::Unproven));
+}
+
+#[test]
 fn a_good_token_is_asked_about_every_five_minutes_while_people_trade() {
     let every = |probed: &str, then: &str| {
         good().probed(probed, Some(true)).is_next("12:00:30", Step::Probe, then, Reason::Watched);
