@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::doors::plain;
 use super::finding::{Area, Finding, Grade};
-use crate::drivers::{DriverConfig, DriverName, Fence};
+use crate::drivers::{Bounds, DriverConfig, DriverName, Fence, Filter};
 use crate::program::{Around, Feed, Program};
 
 const AREA: Area = Area::Browser;
@@ -44,9 +44,9 @@ async fn one(drivers: &DriverConfig, name: DriverName, plan: &Plan) -> Finding {
     };
     let (version, tried) = tokio::join!(version(&program), timeout(START, drivers.try_out(name, plan)));
     match tried {
-        Ok(Ok(fence)) => {
+        Ok(Ok(bounds)) => {
             let version = version.unwrap_or_else(|| "its version is not known".into());
-            well(&id, &format!("{called}: starts, and its sandbox is in force ({version})"), fence)
+            well(&id, &format!("{called}: starts, and its sandbox is in force ({version})"), bounds)
         }
         Ok(Err(failure)) => ill(&id, called, &failure),
         Err(_) => Finding::warning(
@@ -58,28 +58,37 @@ async fn one(drivers: &DriverConfig, name: DriverName, plan: &Plan) -> Finding {
     }
 }
 
-/// It stands; how much of the machine it could reach if it were taken over is said beside it.
-fn well(id: &str, what: &str, fence: Fence) -> Finding {
-    match fence {
-        Fence::Whole => {
-            Finding::good(AREA, id, format!("{what}; the kernel keeps it from your files (Landlock, tried)"))
+/// It stands; what the kernel keeps from it if it were taken over is said beside it.
+fn well(id: &str, what: &str, bounds: Bounds) -> Finding {
+    let (files, mend_files) = match bounds.fence {
+        Fence::Whole => ("the kernel keeps it from your files (Landlock, tried)", None),
+        Fence::Files => (
+            "the kernel keeps it from your files (Landlock, tried), in part: all of it needs Linux 6.10",
+            None,
+        ),
+        Fence::None => (
+            "but this kernel has no Landlock, so a browser that was taken over could read what its user can",
+            Some(
+                "add landlock to the kernel's list of security modules (lsm=landlock,… on its command line), or let a user of \
+                 its own run the browser: the Debian package does, with firstbell-browser.socket",
+            ),
+        ),
+    };
+    let (calls, mend_calls) = match bounds.filter {
+        Filter::InForce => {
+            ("the calls that attack the kernel and other programs are refused to it (seccomp, tried)", None)
         }
-        Fence::Files => Finding::good(
-            AREA,
-            id,
-            format!(
-                "{what}; the kernel keeps it from your files (Landlock, tried), in part: all of it needs Linux 6.10"
+        Filter::None => (
+            "but nothing but its own sandbox refuses it system calls: there is no seccomp for firstbell here",
+            Some(
+                "see that the kernel is Linux 5.9 or later with seccomp, and that a container around firstbell allows it",
             ),
         ),
-        Fence::None => Finding::warning(
-            AREA,
-            id,
-            format!(
-                "{what}; but this kernel has no Landlock, so a browser that was taken over could read what its user can"
-            ),
-            "add landlock to the kernel's list of security modules (lsm=landlock,… on its command line), or let a user of its \
-             own run the browser: the Debian package does, with firstbell-browser.socket",
-        ),
+    };
+    let what = format!("{what}; {files}; {calls}");
+    match [mend_files, mend_calls].into_iter().flatten().collect::<Vec<_>>().as_slice() {
+        [] => Finding::good(AREA, id, what),
+        mends => Finding::warning(AREA, id, what, mends.join("; ")),
     }
 }
 
@@ -96,4 +105,27 @@ async fn version(program: &Path) -> Option<String> {
     let line = String::from_utf8_lossy(&said).lines().next().map(plain)?;
     let line = line.trim().to_owned();
     (!line.is_empty()).then_some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_does_not_hold_is_a_warning_and_each_is_mended() {
+        let said = |fence, filter| well("engine_chrome", "chrome: starts", Bounds { fence, filter });
+        let whole = said(Fence::Whole, Filter::InForce);
+        assert_eq!((whole.grade, whole.mend), (Grade::Good, None));
+        assert!(whole.what.contains("(Landlock, tried)") && whole.what.contains("(seccomp, tried)"));
+        for (fence, filter, mends) in [
+            (Fence::Files, Filter::None, vec!["Linux 5.9"]),
+            (Fence::None, Filter::InForce, vec!["lsm=landlock"]),
+            (Fence::None, Filter::None, vec!["lsm=landlock", "Linux 5.9"]),
+        ] {
+            let told = said(fence, filter);
+            assert_eq!(told.grade, Grade::Warning, "{}", told.what);
+            let mend = told.mend.unwrap();
+            assert!(mends.iter().all(|part| mend.contains(part)), "{mend}");
+        }
+    }
 }

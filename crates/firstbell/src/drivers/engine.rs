@@ -9,7 +9,7 @@ use firstbell_core::plan::{Step, Submit};
 use firstbell_core::secret::Secret;
 use firstbell_core::sight::Seen;
 
-use super::fence::Fence;
+use super::bounds::Bounds;
 use crate::ports::Soon;
 
 /// An action, without anything that is secret.
@@ -56,8 +56,8 @@ pub(super) trait Engine {
     fn prove(&self) -> Result<(), Failure>;
     /// Why its control port stands open to this machine's users, where the owner accepted that.
     fn open_port(&self) -> Option<&str>;
-    /// What of the machine is fenced off from it.
-    fn fence(&self) -> Fence;
+    /// What the kernel holds it to.
+    fn bounds(&self) -> Bounds;
     /// Ends it. When this is over no process and no file of it is left.
     fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>>;
 }

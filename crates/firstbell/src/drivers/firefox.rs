@@ -12,10 +12,9 @@ use firstbell_core::sight::Seen;
 
 use super::arguments;
 use super::bidi::{Kind, Session};
+use super::bounds::Bounds;
 use super::cage::{Cage, CageConfig, Order, Places};
 use super::engine::{Deed, Engine, Texts};
-use super::fence::Fence;
-use super::sandbox;
 use crate::ports::Soon;
 use crate::written::Section;
 
@@ -180,15 +179,15 @@ impl Engine for FirefoxDriver<'_> {
     }
 
     fn prove(&self) -> Result<(), Failure> {
-        sandbox::prove(self.cage.pid())
+        self.cage.prove()
     }
 
     fn open_port(&self) -> Option<&str> {
         self.cage.open_port()
     }
 
-    fn fence(&self) -> Fence {
-        self.cage.fence
+    fn bounds(&self) -> Bounds {
+        self.cage.bounds
     }
 
     fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>> {

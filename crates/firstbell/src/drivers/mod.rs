@@ -2,10 +2,12 @@
 
 mod arguments;
 mod bidi;
+mod bounds;
 mod cage;
 mod chrome;
 mod engine;
 mod fence;
+mod filter;
 mod firefox;
 mod group;
 mod http;
@@ -27,8 +29,10 @@ use firstbell_core::broker::App;
 use firstbell_core::failure::Failure;
 use firstbell_core::plan::Plan;
 
+pub use bounds::Bounds;
 pub use chrome::ChromeConfig;
 pub use fence::Fence;
+pub use filter::Filter;
 pub use firefox::FirefoxConfig;
 pub(crate) use names::is_public;
 pub use webdriver::{Browser, WebDriverConfig};
@@ -196,11 +200,11 @@ impl DriverConfig {
     ///
     /// # Errors
     /// [`Failure::Broken`] where it does not start, or has no sandbox.
-    pub async fn try_out(&self, name: DriverName, plan: &Plan) -> Result<Fence, Failure> {
-        let Some(job) = self.job(name, plan) else { return Ok(Fence::Whole) };
+    pub async fn try_out(&self, name: DriverName, plan: &Plan) -> Result<Bounds, Failure> {
+        let Some(job) = self.job(name, plan) else { return Ok(Bounds::WHOLE) };
         let mut worker = Worker::hire(self.post(), job).await?;
-        let (proven, fence) = (worker.prove().await, worker.fence());
-        Box::new(worker).close().await.and(proven).map(|()| fence)
+        let (proven, bounds) = (worker.prove().await, worker.bounds());
+        Box::new(worker).close().await.and(proven).map(|()| bounds)
     }
 
     /// What a worker is to start; none for an engine that is no browser.

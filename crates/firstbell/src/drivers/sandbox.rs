@@ -6,17 +6,19 @@ use std::fs;
 use firstbell_core::failure::Failure;
 
 use super::cage::no_sandbox;
+use super::filter;
 
 /// What a process that shows pages has among its arguments: Chromium's, and Firefox's.
 const PAGES: [&str; 2] = ["--type=renderer", "-contentproc"];
+/// What the kernel says of a process under any filter.
+const FILTERED: &str = "Seccomp:\t2";
 
-/// Sees that every process below this one that shows a page runs under a system call filter and can gain no rights.
+/// Sees that every process below this one that shows a page runs under more filters of system calls than the engine was started
+/// under, and can gain no rights: ours, and those of a container or a service around us, are inherited, and are not the browser's.
 ///
 /// # Errors
 /// [`Failure::Broken`] where one does not, or where none is found: a control that cannot be seen is none.
-pub(super) fn prove(root: u32) -> Result<(), Failure> {
-    // Filters of a container or a service around us are inherited, and are not the browser's.
-    let around = filters(&fs::read_to_string(format!("/proc/{root}/status")).unwrap_or_default());
+pub(super) fn prove(root: u32, around: u32) -> Result<(), Failure> {
     let mut shown = 0;
     for pid in below(root).into_iter().filter(|pid| shows_pages(*pid)) {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -30,6 +32,11 @@ pub(super) fn prove(root: u32) -> Result<(), Failure> {
         shown += 1;
     }
     if shown == 0 { Err(no_sandbox()) } else { Ok(()) }
+}
+
+/// Under how many filters of system calls an engine stands that this thread starts.
+pub(super) fn inherited() -> u32 {
+    filters(&fs::read_to_string("/proc/thread-self/status").unwrap_or_default())
 }
 
 /// All processes below one.
@@ -72,13 +79,12 @@ fn shows_pages(pid: u32) -> bool {
 
 /// How many system call filters a process runs under; kernels before 5.9 do not say, and count as one where there is any.
 fn filters(status: &str) -> u32 {
-    let value = |key: &str| status.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok());
-    value("Seccomp_filters:").unwrap_or_else(|| u32::from(value("Seccomp:") == Some(2)))
+    filter::count(status).unwrap_or_else(|| u32::from(status.lines().any(|line| line == FILTERED)))
 }
 
 fn is_confined(status: &str) -> bool {
     let has = |line: &str| status.lines().any(|l| l == line);
-    has("Seccomp:\t2") && has("NoNewPrivs:\t1")
+    has(FILTERED) && has("NoNewPrivs:\t1")
 }
 
 #[cfg(test)]
@@ -91,6 +97,6 @@ mod tests {
         assert!(
             !is_confined("NoNewPrivs:\t1\nSeccomp:\t0\n") && !is_confined("NoNewPrivs:\t0\nSeccomp:\t2\n")
         );
-        assert!(prove(std::process::id()).is_err());
+        assert!(prove(std::process::id(), 0).is_err());
     }
 }

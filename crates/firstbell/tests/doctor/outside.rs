@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use firstbell::drivers::Fence;
+use firstbell::drivers::Bounds;
 use firstbell_core::broker::Broker;
 use firstbell_core::brokers::kite::Kite;
 use firstbell_core::failure::Failure;
@@ -152,7 +152,7 @@ fn each_engine_starts_with_its_sandbox_proven_and_ends() {
         let late = |failure: &Failure| failure.to_string().contains("in time");
         let mut tries = (0..5).map(|_| runtime.block_on(drivers.try_out(engine.0, kite.plan())));
         let tried = tries.find(|tried| !tried.as_ref().is_err_and(late));
-        assert_eq!(tried, Some(Ok(Fence::Whole)), "{engine:?}");
+        assert_eq!(tried, Some(Ok(Bounds::WHOLE)), "{engine:?}");
     }
 }
 

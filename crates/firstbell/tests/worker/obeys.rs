@@ -57,9 +57,10 @@ fn filled(page: &'static str) -> (Child, Peer, Value) {
     let site = serve(page);
     let (child, mut peer) = worker(UnixStream::pair().unwrap());
     let began = peer.ask(&peer::begin(&site)).unwrap();
-    let fence = began["report"]["done"]["fence"].clone();
-    assert!(["whole", "files", "none"].iter().any(|known| fence == *known), "{began}");
-    assert_eq!(began, peer::report(&json!(1), &json!({ "done": { "open_port": null, "fence": fence } })));
+    let bounds = began["report"]["done"]["bounds"].clone();
+    assert!(["whole", "files", "none"].iter().any(|known| bounds["fence"] == *known), "{began}");
+    assert!(["in-force", "none"].iter().any(|known| bounds["filter"] == *known), "{began}");
+    assert_eq!(began, peer::report(&json!(1), &json!({ "done": { "open_port": null, "bounds": bounds } })));
     let open = json!({ "open": { "url": format!("{site}/connect/login"), "wait_ms": 20_000 } });
     let mut seen = peer.ask(&json!({ "number": 2, "order": { "perform": open } })).unwrap();
     let mut number = 2;

@@ -24,9 +24,10 @@ use firstbell_core::plan::Plan;
 pub(super) use self::order::Order;
 use self::order::Report;
 pub(super) use self::warden::enter;
-use super::fence::Fence;
+use super::bounds::Bounds;
 use super::group::{self, Group};
 use super::private::{PrivateFolder, User, browser_user};
+use super::sandbox;
 
 /// The program whose hidden command keeps a cage: also where our own path is not open to the user that an engine runs as.
 const OURSELVES: &str = "/proc/self/exe";
@@ -63,8 +64,10 @@ pub(super) struct Cage {
     forwarder: JoinHandle<()>,
     /// Why it has no walls, where the owner accepted that.
     open: Option<String>,
-    /// What is fenced off from it.
-    pub(super) fence: Fence,
+    /// What the kernel holds it to.
+    pub(super) bounds: Bounds,
+    /// The filters of system calls that it was started under.
+    filters: u32,
     /// The engine's control port, inside.
     pub(super) port: u16,
     /// The port of the way out, inside.
@@ -115,9 +118,9 @@ impl Cage {
         let group = Group::of(child, folder, config.memory_mb).on_leash(leash, stage == "open");
         let forwarder = tokio::spawn(forwarder::run(listener, forwarder::Allowed::of(plan)));
         let said = match tokio::time::timeout(START, read(report)).await {
-            Ok(Ok(Report::Ready { port, proxy, fence })) if sent.is_ok() => {
+            Ok(Ok(Report::Ready { port, proxy, bounds, filters })) if sent.is_ok() => {
                 let control = places.control;
-                return Ok(Ok(Cage { group, control, forwarder, open: None, fence, port, proxy }));
+                return Ok(Ok(Cage { group, control, forwarder, open: None, bounds, filters, port, proxy }));
             }
             Ok(Ok(report)) => report,
             Ok(Err(e)) => Report::Ended(format!("its warden ended: {e}")),
@@ -142,9 +145,12 @@ impl Cage {
         self.open.as_deref()
     }
 
-    /// The process below which everything of the cage runs.
-    pub(super) fn pid(&self) -> u32 {
-        self.group.pid()
+    /// Whether the sandbox of the browser inside is in force.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] where it is not, or nobody knows.
+    pub(super) fn prove(&self) -> Result<(), Failure> {
+        sandbox::prove(self.group.pid(), self.filters)
     }
 
     /// A connection to a port inside.

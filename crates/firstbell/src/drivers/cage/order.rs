@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::fence::Fence;
+use super::super::bounds::Bounds;
 
 /// What the warden is to start. No secret is in it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,8 +37,10 @@ pub(super) enum Report {
         port: u16,
         /// The port of the way out, for engines that take no socket.
         proxy: u16,
-        /// What is fenced off from it.
-        fence: Fence,
+        /// What the kernel holds it to.
+        bounds: Bounds,
+        /// How many filters of system calls it was started under: its sandbox's come on top.
+        filters: u32,
     },
     /// This machine gives no namespaces.
     NoCage(String),

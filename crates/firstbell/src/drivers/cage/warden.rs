@@ -9,7 +9,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 use tokio::net::{TcpListener, UnixListener};
 
-use super::super::fence::{self, Ground};
+use super::super::fence::Ground;
+use super::super::{bounds, sandbox};
 use super::order::{Order, Report};
 use super::{relay, walls};
 
@@ -55,7 +56,8 @@ fn keep(open: bool) -> io::Result<()> {
     // The one around its doors is its private folder. Its network is its own, with nobody in it.
     let folder = order.control.parent().unwrap_or(&order.folder);
     let programs: Vec<_> = order.browser.iter().chain([&order.program]).map(PathBuf::as_path).collect();
-    let fence = fence::raise(&Ground { programs: &programs, folder, port: None })?;
+    let bounds = bounds::set(Some(&Ground { programs: &programs, folder, port: None }))?;
+    let filters = sandbox::inherited();
     let mut engine = start(&order)?;
     // From here on it relays what is typed: no other process of its user may look into it.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
@@ -74,7 +76,7 @@ fn keep(open: bool) -> io::Result<()> {
             match event {
                 Heard::Port(port) if !ready => {
                     ready = true;
-                    say(&Report::Ready { port, proxy: proxy_port, fence });
+                    say(&Report::Ready { port, proxy: proxy_port, bounds, filters });
                 }
                 Heard::NoSandbox => no_sandbox = true,
                 Heard::Ended if !ready => {

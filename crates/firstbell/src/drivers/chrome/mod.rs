@@ -18,8 +18,8 @@ use self::page::Page;
 use self::pipe::Pipe;
 pub use self::program::ChromeConfig;
 pub(super) use self::program::find;
+use super::bounds::Bounds;
 use super::engine::{Deed, Engine, Texts};
-use super::fence::Fence;
 use super::group::Group;
 use super::sandbox;
 use super::{observer, typing as hands};
@@ -34,13 +34,16 @@ const TYPE: Duration = Duration::from_secs(20);
 pub(super) struct ChromeDriver<'a> {
     page: Page<'a>,
     process: Group,
-    fence: Fence,
+    bounds: Bounds,
+    /// The filters of system calls that it was started under.
+    filters: u32,
     proven: bool,
 }
 
 impl<'a> ChromeDriver<'a> {
     pub(super) async fn start(plan: &'a Plan, config: &ChromeConfig) -> Result<ChromeDriver<'a>, Failure> {
-        let (process, ends, fence) = process::start(plan, config)?;
+        let (process, ends, bounds) = process::start(plan, config)?;
+        let filters = sandbox::inherited();
         let broken = |why: String| Failure::Broken {
             part: Part::Browser,
             why,
@@ -51,7 +54,7 @@ impl<'a> ChromeDriver<'a> {
         match tokio::time::timeout(START, Page::open(plan, pipe)).await {
             Ok(Ok(page)) => {
                 page::drain(ends.errors);
-                Ok(ChromeDriver { page, process, fence, proven: false })
+                Ok(ChromeDriver { page, process, bounds, filters, proven: false })
             }
             Ok(Err(_)) => {
                 let watchdog = process.why("").to_owned();
@@ -117,15 +120,15 @@ impl Engine for ChromeDriver<'_> {
     }
 
     fn prove(&self) -> Result<(), Failure> {
-        sandbox::prove(self.process.pid())
+        sandbox::prove(self.process.pid(), self.filters)
     }
 
     fn open_port(&self) -> Option<&str> {
         None
     }
 
-    fn fence(&self) -> Fence {
-        self.fence
+    fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
     fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>> {

@@ -12,8 +12,9 @@ use tokio::process::{Child, Command};
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::plan::Plan;
 
+use super::super::bounds::{self, Bounds};
 use super::super::cage::no_sandbox;
-use super::super::fence::{self, Fence, Ground};
+use super::super::fence::Ground;
 use super::super::group::{self, Group};
 use super::super::private::{PrivateFolder, User, browser_user};
 use super::super::switches::{SWITCHES, resolver_rules};
@@ -36,22 +37,16 @@ pub(super) struct Ends {
 }
 
 /// Starts the browser.
-pub(super) fn start(plan: &Plan, config: &ChromeConfig) -> Result<(Group, Ends, Fence), Failure> {
+pub(super) fn start(plan: &Plan, config: &ChromeConfig) -> Result<(Group, Ends, Bounds), Failure> {
     let binary = program::find(config.binary.as_deref(), config.headful)?;
     let user = browser_user(config.user.as_deref())?;
     let folder = PrivateFolder::make(user)?;
     // A window needs what its owner's desktop keeps in his home.
-    let fence = match config.headful {
-        true => Ok(Fence::None),
-        false => fence::raise(&Ground {
-            programs: &[&binary],
-            folder: folder.path(),
-            port: Some(plan.origin.port()),
-        }),
-    };
-    let started = fence.and_then(|fence| Ok((spawn(plan, config, &binary, &folder, user)?, fence)));
-    let ((child, ends), fence) = started.map_err(|e| cannot_start(&binary, &e.to_string()))?;
-    Ok((Group::of(child, folder, config.memory_mb.unwrap_or(MEMORY_MB)), ends, fence))
+    let ground = Ground { programs: &[&binary], folder: folder.path(), port: Some(plan.origin.port()) };
+    let bounds = bounds::set((!config.headful).then_some(&ground));
+    let started = bounds.and_then(|bounds| Ok((spawn(plan, config, &binary, &folder, user)?, bounds)));
+    let ((child, ends), bounds) = started.map_err(|e| cannot_start(&binary, &e.to_string()))?;
+    Ok((Group::of(child, folder, config.memory_mb.unwrap_or(MEMORY_MB)), ends, bounds))
 }
 
 fn spawn(

@@ -15,11 +15,11 @@ use firstbell_core::sight::Seen;
 
 pub use self::config::{Browser, WebDriverConfig};
 use super::bidi::{Kind, Session};
+use super::bounds::Bounds;
 use super::cage::{Cage, CageConfig, Order};
 use super::engine::{Deed, Engine, Texts};
-use super::fence::Fence;
 use super::switches::{SWITCHES, resolver_rules};
-use super::{chrome, firefox, sandbox};
+use super::{chrome, firefox};
 use crate::ports::Soon;
 
 /// A server that is ours starts its browser within this; a grid may have to wait for a free one.
@@ -194,7 +194,7 @@ impl Engine for WebDriver<'_> {
 
     fn prove(&self) -> Result<(), Failure> {
         match &self.server {
-            Server::Ours(cage) => sandbox::prove(cage.pid()),
+            Server::Ours(cage) => cage.prove(),
             // Nobody here can ask that of somebody else's.
             Server::Theirs { .. } => Ok(()),
         }
@@ -207,11 +207,11 @@ impl Engine for WebDriver<'_> {
         }
     }
 
-    fn fence(&self) -> Fence {
+    fn bounds(&self) -> Bounds {
         match &self.server {
-            Server::Ours(cage) => cage.fence,
+            Server::Ours(cage) => cage.bounds,
             // Nothing of it is on this machine, as far as we know.
-            Server::Theirs { .. } => Fence::Whole,
+            Server::Theirs { .. } => Bounds::WHOLE,
         }
     }
 

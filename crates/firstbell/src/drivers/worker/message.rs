@@ -7,8 +7,8 @@ use firstbell_core::obstacle::TlsFault;
 use firstbell_core::secret::Secret;
 use firstbell_core::sight::{Seen, Sight};
 
+use super::super::bounds::Bounds;
 use super::super::engine::Deed;
-use super::super::fence::Fence;
 use super::super::job::Job;
 
 /// An order, and its number: the report on it carries the same, so that none is taken for that on a later one.
@@ -51,8 +51,8 @@ pub(super) enum Report {
     Done {
         /// Why the engine's control port is open to this machine's users, where the owner accepted that.
         open_port: Option<String>,
-        /// Of an engine that stands now: what is fenced off from it.
-        fence: Option<Fence>,
+        /// Of an engine that stands now: what the kernel holds it to.
+        bounds: Option<Bounds>,
     },
     /// A field is proven: its text is wanted now.
     Want {
@@ -150,7 +150,7 @@ impl From<Saw> for Seen {
 impl Report {
     /// How something ended that gives nothing.
     pub(super) fn of(outcome: Result<(), Failure>) -> Report {
-        outcome.map_or_else(Report::failed, |()| Report::Done { open_port: None, fence: None })
+        outcome.map_or_else(Report::failed, |()| Report::Done { open_port: None, bounds: None })
     }
 
     /// A failure of the engine. It has no other kind: what pages and networks do is seen.

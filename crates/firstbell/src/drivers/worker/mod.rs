@@ -18,8 +18,10 @@ pub(super) use self::hire::Post;
 use self::hire::Staff;
 use self::message::{Asked, Order, Report, Said, Text, broken};
 pub(super) use self::work::work;
+use super::bounds::Bounds;
 use super::engine::{Deed, Form};
 use super::fence::Fence;
+use super::filter::Filter;
 use super::job::Job;
 use super::view::broke;
 use crate::ports::{Driver, Soon};
@@ -38,7 +40,7 @@ const GONE: &str = "the process that drives the browser ended";
 #[derive(Debug)]
 pub(super) struct Worker {
     staff: Staff,
-    fence: Fence,
+    bounds: Bounds,
     number: u64,
     /// A text was handed over, and nothing has come yet that says what became of it.
     is_out: bool,
@@ -53,10 +55,10 @@ impl Worker {
     /// [`Failure::Broken`] where there is no worker, or a part of this machine is missing.
     pub(super) async fn hire(post: Post<'_>, job: Job) -> Result<Worker, Failure> {
         let staff = Staff::find(post).await?;
-        let mut worker = Worker { staff, fence: Fence::None, number: 0, is_out: false, is_lost: false };
+        let mut worker = Worker { staff, bounds: Bounds::NONE, number: 0, is_out: false, is_lost: false };
         let failure = match worker.ask(Order::Begin(Box::new(job)), START).await {
-            Ok(Report::Done { open_port, fence }) => {
-                worker.fence = fence.unwrap_or(Fence::None);
+            Ok(Report::Done { open_port, bounds }) => {
+                worker.bounds = bounds.unwrap_or(Bounds::NONE);
                 worker.warn(open_port.as_deref());
                 return Ok(worker);
             }
@@ -67,9 +69,9 @@ impl Worker {
         Err(failure)
     }
 
-    /// What of the machine is fenced off from its engine.
-    pub(super) fn fence(&self) -> Fence {
-        self.fence
+    /// What the kernel holds its engine to.
+    pub(super) fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
     /// A defence that is missing is told.
@@ -81,8 +83,14 @@ impl Worker {
                 "the login engine's control port is open to this machine's users, as the owner accepted"
             );
         }
-        if self.fence != Fence::Whole {
-            tracing::info!(fence = ?self.fence, "the kernel fences the login engine in in part, or not at all");
+        let Bounds { fence, filter } = self.bounds;
+        if fence != Fence::Whole {
+            tracing::info!(?fence, "the kernel fences the login engine in in part, or not at all");
+        }
+        if filter == Filter::None {
+            tracing::info!(
+                "the kernel refuses the login engine no system calls but what its own sandbox does"
+            );
         }
     }
 

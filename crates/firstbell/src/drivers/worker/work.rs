@@ -15,6 +15,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::timeout;
 
 use super::super::engine::{Engine, Texts};
+use super::super::filter::{self, Whom};
 use super::super::group;
 use super::super::job::Job;
 use super::line::{Hears, Says, split};
@@ -43,8 +44,8 @@ pub(in super::super) fn work() -> ExitCode {
     if worked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Before anything is heard: no descriptor but the socket, no core, nobody who looks in. The filter comes first, because a
-/// process that nobody may look into cannot set it any more.
+/// Before anything is heard: no descriptor but the socket, no call that it does not need, no core, nobody who looks in. The filter of
+/// cores comes before the last, because a process that nobody may look into cannot set it any more.
 fn prepare() -> io::Result<std::os::unix::net::UnixStream> {
     let open = fs::read_dir("/proc/self/fd")?.flatten();
     let open: Vec<i32> = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
@@ -52,6 +53,8 @@ fn prepare() -> io::Result<std::os::unix::net::UnixStream> {
         // The list's own is closed already.
         let _ = nix::unistd::close(number);
     }
+    // Before there is another thread. What is wrong with it, or missing, is told when the same is asked for the engine.
+    let _ = filter::raise(Whom::Worker);
     group::prepare()?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let socket = io::stdin().as_fd().try_clone_to_owned()?;
@@ -134,7 +137,7 @@ impl Desk {
         if next.is_none() {
             let open_port = engine.open_port().map(str::to_owned);
             // Whoever does not hear it any more has closed the line, which is noticed below.
-            let _ = self.say(Report::Done { open_port, fence: Some(engine.fence()) }).await;
+            let _ = self.say(Report::Done { open_port, bounds: Some(engine.bounds()) }).await;
             next = timeout(LIFE, self.attend(engine.as_mut())).await.ok();
         }
         let ended = timeout(END, engine.close()).await.unwrap_or(Ok(()));
