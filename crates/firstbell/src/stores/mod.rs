@@ -92,6 +92,10 @@ impl Place {
         kept.file = Some(file);
         takeover::finish(&kept)?;
         rekey::go_on(&kept)?;
+        if let Some(Err(failure)) = kept.file.as_ref().map(VaultFile::finish) {
+            // No reason to go without a token on a full disk.
+            tracing::warn!(%failure, "a change of the vault was interrupted: what was removed may still be in its copy");
+        }
         Ok(Stores { kept, healed, turns: Turns { folder, shared: None } })
     }
 

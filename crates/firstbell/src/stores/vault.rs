@@ -152,6 +152,26 @@ impl VaultFile {
         )
     }
 
+    /// What an interrupted change left to be done: its copy may still have what was forgotten. Only for a vault that opened, and
+    /// whose store opened with it.
+    pub(super) fn finish(&self) -> Result<(), Failure> {
+        if self.bytes(FILE)? == self.bytes(PREVIOUS)? {
+            return Ok(());
+        }
+        let _lock = VaultLock::hold(&self.place.folder)?;
+        self.copied()
+    }
+
+    /// As [`VaultFile::finish`], by whoever holds the lock.
+    fn copied(&self) -> Result<(), Failure> {
+        match self.bytes(FILE)? {
+            Some(bytes) if self.bytes(PREVIOUS)?.as_ref() != Some(&bytes) && self.look(FILE)?.is_ok() => {
+                self.replace(&self.place.folder.join(PREVIOUS), &bytes)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// One of the two files, where it is there.
     fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
         let path = self.place.folder.join(name);
@@ -222,8 +242,10 @@ impl VaultFile {
         let _lock = VaultLock::hold(&self.place.folder)?;
         let mut contents = self.healed()?;
         let (given, changed) = change(&mut contents)?;
-        if changed {
-            self.write(&contents)?;
+        match changed {
+            true => self.write(&contents)?,
+            // What was forgotten already may have been forgotten by halves.
+            false => self.copied()?,
         }
         Ok(given)
     }

@@ -151,6 +151,27 @@ fn somebody_else_s_vault_is_refused_and_stays_where_it_is() {
     assert_eq!(fetched(machine.open().vault(), "a", "password").as_deref(), Some("pw"));
 }
 
+/// As a kill between the two writings leaves it, or a disk that is full for the second one.
+#[test]
+fn what_was_forgotten_by_halves_is_gone_after_the_next_opening_and_the_next_change() {
+    let ways: [fn(&Machine, &firstbell::stores::Stores); 2] = [
+        |machine, _| drop(machine.open()),
+        |_, living| assert!(!living.vault().forget("a", "password").unwrap()),
+    ];
+    for way in ways {
+        let machine = Machine::with_password("pw");
+        let (vault, previous) = (machine.file("vault.age"), machine.file("vault.previous.age"));
+        let stores = machine.open();
+        let before = fs::read(&previous).unwrap();
+        stores.vault().forget("a", "password").unwrap();
+        fs::write(&previous, before).unwrap();
+        way(&machine, &stores);
+        assert_eq!(fs::read(&vault).unwrap(), fs::read(&previous).unwrap());
+        let seen = opened_by_age(&previous, &machine.file("identity.txt"));
+        assert_eq!(seen["secrets"], serde_json::json!([]));
+    }
+}
+
 #[test]
 fn what_is_forgotten_is_gone_from_the_copy_too() {
     let machine = Machine::with_password("pw");
