@@ -32,7 +32,7 @@ use firstbell_core::failure::{Failure, Part};
 use firstbell_core::secret::{Secret, SecretBytes};
 
 pub use folder::{FolderLease, Held, LoginLock, hold, lock_login, try_lease, try_lock_login};
-pub use identity::{make_sealed_identity, sealed_identity};
+pub use identity::{SealedIdentity, make_sealed_identity};
 pub(crate) use place::KEEP_DAYS_MIN;
 pub use place::{Opener, Place};
 pub use postgres::Server;

@@ -11,6 +11,9 @@ use super::vault::VaultFile;
 
 impl Kept {
     pub(super) fn proves_key(&self) -> Result<(), Failure> {
+        if let Some(opener) = &self.place.identity {
+            opener.prove()?;
+        }
         let keys = match &self.file {
             Some(_) => {
                 let (key, next) = VaultFile::open(&self.place, false)?.1.keys();
