@@ -85,7 +85,11 @@ impl Place {
         }
         let fresh = ![sqlite::FILE, previous::FILE].iter().any(|file| self.folder.join(file).exists());
         let (file, contents) = VaultFile::open(self, fresh)?;
-        let (key, sqlite) = keyed(self, &contents)?;
+        let (key, sqlite) = match keyed(self, &contents) {
+            // Between our looks at vault and store somebody may have given both new keys: the vault of now tells.
+            Err(Failure::Broken { part: Part::Key, .. }) => keyed(self, &file.read()?)?,
+            opened => opened?,
+        };
         drop(contents);
         let healed = sqlite.healed;
         let mut kept = Kept::new(Box::new(sqlite), key, self, None);
