@@ -108,6 +108,8 @@ is "and the next one keeps on" heard firstbell 'daemon -: keeping 1 of' 2
 isnt "no secret is in the journal" grep -qE 'pW-canary|JBSWY3DP|canarycanary' <(journalctl --no-pager)
 isnt "nothing is left in memory's folder" ls -d /dev/shm/firstbell-*
 
+. /trial/credential.sh
+
 echo "the walls"
 touch /dev/shm/somebody
 # Eyes that see no holes where there are no walls would prove nothing.

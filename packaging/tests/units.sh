@@ -90,7 +90,7 @@ mount -t overlay overlay -o "lowerdir=$root,upperdir=$work/up,workdir=$work/work
 machine=$work/machine
 mkdir -p "$machine/trial" "$machine/etc/systemd/system/multi-user.target.wants"
 cp "$deb" "$machine/trial/firstbell.deb"
-cp "$tests/trial.sh" "$tests/walls.sh" "$tests/newcomer.pl" "$machine/trial/"
+cp "$tests/trial.sh" "$tests/walls.sh" "$tests/credential.sh" "$tests/newcomer.pl" "$machine/trial/"
 # What the container's runtime asks, for the same program.
 sed -n 's/^    CMD firstbell/firstbellctl/p' packaging/container/Containerfile >"$machine/trial/health"
 cp "$tests/trial.service" "$machine/etc/systemd/system/"

@@ -11,6 +11,13 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Stdio};
 
+use firstbell::clock::MachineClock;
+use firstbell::ports::{Clock, TokenChange};
+use firstbell::stores;
+use firstbell_core::broker::App;
+use firstbell_core::event::Event;
+use firstbell_core::secret::Secret;
+use firstbell_core::token::{Access, Life, Token};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use support::{Ended, Home, Sim};
@@ -86,6 +93,39 @@ fn a_program_is_started_again_with_the_next_token() {
     let ended = running.end();
     assert_eq!((ended.code, ended.stdout.as_str()), (0, "bye\n"));
     assert!(ended.stderr.contains("there is another token"), "{ended:?}");
+}
+
+/// As one that was issued in the hours in which the broker ends tokens: in doubt from its first moment.
+fn keep_in_doubt(sim: &Sim, home: &Home, access_token: String) {
+    let (stores, clock) = (stores::open(&home.state()).unwrap(), MachineClock::start());
+    let (api_key, user_id) = (sim.account.api_key.clone(), sim.account.user_id.clone());
+    let user = App { api_key: api_key.clone(), user_id, redirect: sim.redirect.parse().unwrap() }.user();
+    let (now, access) = (clock.now(), Access::parse(Secret::new(access_token)).unwrap());
+    let dead_from = now + jiff::SignedDuration::from_hours(24);
+    let life = Life { issued: now, trusted_until: now, suspect_from: now, dead_from };
+    let token = Token { access, api_key, generation: 2, life };
+    let record = |event, change| stores.store().record(&user, &[(now, event)], change).unwrap();
+    record(Event::Issued { generation: 2 }, TokenChange::Pend(&token));
+    record(Event::Proven { generation: 2 }, TokenChange::Promote);
+}
+
+/// Nobody else would prove it: without a daemon it is in doubt until it ends.
+#[test]
+fn a_next_token_that_is_in_doubt_is_proven_and_handed_on() {
+    let (sim, home, first) = logged_in();
+    let other = Home::new(&sim);
+    other.quiet_hours();
+    let second = again(&sim, &other);
+    let script = "trap 'exit 0' TERM; echo $KITE_ACCESS_TOKEN; while :; do sleep 0.05; done";
+    let mut running = Running::start(&home, &[], script);
+    assert_eq!(running.line(), first);
+    let calls = || sim.seen()["profile_calls"].as_u64().unwrap();
+    let before = calls();
+    keep_in_doubt(&sim, &home, second.clone());
+    assert_eq!(running.line(), second);
+    assert_eq!(calls(), before + 1);
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().code, 0);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use firstbell_core::secret::Secret;
 use crate::age::Recipient;
 use crate::censor;
 use crate::secrets::{Source, Wanted};
-use crate::stores::{self, Opener};
+use crate::stores::{self, Opener, SealedIdentity};
 use crate::terminal::Standing;
 use crate::written::Section;
 
@@ -39,7 +39,11 @@ pub enum Holder {
 
 /// What a passphrase opened, or who sets up has just made: once, for as long as this process lives.
 #[derive(Clone, Debug, Default)]
-struct Opened(Arc<OnceLock<Secret>>);
+struct Opened(Arc<OnceLock<Known>>);
+
+/// An identity, and the file from which it is, where it is from one.
+#[derive(Debug)]
+struct Known(Secret, Option<SealedIdentity>);
 
 impl PartialEq for Opened {
     fn eq(&self, _: &Opened) -> bool {
@@ -82,24 +86,32 @@ impl VaultConfig {
             return None;
         }
         let (vault, state) = (self.clone(), state.to_owned());
-        Some(Opener::new(move || vault.identity(&state)))
+        let (known, place) = (self.opened.clone(), state.clone());
+        let prove = move || match known.0.get() {
+            Some(Known(_, Some(sealed))) => sealed.is_still_there(&place),
+            // Whoever keeps it elsewhere is asked for it each time.
+            _ => Ok(()),
+        };
+        Some(Opener::new(move || vault.identity(&state)).proven_by(prove))
     }
 
     fn identity(&self, state: &Path) -> Result<Secret, Failure> {
-        if let Some(opened) = self.opened.0.get() {
-            return Ok(opened.clone());
+        if let Some(Known(identity, _)) = self.opened.0.get() {
+            return Ok(identity.clone());
         }
-        let opened = match &self.holder {
+        let passphrase = match &self.holder {
             Holder::Elsewhere(source) => return source.text(&IDENTITY.wanted()),
             Holder::Passphrase(source) => {
                 let passphrase = source.asked(&PASSPHRASE.wanted())?;
                 // What nobody typed was not mistyped: a first start may rely on it.
                 stores::make_sealed_identity(state, &passphrase)?;
-                stores::sealed_identity(state, &passphrase)?
+                passphrase
             }
-            Holder::Typed | Holder::File => stores::sealed_identity(state, &typed()?)?,
+            Holder::Typed | Holder::File => typed()?,
         };
-        Ok(self.opened.0.get_or_init(|| opened).clone())
+        let sealed = SealedIdentity::read(state)?;
+        let identity = sealed.open(state, &passphrase)?;
+        Ok(self.opened.0.get_or_init(|| Known(identity, Some(sealed))).0.clone())
     }
 
     /// What was asked for is not asked for again.
@@ -110,7 +122,7 @@ impl VaultConfig {
     /// The identity is known already, to whoever has just made it.
     pub fn know(&self, identity: Secret) {
         // Known before is as good.
-        let _ = self.opened.0.set(identity);
+        let _ = self.opened.0.set(Known(identity, None));
     }
 }
 

@@ -138,7 +138,7 @@ pub async fn into_credential() -> Result<Kept, Failure> {
 pub fn under_passphrase(state: &Path, passphrase: &Secret) -> Result<Kept, Failure> {
     censor::know(passphrase);
     stores::make_sealed_identity(state, passphrase)?;
-    let identity = stores::sealed_identity(state, passphrase)?;
+    let identity = stores::SealedIdentity::read(state)?.open(state, passphrase)?;
     Ok(Kept { line: Some(("passphrase", Value::from(true))), identity: Some(identity) })
 }
 

@@ -49,30 +49,59 @@ pub(super) fn open(place: &Place, fresh: bool) -> Result<Vec<Identity>, Failure>
     }
 }
 
-/// What is in the identity's file under a passphrase.
-///
-/// # Errors
-/// Where there is none, or this passphrase is not its own.
-pub fn sealed_identity(state: &Path, passphrase: &Secret) -> Result<Secret, Failure> {
+/// The identity's file under a passphrase, as it lies there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedIdentity(Vec<u8>);
+
+impl SealedIdentity {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Where there is none, or it is open to others.
+    pub fn read(state: &Path) -> Result<SealedIdentity, Failure> {
+        let path = state.join(SEALED);
+        let file = folder::open_private(&path, OpenOptions::new().read(true)).map_err(|e| {
+            let cure = "Make it in the state folder: age -p -o identity.age identity.txt (or age-keygen | age -p > identity.age), then \
+                chmod 600 identity.age.";
+            unusable(state, &e.to_string(), cure)
+        })?;
+        let mut bytes = Vec::new();
+        file.take(BYTES_MAX).read_to_end(&mut bytes).map_err(|e| folder::cannot(&path, "be read", &e))?;
+        Ok(SealedIdentity(bytes))
+    }
+
+    /// What is in it.
+    ///
+    /// # Errors
+    /// Where this passphrase is not its own.
+    pub fn open(&self, state: &Path, passphrase: &Secret) -> Result<Secret, Failure> {
+        let opened = age::open_with_passphrase(&self.0, passphrase).map_err(|fault| {
+            let why = fault.to_string().replace("this key", "this passphrase");
+            unusable(state, &why, "Try again with the passphrase of this file.")
+        })?;
+        let text =
+            std::str::from_utf8(opened.expose()).map_err(|_| unusable(state, "it holds no text", GONE))?;
+        Ok(Secret::new(text.to_owned()))
+    }
+
+    /// Whether the same one lies there now: a living process knows what was in it, and would not notice before its next start.
+    ///
+    /// # Errors
+    /// Where it is gone, open to others, or another one.
+    pub fn is_still_there(&self, state: &Path) -> Result<(), Failure> {
+        if SealedIdentity::read(state)? == *self {
+            return Ok(());
+        }
+        let why = "it is not the one that was opened when firstbell started, and nobody knows whether it still opens the vault";
+        let cure = "Put the identity.age of before back from a backup. If you gave it another passphrase, start firstbell anew to see that \
+            it opens.";
+        Err(unusable(state, why, cure))
+    }
+}
+
+fn unusable(state: &Path, why: &str, cure: &str) -> Failure {
     let path = state.join(SEALED);
-    let unusable = |why: String, cure: &str| {
-        broken(Part::Key, format!("the identity {} cannot be used: {why}", path.display()), cure)
-    };
-    let file = folder::open_private(&path, OpenOptions::new().read(true)).map_err(|e| {
-        let cure = "Make it in the state folder: age -p -o identity.age identity.txt (or age-keygen | age -p > identity.age), then \
-            chmod 600 identity.age.";
-        unusable(e.to_string(), cure)
-    })?;
-    let mut bytes = Vec::new();
-    file.take(BYTES_MAX).read_to_end(&mut bytes).map_err(|e| folder::cannot(&path, "be read", &e))?;
-    let opened = age::open_with_passphrase(&bytes, passphrase).map_err(|fault| {
-        unusable(
-            fault.to_string().replace("this key", "this passphrase"),
-            "Try again with the passphrase of this file.",
-        )
-    })?;
-    let text = std::str::from_utf8(opened.expose()).map_err(|_| unusable("it holds no text".into(), GONE))?;
-    Ok(Secret::new(text.to_owned()))
+    broken(Part::Key, format!("the identity {} cannot be used: {why}", path.display()), cure)
 }
 
 /// A new identity under a passphrase, where the state folder has neither one nor a vault yet.

@@ -32,7 +32,7 @@ use firstbell_core::failure::{Failure, Part};
 use firstbell_core::secret::{Secret, SecretBytes};
 
 pub use folder::{FolderLease, Held, LoginLock, hold, lock_login, try_lease, try_lock_login};
-pub use identity::{make_sealed_identity, sealed_identity};
+pub use identity::{SealedIdentity, make_sealed_identity};
 pub(crate) use place::KEEP_DAYS_MIN;
 pub use place::{Opener, Place};
 pub use postgres::Server;
@@ -85,13 +85,21 @@ impl Place {
         }
         let fresh = ![sqlite::FILE, previous::FILE].iter().any(|file| self.folder.join(file).exists());
         let (file, contents) = VaultFile::open(self, fresh)?;
-        let (key, sqlite) = keyed(self, &contents)?;
+        let (key, sqlite) = match keyed(self, &contents) {
+            // Between our looks at vault and store somebody may have given both new keys: the vault of now tells.
+            Err(Failure::Broken { part: Part::Key, .. }) => keyed(self, &file.read()?)?,
+            opened => opened?,
+        };
         drop(contents);
         let healed = sqlite.healed;
         let mut kept = Kept::new(Box::new(sqlite), key, self, None);
         kept.file = Some(file);
         takeover::finish(&kept)?;
         rekey::go_on(&kept)?;
+        if let Some(Err(failure)) = kept.file.as_ref().map(VaultFile::finish) {
+            // No reason to go without a token on a full disk.
+            tracing::warn!(%failure, "a change of the vault was interrupted: what was removed may still be in its copy");
+        }
         Ok(Stores { kept, healed, turns: Turns { folder, shared: None } })
     }
 

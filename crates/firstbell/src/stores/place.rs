@@ -17,16 +17,29 @@ pub(crate) const KEEP_DAYS_MIN: u64 = 30;
 
 /// Asks whoever keeps the identity for it, each time anew: he may have another one by then, or none.
 #[derive(Clone)]
-pub struct Opener(Arc<dyn Fn() -> Result<Secret, Failure> + Send + Sync>);
+pub struct Opener {
+    ask: Arc<dyn Fn() -> Result<Secret, Failure> + Send + Sync>,
+    prove: Arc<dyn Fn() -> Result<(), Failure> + Send + Sync>,
+}
 
 impl Opener {
     /// One that asks so.
     pub fn new(ask: impl Fn() -> Result<Secret, Failure> + Send + Sync + 'static) -> Opener {
-        Opener(Arc::new(ask))
+        Opener { ask: Arc::new(ask), prove: Arc::new(|| Ok(())) }
+    }
+
+    /// The same for one that remembers what it was told: `prove` says whether it would be told so again, without asking anybody.
+    #[must_use]
+    pub fn proven_by(self, prove: impl Fn() -> Result<(), Failure> + Send + Sync + 'static) -> Opener {
+        Opener { prove: Arc::new(prove), ..self }
     }
 
     pub(super) fn ask(&self) -> Result<Secret, Failure> {
-        self.0()
+        (self.ask)()
+    }
+
+    pub(super) fn prove(&self) -> Result<(), Failure> {
+        (self.prove)()
     }
 }
 

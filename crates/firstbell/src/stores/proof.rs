@@ -11,6 +11,22 @@ use super::vault::VaultFile;
 
 impl Kept {
     pub(super) fn proves_key(&self) -> Result<(), Failure> {
+        if let Some(opener) = &self.place.identity {
+            opener.prove()?;
+        }
+        // Between the looks at vault and store somebody may give both new keys: what is so only once is no alarm.
+        let opens = self.opens_now()? || self.opens_now()?;
+        opens.then_some(()).ok_or_else(|| {
+            let why = format!("the key on this machine does not open {} any more", self.db.name());
+            broken(
+                Part::Key,
+                why,
+                "Put back the key that belongs to this store, before firstbell is started anew.",
+            )
+        })
+    }
+
+    fn opens_now(&self) -> Result<bool, Failure> {
         let keys = match &self.file {
             Some(_) => {
                 let (key, next) = VaultFile::open(&self.place, false)?.1.keys();
@@ -20,14 +36,6 @@ impl Kept {
         };
         let _tx = self.begin(Aim::Look)?;
         let probe = self.meta("probe")?.unwrap_or_default();
-        let opens = keys.iter().flatten().any(|key| key.open(PROBE_PLACE, &probe).is_ok());
-        opens.then_some(()).ok_or_else(|| {
-            let why = format!("the key on this machine does not open {} any more", self.db.name());
-            broken(
-                Part::Key,
-                why,
-                "Put back the key that belongs to this store, before firstbell is started anew.",
-            )
-        })
+        Ok(keys.iter().flatten().any(|key| key.open(PROBE_PLACE, &probe).is_ok()))
     }
 }

@@ -22,6 +22,8 @@ pub(super) const PREVIOUS: &str = "vault.previous.age";
 const DAMAGED: &str = "vault.damaged.age";
 /// Thousands of secrets.
 const BYTES_MAX: u64 = 4 << 20;
+/// Two files that end in so many of the same bytes were one: each writing seals anew, under another key.
+const TAIL_BYTES: usize = 32;
 const CURE: &str = "Put vault.age and the identity that opens it back from a backup. If there is none, move vault.age, \
     vault.previous.age, store.db and store.previous.db away, log in by hand once, and store the secrets anew.";
 
@@ -100,13 +102,16 @@ impl VaultFile {
         };
         let path = self.path();
         let Ok(contents) = self.look(PREVIOUS)? else {
-            let (why, cure) = match fault {
-                Some(Fault::NotOurs) => (format!("the identity does not open {}", path.display()), CURE),
-                Some(fault) => (format!("the vault {} does not open: {fault}", path.display()), CURE),
-                None => (format!("the vault {} is gone", path.display()), CURE),
+            let why = match fault {
+                Some(Fault::NotOurs) => format!("the identity does not open {}", path.display()),
+                Some(fault) => format!("the vault {} does not open: {fault}", path.display()),
+                None => format!("the vault {} is gone", path.display()),
             };
-            return Err(broken(Part::Key, why, cure));
+            return Err(broken(Part::Key, why, CURE));
         };
+        if fault == Some(Fault::NotOurs) && !self.are_one()? {
+            return Err(self.foreign());
+        }
         if fault.is_some() {
             fs::rename(&path, self.place.folder.join(DAMAGED))
                 .map_err(|e| cannot(&path, "be moved aside", &e))?;
@@ -118,16 +123,71 @@ impl VaultFile {
         Ok(contents)
     }
 
-    /// What is in one of the two files; no fault where it is not there.
-    fn look(&self, name: &str) -> Result<Result<Contents, Option<Fault>>, Failure> {
+    /// Whether vault and copy were one file, of which the first was harmed where it says who opens it: a key that does not fit and
+    /// a harmed line of the head look alike.
+    fn are_one(&self) -> Result<bool, Failure> {
+        let (vault, copy) =
+            (self.bytes(FILE)?.unwrap_or_default(), self.bytes(PREVIOUS)?.unwrap_or_default());
+        let same = vault.iter().rev().zip(copy.iter().rev()).take_while(|(a, b)| a == b).count();
+        Ok(same >= TAIL_BYTES)
+    }
+
+    /// It may be the vault that somebody wants, with a key that he forgot to bring: it is not ours to move away.
+    fn foreign(&self) -> Failure {
+        let (path, previous) = (self.path(), self.place.folder.join(PREVIOUS));
+        let own = self.identities.borrow().first().map(|own| own.recipient().to_string());
+        broken(
+            Part::Key,
+            format!(
+                "{} is somebody else's file: it was not written for the identity that is in use, {}; nothing was moved",
+                path.display(),
+                own.unwrap_or_default()
+            ),
+            &format!(
+                "If it is the vault that you want, such as one from a backup, put the identity that opens it in place too (identity.txt \
+                 in the state folder, or what [vault] names). If it is not, move it away: {} opens, and takes its place at the next \
+                 command.",
+                previous.display()
+            ),
+        )
+    }
+
+    /// What an interrupted change left to be done: its copy may still have what was forgotten. Only for a vault that opened, and
+    /// whose store opened with it.
+    pub(super) fn finish(&self) -> Result<(), Failure> {
+        if self.bytes(FILE)? == self.bytes(PREVIOUS)? {
+            return Ok(());
+        }
+        let _lock = VaultLock::hold(&self.place.folder)?;
+        self.copied()
+    }
+
+    /// As [`VaultFile::finish`], by whoever holds the lock.
+    fn copied(&self) -> Result<(), Failure> {
+        match self.bytes(FILE)? {
+            Some(bytes) if self.bytes(PREVIOUS)?.as_ref() != Some(&bytes) && self.look(FILE)?.is_ok() => {
+                self.replace(&self.place.folder.join(PREVIOUS), &bytes)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One of the two files, where it is there.
+    fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
         let path = self.place.folder.join(name);
         let file = match folder::open_private(&path, OpenOptions::new().read(true)) {
             Ok(file) => file,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Err(None)),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(cannot(&path, "be used", &e)),
         };
         let mut bytes = Vec::new();
         file.take(BYTES_MAX).read_to_end(&mut bytes).map_err(|e| cannot(&path, "be read", &e))?;
+        Ok(Some(bytes))
+    }
+
+    /// What is in one of the two files; no fault where it is not there.
+    fn look(&self, name: &str) -> Result<Result<Contents, Option<Fault>>, Failure> {
+        let Some(bytes) = self.bytes(name)? else { return Ok(Err(None)) };
         let mut opened = age::open(&bytes, &self.identities.borrow());
         if opened.as_ref().err() == Some(&Fault::NotOurs) {
             // Somebody may have changed the identity while we lived.
@@ -182,8 +242,10 @@ impl VaultFile {
         let _lock = VaultLock::hold(&self.place.folder)?;
         let mut contents = self.healed()?;
         let (given, changed) = change(&mut contents)?;
-        if changed {
-            self.write(&contents)?;
+        match changed {
+            true => self.write(&contents)?,
+            // What was forgotten already may have been forgotten by halves.
+            false => self.copied()?,
         }
         Ok(given)
     }

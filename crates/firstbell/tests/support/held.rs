@@ -26,16 +26,22 @@ pub struct Held {
 
 impl Held {
     pub fn begin(lines: &str) -> Held {
+        // Whoever starts firstbell may allow cores of any size.
+        let unlimited = "ulimit -c unlimited 2>/dev/null || ulimit -c \"$(ulimit -H -c)\"; exec \"$@\"";
+        let mut sh = Command::new("sh");
+        sh.args(["-c", unlimited, "sh"]);
+        Held::begin_by(sh, lines)
+    }
+
+    /// Begun by a program that becomes what its arguments say.
+    pub fn begin_by(mut command: Command, lines: &str) -> Held {
         let sim = Sim::start();
         let home = Home::new(&sim);
         let config = fs::read_to_string(home.config()).unwrap();
         fs::write(home.config(), format!("{lines}{config}")).unwrap();
         sim.fault(&json!({ "at": "twofa", "do": "hold" }));
-        // Whoever starts firstbell may allow cores of any size.
-        let unlimited = "ulimit -c unlimited 2>/dev/null || ulimit -c \"$(ulimit -H -c)\"; exec \"$@\"";
         let inner = home.command(&["login"]);
-        let mut command = Command::new("sh");
-        command.args(["-c", unlimited, "sh"]).arg(inner.get_program()).args(inner.get_args()).env_clear();
+        command.arg(inner.get_program()).args(inner.get_args()).env_clear();
         command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let temp = home.dir.path().join("temp");
         fs::create_dir(&temp).unwrap();

@@ -10,7 +10,7 @@ use crate::{Machine, age, fetched, keygen, opened_by_age, secret, try_age};
 
 type Harm = (&'static str, fn(&Path));
 
-const HARM: [Harm; 6] = [
+const HARM: [Harm; 5] = [
     ("emptied", |path| fs::write(path, "").unwrap()),
     ("cut", |path| {
         let bytes = fs::read(path).unwrap();
@@ -18,12 +18,12 @@ const HARM: [Harm; 6] = [
     }),
     ("a bit of its head", |path| flip(path, 30)),
     ("a bit of its body", |path| flip(path, usize::MAX)),
-    ("somebody else's", |path| {
-        let other = Machine::with_password("other");
-        fs::copy(other.file("vault.age"), path).unwrap();
-    }),
     ("removed", |path| fs::remove_file(path).unwrap()),
 ];
+const FOREIGN: Harm = ("somebody else's", |path| {
+    let other = Machine::with_password("other");
+    fs::copy(other.file("vault.age"), path).unwrap();
+});
 
 fn flip(path: &Path, at: usize) {
     let mut bytes = fs::read(path).unwrap();
@@ -106,8 +106,9 @@ fn a_damaged_vault_is_healed_from_its_copy_once() {
 
 #[test]
 fn without_a_whole_copy_it_is_refused_and_stays_where_it_is() {
-    for (how, harm) in HARM {
-        for (copy, spoil) in HARM {
+    let all = [&HARM[..], &[FOREIGN]].concat();
+    for (how, harm) in &all {
+        for (copy, spoil) in &all {
             let machine = Machine::with_password("pw");
             harm(&machine.file("vault.age"));
             spoil(&machine.file("vault.previous.age"));
@@ -117,6 +118,57 @@ fn without_a_whole_copy_it_is_refused_and_stays_where_it_is() {
             assert_eq!(fs::read(machine.file("vault.age")).ok(), before, "{how}, the copy {copy}");
             assert!(machine.file("store.db").exists() && machine.file("identity.txt").exists());
         }
+    }
+}
+
+/// Somebody may have laid it there on purpose, and forgotten the key: a copy that opens is no reason to take his file away.
+#[test]
+fn somebody_else_s_vault_is_refused_and_stays_where_it_is() {
+    let machine = Machine::with_password("pw");
+    let living = machine.open();
+    let (path, own) = (machine.file("vault.age"), fs::read(machine.file("vault.age")).unwrap());
+    FOREIGN.1(&path);
+    let theirs = fs::read(&path).unwrap();
+    let identity = fs::read_to_string(machine.file("identity.txt")).unwrap();
+    let recipient = identity.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
+    let refusals = [
+        machine.refusal(),
+        living.vault().fetch("a", "password").unwrap_err(),
+        living.vault().keep("a", "password", &secret("new")).unwrap_err(),
+        living.vault().forget("a", "password").unwrap_err(),
+        living.proves_key().unwrap_err(),
+    ];
+    for failure in refusals {
+        let (said, cure) = (failure.to_string(), failure.cure().to_string());
+        assert!(said.contains("somebody else's file") && said.contains(recipient), "{said}");
+        assert!(cure.contains("identity.txt") && cure.contains("vault.previous.age opens"), "{cure}");
+    }
+    assert_eq!(fs::read(&path).unwrap(), theirs);
+    assert_eq!(fs::read(machine.file("vault.previous.age")).unwrap(), own);
+    assert!(!machine.file("vault.damaged.age").exists());
+    // What the sentence says helps.
+    fs::remove_file(&path).unwrap();
+    assert_eq!(fetched(machine.open().vault(), "a", "password").as_deref(), Some("pw"));
+}
+
+/// As a kill between the two writings leaves it, or a disk that is full for the second one.
+#[test]
+fn what_was_forgotten_by_halves_is_gone_after_the_next_opening_and_the_next_change() {
+    let ways: [fn(&Machine, &firstbell::stores::Stores); 2] = [
+        |machine, _| drop(machine.open()),
+        |_, living| assert!(!living.vault().forget("a", "password").unwrap()),
+    ];
+    for way in ways {
+        let machine = Machine::with_password("pw");
+        let (vault, previous) = (machine.file("vault.age"), machine.file("vault.previous.age"));
+        let stores = machine.open();
+        let before = fs::read(&previous).unwrap();
+        stores.vault().forget("a", "password").unwrap();
+        fs::write(&previous, before).unwrap();
+        way(&machine, &stores);
+        assert_eq!(fs::read(&vault).unwrap(), fs::read(&previous).unwrap());
+        let seen = opened_by_age(&previous, &machine.file("identity.txt"));
+        assert_eq!(seen["secrets"], serde_json::json!([]));
     }
 }
 

@@ -241,3 +241,43 @@ fn an_identity_that_its_keeper_has_lost_is_noticed_before_the_next_start() {
     fs::write(&kept, right).unwrap();
     stores.proves_key().unwrap();
 }
+
+/// The same for one that remembers the identity: it asks nobody for the passphrase, and looks at the files.
+#[test]
+fn a_sealed_identity_that_is_lost_or_another_one_is_noticed_before_the_next_start() {
+    let sim = Sim::start();
+    let home = Home::bare(&sim);
+    let (program, count) = (home.dir.path().join("ask"), home.dir.path().join("asked"));
+    let passphrase = marker(20);
+    fs::write(&program, format!("#!/bin/sh\necho x >>'{}'\necho '{passphrase}'\n", count.display())).unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    home.prepend(&format!("state_dir = '{}'\n", home.state().display()));
+    let text = fs::read_to_string(home.config()).unwrap();
+    let vault = format!("[vault]\npassphrase = {{ command = ['{}'] }}\n", program.display());
+    fs::write(home.config(), format!("{text}\n{vault}")).unwrap();
+    let config = firstbell::config::load(&home.config(), &firstbell::config::Environment::new()).unwrap();
+    let stores = config.place().unwrap().open().unwrap();
+    stores.vault().keep("a", "password", &crate::secret("x")).unwrap();
+    let refused = |words: &str| {
+        let failure = stores.proves_key().unwrap_err();
+        assert!(failure.to_string().contains(words), "{failure}");
+    };
+    stores.proves_key().unwrap();
+    let sealed = home.state().join("identity.age");
+    let right = fs::read(&sealed).unwrap();
+    fs::write(&sealed, &right[..right.len() - 1]).unwrap();
+    refused("is not the one that was opened");
+    fs::remove_file(&sealed).unwrap();
+    refused("No such file");
+    fs::write(&sealed, &right).unwrap();
+    private(&sealed);
+    stores.proves_key().unwrap();
+    // The vault itself is read anew as well.
+    let other = crate::Machine::with_password("other");
+    let mine = fs::read(home.state().join("vault.age")).unwrap();
+    fs::copy(other.file("vault.age"), home.state().join("vault.age")).unwrap();
+    refused("somebody else's file");
+    fs::write(home.state().join("vault.age"), mine).unwrap();
+    stores.proves_key().unwrap();
+    assert_eq!(fs::read_to_string(&count).unwrap(), "x\n", "it was asked for once");
+}

@@ -5,6 +5,10 @@
 mod copies;
 #[path = "../support/daemon.rs"]
 mod daemon;
+mod exports;
+#[path = "../support/failing.rs"]
+#[allow(dead_code, reason = "the other test file that uses it is a crate of its own")]
+mod failing;
 mod format;
 mod holders;
 mod kills;

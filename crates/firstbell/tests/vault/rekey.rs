@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use firstbell::age::Identity;
 use firstbell::ports::{Store, TokenChange};
 use firstbell::stores::{self, Opener, Place};
 use firstbell_core::budget::{Cause, Verdict};
@@ -120,6 +123,35 @@ fn everything_is_as_before_under_new_keys_and_the_old_ones_open_nothing() {
     drop(living);
     fs::write(machine.file("store.db"), "damaged").unwrap();
     assert!(machine.open().healed());
+}
+
+/// Whoever has read the vault, and not yet looked at the store, when both get new keys.
+#[test]
+fn a_rekey_between_two_looks_is_no_alarm() {
+    let machine = Machine::new();
+    let (mine, _) = keygen(machine.0.path(), "mine");
+    let right = fs::read_to_string(mine).unwrap();
+    let text = right.clone();
+    let place =
+        Place { identity: Some(Opener::new(move || Ok(secret(&text)))), ..Place::of(&machine.state()) };
+    place.open().unwrap().vault().keep("a", "password", &secret("pw")).unwrap();
+    // An identity that does not fit is asked for again when the vault was read: that is the moment.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (count, other) = (Arc::clone(&asked), place.clone());
+    let slow = Opener::new(move || match count.fetch_add(1, Ordering::Relaxed) {
+        0 => Ok(Identity::random().text()),
+        1 => {
+            other.open()?.rekey()?;
+            Ok(secret(&right))
+        }
+        _ => Ok(secret(&right)),
+    });
+    let slow = Place { identity: Some(slow), ..place };
+    let stores = slow.open().unwrap();
+    assert_eq!(fetched(stores.vault(), "a", "password").as_deref(), Some("pw"));
+    assert!(asked.swap(0, Ordering::Relaxed) >= 2);
+    stores.proves_key().unwrap();
+    assert!(asked.load(Ordering::Relaxed) >= 2, "it was asked for anew, while there were new keys again");
 }
 
 #[test]

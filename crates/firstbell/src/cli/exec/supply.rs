@@ -23,7 +23,7 @@ const LONG_S: u16 = 30;
 const LOOK: Duration = Duration::from_secs(2);
 /// A daemon that answers with a fault is asked again after this.
 const AGAIN: Duration = Duration::from_millis(500);
-/// A stored token that is in doubt is proven at most this often while somebody waits.
+/// A stored token that is in doubt is proven at most this often.
 const PROOF_MS: u64 = 60_000;
 
 /// Tokens for one account.
@@ -32,6 +32,9 @@ pub(super) struct Supply<'a> {
     account: &'a Account,
     clock: &'a MachineClock,
 }
+
+/// When a token in doubt was last proven, by the clock of the run.
+struct Proofs(Option<u64>);
 
 /// What a daemon says.
 enum Word {
@@ -75,7 +78,7 @@ impl<'a> Supply<'a> {
         };
         let name = &self.account.name;
         say::error(&format!("firstbell: waiting for a token of {name}{until}: {why}"));
-        let mut proven_ms = self.clock.run_ms();
+        let mut proofs = Proofs(Some(self.clock.run_ms()));
         loop {
             if matches!(wait, Wait::Until(at) if self.clock.now() >= at) {
                 return Err(Failure::NoToken { why: format!("none came in time: {why}") });
@@ -88,14 +91,10 @@ impl<'a> Supply<'a> {
                     tokio::time::sleep(AGAIN).await;
                 }
                 Ok(Word::Nobody) => {
-                    let due = self.clock.run_ms() - proven_ms >= PROOF_MS;
-                    match self.store(due, 0).await {
+                    match self.store(&mut proofs, 0).await {
                         Ok(Some(token)) => return Ok(token),
                         Ok(None) => {}
                         Err(failure) => why = failure.to_string(),
-                    }
-                    if due {
-                        proven_ms = self.clock.run_ms();
                     }
                     tokio::time::sleep(LOOK).await;
                 }
@@ -109,13 +108,14 @@ impl<'a> Supply<'a> {
 
     /// The next token after a generation. Whatever is in the way is waited out: the program runs meanwhile.
     pub(super) async fn after(&self, generation: u64) -> Token {
+        let mut proofs = Proofs(None);
         loop {
             match self.ask(Some(generation), LONG_S).await {
                 Ok(Word::Token(token)) if token.generation > generation => return token,
                 Ok(Word::NothingNewer) => {}
                 Ok(Word::Nobody) => {
                     // A store that cannot be read now may be read later.
-                    if let Some(token) = self.store(false, generation).await.ok().flatten() {
+                    if let Some(token) = self.store(&mut proofs, generation).await.ok().flatten() {
                         return token;
                     }
                     tokio::time::sleep(LOOK).await;
@@ -143,22 +143,36 @@ impl<'a> Supply<'a> {
         })
     }
 
-    /// The stored token, if it is trusted and newer than this; one in doubt is proven where that is asked for.
-    async fn store(&self, prove: bool, generation: u64) -> Result<Option<Token>, Failure> {
-        if prove {
-            return match believed(self.context, self.account).await {
-                Ok(token) => Ok(Some(token)),
-                Err(Failure::NoToken { .. }) => Ok(None),
-                Err(failure) => Err(failure),
-            };
-        }
+    /// The stored token, if it is newer than this, and trusted or proven just now. One that came in the hours in which the broker
+    /// ends tokens is in doubt for all its life: nobody else proves it.
+    async fn store(&self, proofs: &mut Proofs, generation: u64) -> Result<Option<Token>, Failure> {
         let stores: Stores = self.context.stores()?;
         let token = ledger::stored(stores.store(), self.clock, &self.account.app)?;
-        let is_wanted = |token: &Token| {
-            token.generation > generation && token.life.standing(self.clock.now()) == Standing::Trusted
-        };
-        let Some(token) = token.filter(is_wanted) else { return Ok(None) };
-        write_down(self.context, self.account, &token)?;
-        Ok(Some(token))
+        let Some(token) = token.filter(|token| token.generation > generation) else { return Ok(None) };
+        match token.life.standing(self.clock.now()) {
+            Standing::Trusted => {
+                write_down(self.context, self.account, &token)?;
+                Ok(Some(token))
+            }
+            Standing::Suspect if proofs.is_due(self.clock.run_ms()) => {
+                match believed(self.context, self.account).await {
+                    Ok(token) => Ok(Some(token).filter(|token| token.generation > generation)),
+                    Err(Failure::NoToken { .. }) => Ok(None),
+                    Err(failure) => Err(failure),
+                }
+            }
+            Standing::Suspect | Standing::Dead => Ok(None),
+        }
+    }
+}
+
+impl Proofs {
+    /// Whether it is time for another one, which counts as made then.
+    fn is_due(&mut self, now_ms: u64) -> bool {
+        let is_due = self.0.is_none_or(|last_ms| now_ms - last_ms >= PROOF_MS);
+        if is_due {
+            self.0 = Some(now_ms);
+        }
+        is_due
     }
 }

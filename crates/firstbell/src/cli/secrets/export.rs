@@ -1,10 +1,13 @@
 //! `firstbell secrets export`: all of the vault as an age file for a key or a passphrase of the owner's; never in the clear.
 
-use std::fs::OpenOptions;
-use std::io::{IsTerminal, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use firstbell_core::secret::Secret;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use serde_json::json;
 
 use super::args::ExportArgs;
@@ -28,14 +31,34 @@ pub(super) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Exit> {
         ));
     };
     let file = args.to.display();
-    let write = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&args.to)?;
-        file.write_all(&sealed)?;
-        file.sync_all()
-    };
-    write().map_err(|e| Exit::internal(&format!("{file} cannot be written: {e}")))?;
+    put(&args.to, &sealed).map_err(|e| Exit::internal(&format!("{file} cannot be written: {e}")))?;
     say::error(&format!("{file}: all secrets, and the key of the store; age -d or rage -d opens it"));
     Ok(Exit::done(json!({ "file": file.to_string() })))
+}
+
+/// Makes a file: whole, or not at all, and never in the place of another one. Half a backup would be taken for one.
+fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".new-{}", std::process::id()));
+    let beside = Path::new(&beside);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| settle(beside, path));
+    if written.is_err() {
+        let _ = fs::remove_file(beside);
+    }
+    written?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Gives a file its name, if that is free.
+fn settle(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Some file systems, NFS among them, have no such rename.
+        Err(Errno::INVAL) if to.symlink_metadata().is_ok() => Err(ErrorKind::AlreadyExists.into()),
+        Err(Errno::INVAL) => fs::rename(from, to),
+        other => Ok(other?),
+    }
 }
 
 /// Asked for twice where somebody types it.
@@ -47,7 +70,7 @@ fn passphrase() -> Result<Secret, Exit> {
             "a passphrase needs {PASSPHRASE_MIN} letters at least; nothing was written"
         )));
     }
-    if std::io::stdin().is_terminal() && !ask("the same again: ")?.is_same(&first) {
+    if io::stdin().is_terminal() && !ask("the same again: ")?.is_same(&first) {
         return Err(Exit::usage("these are not the same; nothing was written"));
     }
     Ok(first)
