@@ -1,6 +1,6 @@
 #!/bin/sh
 # Changes what decides, one small piece at a time, and wants a test to notice each: mutants.sh [FILE...] for these files of core alone.
-# What no test can notice has its reason in .cargo/mutants.toml. Half an hour on two cores.
+# Half an hour on two cores.
 set -eu
 cd "$(dirname "$0")/.."
 core=crates/firstbell-core/src

@@ -33,7 +33,8 @@ static PLAN: LazyLock<Plan> = LazyLock::new(|| {
     Kite::live().plan().clone().at(here)
 });
 /// What a keeper is told before anything else: the engine stands.
-const STANDS: &str = r#"{"number":1,"report":{"done":{"open_port":null,"bounds":{"fence":"whole","filter":"in-force"}}}}"#;
+const STANDS: &str =
+    r#"{"number":1,"report":{"done":{"open_port":null,"bounds":{"fence":"whole","filter":"in-force"}}}}"#;
 
 /// A socket, and a thread behind it that answers one keeper after the other.
 #[derive(Debug)]
