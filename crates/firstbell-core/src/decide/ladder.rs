@@ -75,6 +75,6 @@ fn waited(view: &View<'_>, now: Timestamp) -> Timestamp {
 /// Half to one and a half of a pause: accounts that failed together do not come back together.
 fn jittered_ms(view: &View<'_>, trouble: &Trouble, pause_s: i64) -> i64 {
     let at = trouble.at.as_millisecond().unsigned_abs();
-    let share = mix(view.schedule.seed ^ mix(at ^ u64::from(trouble.times))) % 1_000;
+    let share = mix(view.schedule.seed.wrapping_add(mix(at ^ u64::from(trouble.times)))) % 1_000;
     pause_s * (500 + i64::try_from(share).expect("it is less than a thousand"))
 }

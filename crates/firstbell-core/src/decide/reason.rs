@@ -96,3 +96,29 @@ impl fmt::Display for Unserved {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_reads_why_and_what_ends_it() {
+        for (reason, word) in [
+            (Reason::NextMorning, "next morning"),
+            (Reason::Missed, "caught up"),
+            (Reason::Retry(Ask::Wait), "asked us to wait"),
+            (Reason::Retry(Ask::Once), "once more"),
+            (Reason::Retry(Ask::Again), "nothing was spent"),
+            (Reason::Paused, "firstbell resume"),
+            (Reason::Human, "firstbell status"),
+            (Reason::Fought, "firstbell unlock"),
+        ] {
+            assert!(reason.to_string().contains(word), "{reason}");
+        }
+        let stopped = Reason::Stopped(Stop::Blocked).to_string();
+        assert_eq!(stopped, format!("no login: {}", Stop::Blocked));
+        let unserved = [Unserved::None, Unserved::Dead, Unserved::Unproven].map(|why| why.to_string());
+        let words = ["no token", "dead", "in doubt"];
+        assert!(unserved.iter().zip(words).all(|(why, word)| why.contains(word)), "{unserved:?}");
+    }
+}

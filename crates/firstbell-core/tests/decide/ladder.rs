@@ -3,6 +3,7 @@
 use firstbell_core::decide::{FIGHT, Reason, Step};
 use firstbell_core::event::Event;
 use firstbell_core::failure::{Ask, Stop};
+use firstbell_core::token::ist;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{Account, at};
@@ -36,6 +37,19 @@ fn what_spent_nothing_is_tried_again_soon_and_rarer_and_rarer() {
 }
 
 #[test]
+fn a_try_that_would_be_at_the_very_deadline_is_a_late_one() {
+    let account = |deadline: Timestamp| {
+        let mut account = assessed().failed("08:50:00", Ask::Again);
+        account.schedule.hours.deadline = ist().to_datetime(deadline).time();
+        account
+    };
+    let soon = account(at("09:00:00")).decides("08:50:00").at;
+    let just_before = account(soon + SignedDuration::from_millis(1)).decides("08:50:00").at;
+    assert_eq!(just_before, soon);
+    pauses(&account(soon), "08:50:00", 300, Reason::Retry(Ask::Again));
+}
+
+#[test]
 fn accounts_that_failed_together_do_not_come_back_together() {
     let mut pauses: Vec<Timestamp> = Vec::new();
     for seed in 0..100 {
@@ -64,6 +78,9 @@ fn where_the_broker_asks_to_wait_it_is_waited() {
     };
     told("08:50:00").is_next("08:40:00", Step::Login, "08:50:00", Reason::Retry(Ask::Wait));
     pauses(&told("08:40:01"), "08:40:00", 60, Reason::Retry(Ask::Wait));
+    // What was over when it failed again is no answer to how long.
+    let over = told("08:40:00").failed("08:40:00", Ask::Wait);
+    pauses(&over, "08:40:00", 240, Reason::Retry(Ask::Wait));
     // A whole day is no waiting, and what was named under a clock that was ahead says nothing.
     let mut long = assessed();
     long.state.wait = Some((at("08:40:00"), at("08:40:00") + SignedDuration::from_hours(30)));
