@@ -17,13 +17,14 @@ fi
 
 # cargo-deny takes a repository at an address with a host. This one is nobody's, and git is told that it is the copy. Both are made anew:
 # what a run before left would be asked instead.
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/list"
 cp -R "$copy/crates" "$work/list"
 git -C "$work/list" init --quiet --initial-branch=main
 git -C "$work/list" add --force crates
-git -C "$work/list" -c user.name=firstbell -c user.email=firstbell@localhost -c commit.gpgsign=false commit --quiet --message="$date"
+git -C "$work/list" -c user.name=firstbell -c user.email=firstbell@localhost -c commit.gpgsign=false -c core.hooksPath=/dev/null commit --quiet --message="$date"
 address=https://firstbell.invalid/advisories
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="url.file://$work/list.insteadOf" GIT_CONFIG_VALUE_0="$address"
 sed "s|^\[advisories\]\$|&\ndb-path = \"$work/fetched\"\ndb-urls = [\"$address\"]|" "$here/deny.toml" >"$work/deny.toml"

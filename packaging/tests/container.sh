@@ -22,12 +22,13 @@ demo() {
     shift
     timeout 60 podman --root "$work/podman" --runroot "$work/run" run --rm --user 10001:10001 --network none --cgroups disabled \
         --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 --cap-drop all --security-opt no-new-privileges \
-        --security-opt "seccomp=$profile" --read-only --tmpfs /tmp:mode=1777 --shm-size 512m --env HOME=/tmp \
+        --security-opt "seccomp=$profile" --read-only --tmpfs /tmp:mode=1777 --shm-size 512m --env HOME=/tmp --env FIRSTBELL_LOG=info \
         --rootfs "$work/image" /usr/bin/firstbell demo "$@" >"$work/said" 2>&1
 }
 demo "$shipped" --driver http || die "no login without a browser"
 demo "$shipped" || die "no login in Chromium"
 grep -q 'has a proven token' "$work/said" || die "it does not say so"
+grep -qE 'holds the login engine to.*(Whole|Files).*InForce' "$work/said" || die "no fence or no filter of ours is around the browser"
 # The profile allows what Chromium needs for its sandbox and no namespace more: without any of it there is no login.
 for word in capset chroot; do
     sed "s/\"$word\"/\"uname\"/" "$shipped" >"$work/without.json"

@@ -14,8 +14,13 @@ key=LoadCredentialEncrypted=firstbell-identity:/etc/credstore.encrypted/firstbel
 other() { mkdir -p /etc/systemd/system/firstbell.service.d; printf '[Service]\n%b\n' "$1" >/etc/systemd/system/firstbell.service.d/vault.conf; systemctl daemon-reload; }
 other "$key\nLoadCredentialEncrypted="
 isnt "nor where the unit takes it back" firstbellctl status
-other "LoadCredential=nothing:/nowhere\nLoadCredential=\n  $key  "
+other "$key\nLoadCredential="
+isnt "by either word" firstbellctl status
+other "LoadCredential=nothing:/nowhere\nLoadCredential=\n  ${key/=/ = }  "
 is "firstbellctl gets what the service gets" firstbellctl status
+head -c 64 /dev/urandom >/trial/another
+other "LoadCredential=firstbell-identity:/trial/another\n$key"
+is "of two of one name the last, as the service does" firstbellctl status
 is "a secret goes in by a pipe" store api_secret canarycanarycanarycanarycanary12
 is "and is there" grep -q 'api_secret' <(firstbellctl secrets list)
 is "an exit code is passed on" ends 2 firstbellctl nonsense
@@ -23,11 +28,27 @@ odd='/no $HOME $$ "page"  two'
 is "its words are as they were" grep -qF "$odd: the plan cannot be read" <(firstbellctl plan check "$odd" 2>&1)
 terminal() { script -qec "$1" /dev/null </dev/null; }
 is "with a terminal, where there is one" grep -q 'password' <(terminal 'firstbellctl secrets list')
-typed() { (sleep 3; echo canarycanarycanarycanarycanary12; sleep 1) | script -qec 'firstbellctl secrets set api_secret' /dev/null; }
+until_so() { timeout 60 sh -c 'until eval "$1"; do sleep 0.1; done' sh "$1"; }
+typed() {
+    local code=0
+    mkfifo /trial/keys
+    script -qec 'firstbellctl secrets set api_secret' /dev/null </trial/keys >/trial/shown 2>&1 &
+    exec 9>/trial/keys
+    until_so 'grep -q "api_secret (" /trial/shown' && echo canarycanarycanarycanarycanary12 >&9 && wait $! || code=1
+    exec 9>&-
+    cat /trial/shown
+    return $code
+}
 is "a secret is typed there" typed
 cp /trial/last /trial/typed
 isnt "and not shown" grep -q canary /trial/typed
-is "its units go when they are done" test -z "$(systemctl list-units --all --plain --no-legend 'firstbellctl-*')"
+is "its units go when they are done" until_so 'test -z "$(systemctl list-units --all --plain --no-legend "firstbellctl-*")"'
+firstbellctl run >/trial/last 2>&1 &
+waits=$!
+is "a unit of its own runs what goes on" until_so 'systemctl --quiet is-active "firstbellctl-*"'
+kill "$waits"
+is "and ends with whoever waits for it" until_so "! kill -0 $waits 2>/dev/null"
+isnt "really" systemctl --quiet is-active 'firstbellctl-*'
 mkdir /trial/stub && printf '#!/bin/sh\n[ "$1" != cat ] || exec /usr/bin/systemctl "$@"\necho offline\nexit 1\n' >/trial/stub/systemctl
 chmod 755 /trial/stub/systemctl
 is "where no systemd runs, that is said" grep -q 'systemd does not run here' <(PATH=/trial/stub:$PATH firstbellctl status 2>&1)

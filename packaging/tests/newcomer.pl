@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # A newcomer at `firstbell setup`, key by key in a terminal, with the installed package and nothing else: newcomer.pl automatic, with the
-# mistakes that newcomers make, or newcomer.pl assisted. Shows the screen when a sentence does not come.
+# mistakes that newcomers make, or newcomer.pl assisted. Shows the screen when a sentence does not come, and writes it into the file
+# that SCREEN names when all went well: README's is from there.
 use strict;
 use warnings;
 use Digest::SHA 'hmac_sha1';
@@ -41,6 +42,10 @@ my %modes = (automatic => \&automatic, assisted => \&assisted);
 nothing_shows();
 my $token = `firstbell --config ~/.config/firstbell/rehearsal.toml token --format plain`;
 $? == 0 && $token =~ /^\w+$/ or failed('the token is not handed out as the last words of setup say');
+if (my $to = $ENV{SCREEN}) {
+    open my $file, '>', $to or die "$to: $!\n";
+    print {$file} $screen;
+}
 
 # Every mistake is met with the sentence that mends it; the wrong redirect URL by the login alone.
 sub automatic {

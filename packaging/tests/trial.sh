@@ -91,6 +91,7 @@ is "the daemon says that it is ready" systemctl start firstbell.service
 is "it logs in, with Chromium" heard firstbell 'works and is stored'
 is "in a unit of the browser's own" heard 'firstbell-browser@*' 'A browser for one login'
 is "with no other engine" grep -q 'a login began, with chrome' <(log firstbell)
+is "which the kernel holds to its files, and to its calls" grep -qE 'holds the login engine to.*(Whole|Files).*InForce' <(log firstbell)
 heard firstbell 'because the token is good' || die "it does not say so"
 is "its token is handed out" firstbellctl token --format plain
 is "also to a user who may ask" asks trader

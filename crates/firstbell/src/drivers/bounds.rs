@@ -24,11 +24,10 @@ impl Bounds {
     pub(super) const NONE: Bounds = Bounds { fence: Fence::None, filter: Filter::None };
 }
 
-/// Puts both around this thread, and all that it starts from here on; no fence where no ground is told.
+/// Puts both around this thread, and all that it starts from here on.
 ///
 /// # Errors
 /// Where the kernel promises what it does not hold.
-pub(super) fn set(ground: Option<&Ground<'_>>) -> io::Result<Bounds> {
-    let fence = ground.map_or(Ok(Fence::None), fence::raise)?;
-    Ok(Bounds { fence, filter: filter::raise(Whom::Engine)? })
+pub(super) fn set(ground: &Ground<'_>) -> io::Result<Bounds> {
+    Ok(Bounds { fence: fence::raise(ground)?, filter: filter::raise(Whom::Engine)? })
 }

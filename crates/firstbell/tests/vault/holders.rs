@@ -196,7 +196,7 @@ fn a_daemon_gets_the_passphrase_from_a_credential_or_a_program() {
     let count = home.dir.path().join("asked");
     fs::write(&program, format!("#!/bin/sh\necho x >>'{}'\necho '{passphrase}'\n", count.display())).unwrap();
     fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    with(&format!("{{ command = [\"{}\"] }}", program.display()));
+    with(&format!("{{ command = [\"/bin/sh\", \"{}\"] }}", program.display()));
     home.store_secrets(&sim.account);
     assert!(home.state().join("identity.age").exists() && !home.state().join("identity.txt").exists());
     let before = fs::read_to_string(&count).unwrap().len();
@@ -253,7 +253,7 @@ fn a_sealed_identity_that_is_lost_or_another_one_is_noticed_before_the_next_star
     fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     home.prepend(&format!("state_dir = '{}'\n", home.state().display()));
     let text = fs::read_to_string(home.config()).unwrap();
-    let vault = format!("[vault]\npassphrase = {{ command = ['{}'] }}\n", program.display());
+    let vault = format!("[vault]\npassphrase = {{ command = ['/bin/sh', '{}'] }}\n", program.display());
     fs::write(home.config(), format!("{text}\n{vault}")).unwrap();
     let config = firstbell::config::load(&home.config(), &firstbell::config::Environment::new()).unwrap();
     let stores = config.place().unwrap().open().unwrap();

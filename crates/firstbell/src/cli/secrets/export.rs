@@ -48,15 +48,19 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     written?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    // Whole and under its name it is already. Not every file system lets a folder be synced, nor every folder be read.
+    let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
+    Ok(())
 }
 
 /// Gives a file its name, if that is free.
 fn settle(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         // Some file systems, NFS among them, have no such rename.
-        Err(Errno::INVAL) if to.symlink_metadata().is_ok() => Err(ErrorKind::AlreadyExists.into()),
-        Err(Errno::INVAL) => fs::rename(from, to),
+        Err(Errno::INVAL | Errno::NOSYS) if to.symlink_metadata().is_ok() => {
+            Err(ErrorKind::AlreadyExists.into())
+        }
+        Err(Errno::INVAL | Errno::NOSYS) => fs::rename(from, to),
         other => Ok(other?),
     }
 }

@@ -56,7 +56,7 @@ fn keep(open: bool) -> io::Result<()> {
     // The one around its doors is its private folder. Its network is its own, with nobody in it.
     let folder = order.control.parent().unwrap_or(&order.folder);
     let programs: Vec<_> = order.browser.iter().chain([&order.program]).map(PathBuf::as_path).collect();
-    let bounds = bounds::set(Some(&Ground { programs: &programs, folder, port: None }))?;
+    let bounds = bounds::set(&Ground { programs: &programs, folder, port: None })?;
     let filters = sandbox::inherited();
     let mut engine = start(&order)?;
     // From here on it relays what is typed: no other process of its user may look into it.

@@ -41,9 +41,9 @@ pub(super) fn start(plan: &Plan, config: &ChromeConfig) -> Result<(Group, Ends, 
     let binary = program::find(config.binary.as_deref(), config.headful)?;
     let user = browser_user(config.user.as_deref())?;
     let folder = PrivateFolder::make(user)?;
-    // A window needs what its owner's desktop keeps in his home.
     let ground = Ground { programs: &[&binary], folder: folder.path(), port: Some(plan.origin.port()) };
-    let bounds = bounds::set((!config.headful).then_some(&ground));
+    // A window needs what its owner's desktop keeps in his home, and perhaps a sandbox that is given rights when it starts.
+    let bounds = if config.headful { Ok(Bounds::NONE) } else { bounds::set(&ground) };
     let started = bounds.and_then(|bounds| Ok((spawn(plan, config, &binary, &folder, user)?, bounds)));
     let ((child, ends), bounds) = started.map_err(|e| cannot_start(&binary, &e.to_string()))?;
     Ok((Group::of(child, folder, config.memory_mb.unwrap_or(MEMORY_MB)), ends, bounds))

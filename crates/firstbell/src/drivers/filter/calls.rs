@@ -86,7 +86,7 @@ const MOUNTS: [c_long; 11] = [
     SYS_umount2,
 ];
 /// Typing into the terminal that firstbell was started from (ioctl(2)): a key, and what a console's menu does.
-const TERMINAL: [u64; 2] = [TIOCSTI, 0x541C];
+const TERMINAL: [u64; 2] = [0x5412, 0x541C];
 /// The only ways in which a process may be run (personality(2)): Linux's own, and the question which it is.
 const PERSONA: [u64; 2] = [0, 0xffff_ffff];
 /// On x86-64, calls in its other form (x32) have numbers from here on, and their own for some: no list of numbers would name them.

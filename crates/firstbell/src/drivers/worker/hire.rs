@@ -27,7 +27,7 @@ const PACKAGED: &str = "firstbell-browser";
 /// What a worker finds in its environment: where programs and private folders may be.
 const VARIABLES: [&str; 3] = ["PATH", "TMPDIR", "XDG_RUNTIME_DIR"];
 /// And what a window needs.
-const DISPLAY: [&str; 3] = ["DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"];
+pub(super) const DISPLAY: [&str; 3] = ["DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"];
 
 /// Where a worker is to be found.
 #[derive(Clone, Copy, Debug)]

@@ -20,8 +20,6 @@ use self::message::{Asked, Order, Report, Said, Text, broken};
 pub(super) use self::work::work;
 use super::bounds::Bounds;
 use super::engine::{Deed, Form};
-use super::fence::Fence;
-use super::filter::Filter;
 use super::job::Job;
 use super::view::broke;
 use crate::ports::{Driver, Soon};
@@ -84,14 +82,7 @@ impl Worker {
             );
         }
         let Bounds { fence, filter } = self.bounds;
-        if fence != Fence::Whole {
-            tracing::info!(?fence, "the kernel fences the login engine in in part, or not at all");
-        }
-        if filter == Filter::None {
-            tracing::info!(
-                "the kernel refuses the login engine no system calls but what its own sandbox does"
-            );
-        }
+        tracing::info!(?fence, ?filter, "what the kernel holds the login engine to");
     }
 
     /// Has it prove the engine's sandbox.

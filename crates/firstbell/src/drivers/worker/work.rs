@@ -18,6 +18,7 @@ use super::super::engine::{Engine, Texts};
 use super::super::filter::{self, Whom};
 use super::super::group;
 use super::super::job::Job;
+use super::hire;
 use super::line::{Hears, Says, split};
 use super::message::{Asked, Order, Report, Said, Text};
 use crate::ports::Soon;
@@ -53,8 +54,11 @@ fn prepare() -> io::Result<std::os::unix::net::UnixStream> {
         // The list's own is closed already.
         let _ = nix::unistd::close(number);
     }
-    // Before there is another thread. What is wrong with it, or missing, is told when the same is asked for the engine.
-    let _ = filter::raise(Whom::Worker);
+    // Before there is another thread. What is wrong with it, or missing, is told when the same is asked for the engine. A window's
+    // browser may rest on a sandbox that is given rights when it starts, which nothing below a filter is.
+    if !hire::DISPLAY.iter().any(|name| std::env::var_os(name).is_some()) {
+        let _ = filter::raise(Whom::Worker);
+    }
     group::prepare()?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let socket = io::stdin().as_fd().try_clone_to_owned()?;
