@@ -52,7 +52,7 @@ isnt "really" systemctl --quiet is-active 'firstbellctl-*'
 mkdir /trial/stub && printf '#!/bin/sh\n[ "$1" != cat ] || exec /usr/bin/systemctl "$@"\necho offline\nexit 1\n' >/trial/stub/systemctl
 chmod 755 /trial/stub/systemctl
 is "where no systemd runs, that is said" grep -q 'systemd does not run here' <(PATH=/trial/stub:$PATH firstbellctl status 2>&1)
-rm /etc/systemd/system/firstbell.service.d/vault.conf && systemctl daemon-reload
+rm /etc/credstore.encrypted/firstbell-identity /etc/systemd/system/firstbell.service.d/vault.conf && systemctl daemon-reload
 mv /trial/identity.txt "$identity" && cp /trial/config.toml /etc/firstbell/config.toml
 is "and back" firstbellctl status
 systemctl start firstbell.service

@@ -85,8 +85,8 @@ chgrp -R firstbell /etc/firstbell && chmod 640 /etc/firstbell/*
 store() { printf %s "$2" | firstbellctl secrets set "$1" >/dev/null; }
 store password pW-canary-7f3a && store totp_seed JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP &&
     store api_secret canarycanarycanarycanarycanary12 || die "the secrets cannot be stored"
-# A watchdog of five seconds, so that the trial need not wait for the shipped one's thirty.
-drop_in firstbell.service 'WatchdogSec=5\nRestartSec=0'
+# A watchdog of five seconds, so that the trial need not wait for the shipped one's thirty, and a log of more.
+drop_in firstbell.service 'WatchdogSec=5\nRestartSec=0\nEnvironment=FIRSTBELL_LOG=info'
 is "the daemon says that it is ready" systemctl start firstbell.service
 is "it logs in, with Chromium" heard firstbell 'works and is stored'
 is "in a unit of the browser's own" heard 'firstbell-browser@*' 'A browser for one login'
