@@ -48,9 +48,15 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     written?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    // Whole and under its name it is already. Not every file system lets a folder be synced, nor every folder be read.
-    let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
-    Ok(())
+    // Not every folder can be read by who may write to it, and not every file system lets one be synced.
+    let excused = [ErrorKind::PermissionDenied, ErrorKind::InvalidInput, ErrorKind::Unsupported];
+    match File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all()) {
+        Err(e) if !excused.contains(&e.kind()) => {
+            let _ = fs::remove_file(path);
+            Err(e)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Gives a file its name, if that is free.
