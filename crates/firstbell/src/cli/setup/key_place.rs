@@ -31,7 +31,8 @@ impl Setup<'_> {
     pub(super) async fn ask_key_place(&mut self) -> Result<(), Failure> {
         say::error(words::KEY_PLACE);
         for (number, place) in (1..).zip(KeyPlace::OFFERED) {
-            say::error(&format!("  {number}  {}: {}.", place.name(), place.sentence()));
+            let line = format!("  {number}  {}: {}.", place.name(), place.sentence());
+            say::error(&words::folded(&line, 5));
         }
         let question = Question { prompt: "1, 2, 3 or 4 [1]: ", help: words::KEY_PLACE_HELP, unseen: false };
         loop {

@@ -106,3 +106,42 @@ it, so it is not shown here. Subscribe to it in the ntfy app.";
 pub(super) const MAIL_PASSWORD: &str = "\
 Of your mailbox at that server. Gmail and many others want an app password,
 made on their security page.";
+
+/// Columns of a terminal that nobody made wider.
+const COLUMNS: usize = 80;
+
+/// A long line in several, between words; all but the first are set in.
+pub(super) fn folded(line: &str, set_in: usize) -> String {
+    let mut folded = String::new();
+    let mut column = 0;
+    for word in line.split_inclusive(' ') {
+        if column + word.trim_end().chars().count() > COLUMNS {
+            folded.truncate(folded.trim_end().len());
+            folded.push('\n');
+            folded.extend(std::iter::repeat_n(' ', set_in));
+            column = set_in;
+        }
+        folded.push_str(word);
+        column += word.chars().count();
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_folded_between_words() {
+        let line = format!("  1  {}", ["seven", "é"].repeat(30).join(" "));
+        let folded = folded(&line, 5);
+        assert!(folded.lines().count() > 2 && folded.lines().all(|line| line.chars().count() <= COLUMNS));
+        assert!(folded.lines().all(|line| line.trim_end() == line), "{folded}");
+        assert!(folded.lines().skip(1).all(|line| line.starts_with("     s") || line.starts_with("     é")));
+        assert_eq!(
+            folded.split_whitespace().collect::<Vec<_>>(),
+            line.split_whitespace().collect::<Vec<_>>()
+        );
+        assert_eq!(super::folded("  2  short", 5), "  2  short");
+    }
+}
