@@ -91,7 +91,7 @@ pub fn decide(view: &View<'_>, now: Timestamp) -> Decision {
     match around {
         _ if view.state.paused => rest(view, now, Reason::Paused),
         None => rest(view, now, Reason::NextMorning),
-        Some(slot) if now < slot.login_at => before(view, &slot),
+        Some(slot) if now < slot.login_at => before(view, &slot, now),
         Some(slot) => within(view, &slot, now),
     }
 }
@@ -153,8 +153,13 @@ fn rest(view: &View<'_>, now: Timestamp, because: Reason) -> Decision {
     Decision { step: Step::Look, at, because }
 }
 
-fn before(view: &View<'_>, slot: &Slot) -> Decision {
-    if !view.state.checked_at.is_some_and(|at| (slot.check_at..slot.ends_at).contains(&at)) {
+/// Whether something was done in this morning. A moment that is still to come is of a clock that was wrong.
+fn is_done(at: Option<Timestamp>, from: Timestamp, now: Timestamp) -> bool {
+    at.is_some_and(|at| from <= at && at <= now)
+}
+
+fn before(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
+    if !is_done(view.state.checked_at, slot.check_at, now) {
         return Decision { step: Step::Check, at: slot.check_at, because: Reason::Beforehand };
     }
     match view.schedule.assisted {
@@ -164,8 +169,7 @@ fn before(view: &View<'_>, slot: &Slot) -> Decision {
 }
 
 fn within(view: &View<'_>, slot: &Slot, now: Timestamp) -> Decision {
-    // Moments after this morning are of a clock that was wrong.
-    let assessed = view.state.assessed_at.is_some_and(|at| (slot.deadline_at..slot.ends_at).contains(&at));
+    let assessed = is_done(view.state.assessed_at, slot.deadline_at, now);
     let next = towards_token(view, slot, now);
     // In the night after, nothing is caught up any more, nor judged: a token that is made there ends before anybody can use it.
     if date_in_india(now) > slot.date {

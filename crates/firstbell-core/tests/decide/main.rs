@@ -108,6 +108,17 @@ impl Account {
         decide::decide(&self.view(), at(now))
     }
 
+    /// What becomes of the morning's token, the verdict on it left out.
+    fn prospect(&self, now: &str) -> Decision {
+        decide::prospect(&self.view(), at(now))
+    }
+
+    /// Whether the token's next is this, then and not sooner, for this reason.
+    #[track_caller]
+    fn leads(&self, now: &str, step: Step, then: &str, because: Reason) {
+        assert_eq!(self.prospect(now), Decision { step, at: at(then), because }, "at {now}");
+    }
+
     /// Whether this is next, then and not sooner, for this reason.
     #[track_caller]
     fn is_next(&self, now: &str, step: Step, then: &str, because: Reason) {

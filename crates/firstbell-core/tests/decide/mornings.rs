@@ -24,9 +24,13 @@ fn a_morning_begins_ten_minutes_before_its_login() {
 
 #[test]
 fn a_check_of_another_morning_is_none_of_this_one() {
-    for (time, counts) in
-        [("-08:25:00", false), ("08:19:59", false), ("+04:59:59", true), ("+05:00:00", false)]
-    {
+    for (time, counts) in [
+        ("-08:25:00", false),
+        ("08:19:59", false),
+        ("08:20:00", true),
+        ("08:25:00", true),
+        ("08:25:01", false),
+    ] {
         let step = if counts { Step::Login } else { Step::Check };
         assert_eq!(Account::new().checked(time).decides("08:25:00").step, step, "checked at {time}");
     }
@@ -48,9 +52,14 @@ fn the_verdict_is_at_the_deadline_whatever_else_comes_after_it() {
     let good = Account::new().with_token("08:30:05");
     good.is_next("08:31:00", Step::Assess, "09:00:00", Reason::Deadline);
     good.is_next("09:30:00", Step::Assess, "09:00:00", Reason::Deadline);
-    // One of another day is none of this one.
-    for (time, counts) in [("08:59:59", false), ("09:00:00", true), ("+04:59:59", true), ("+05:00:00", false)]
-    {
+    // One of another day is none of this one, nor one that is still to come, of a clock that was wrong.
+    for (time, counts) in [
+        ("08:59:59", false),
+        ("09:00:00", true),
+        ("09:30:00", true),
+        ("09:30:01", false),
+        ("+04:59:59", false),
+    ] {
         let step = good_after_verdict(time).decides("09:30:00").step;
         assert_eq!(step, if counts { Step::Probe } else { Step::Assess }, "assessed at {time}");
     }

@@ -12,14 +12,14 @@ fn invited(account: Account, time: &str) -> Account {
 }
 
 fn only() -> Account {
-    Account::new().assisted(Assisted::Only).assessed("09:00:00")
+    Account::new().assisted(Assisted::Only)
 }
 
 #[test]
 fn links_follow_each_other_until_it_was_often_enough() {
     let mut account = only();
-    account.is_next("08:30:00", Step::Invite, "08:30:00", Reason::Person);
-    account.is_next("08:45:00", Step::Invite, "08:45:00", Reason::Person);
+    account.leads("08:30:00", Step::Invite, "08:30:00", Reason::Person);
+    account.leads("08:45:00", Step::Invite, "08:45:00", Reason::Person);
     for (at, then) in [
         ("08:30:00", "08:40:00"),
         ("08:40:00", "08:50:00"),
@@ -28,10 +28,10 @@ fn links_follow_each_other_until_it_was_often_enough() {
         ("09:30:00", "10:30:00"),
     ] {
         account = invited(account, at);
-        account.is_next(at, Step::Invite, then, Reason::Person);
+        account.leads(at, Step::Invite, then, Reason::Person);
     }
     account = invited(account, "10:30:00");
-    account.is_next("10:30:00", Step::Look, "+08:20:00", Reason::Person);
+    account.leads("10:30:00", Step::Look, "+08:20:00", Reason::Person);
 }
 
 #[test]
@@ -42,40 +42,40 @@ fn a_link_of_another_morning_or_of_a_wrong_clock_is_none_of_this_one() {
         ("08:20:00", "08:30:00"),
         ("08:35:01", "08:35:00"),
     ] {
-        invited(only(), time).is_next("08:35:00", Step::Invite, then, Reason::Person);
+        invited(only(), time).leads("08:35:00", Step::Invite, then, Reason::Person);
     }
-    invited(only(), "08:35:00").is_next("08:35:00", Step::Invite, "08:45:00", Reason::Person);
+    invited(only(), "08:35:00").leads("08:35:00", Step::Invite, "08:45:00", Reason::Person);
 }
 
 #[test]
 fn nobody_is_asked_once_the_exchanges_are_closed() {
-    only().is_next("15:39:59", Step::Invite, "15:39:59", Reason::Person);
-    only().is_next("15:40:00", Step::Look, "+08:20:00", Reason::Person);
-    only().is_next("20:00:00", Step::Look, "+08:20:00", Reason::Person);
+    only().leads("15:39:59", Step::Invite, "15:39:59", Reason::Person);
+    only().leads("15:40:00", Step::Look, "+08:20:00", Reason::Person);
+    only().leads("20:00:00", Step::Look, "+08:20:00", Reason::Person);
     // Nor in the night, where commodities closed a moment before.
     let mut late = only();
     late.schedule.exchanges.push(firstbell_core::calendar::Exchange::Mcx);
-    late.is_next("23:54:59", Step::Invite, "23:54:59", Reason::Person);
-    late.is_next("23:55:00", Step::Look, "+08:20:00", Reason::Person);
+    late.leads("23:54:59", Step::Invite, "23:54:59", Reason::Person);
+    late.leads("23:55:00", Step::Look, "+08:20:00", Reason::Person);
 }
 
 #[test]
 fn a_person_who_wants_to_be_asked_is_asked_where_we_get_no_further() {
     let stuck = |assisted| {
-        let mut account = Account::new().assisted(assisted).assessed("09:00:00");
+        let mut account = Account::new().assisted(assisted);
         account.admitted = Err(Stop::Password);
         account
     };
     let stopped = Reason::Stopped(Stop::Password);
-    stuck(Assisted::Never).is_next("08:31:00", Step::Look, "+08:20:00", stopped);
-    stuck(Assisted::Last).is_next("08:31:00", Step::Invite, "08:31:00", stopped);
+    stuck(Assisted::Never).leads("08:31:00", Step::Look, "+08:20:00", stopped);
+    stuck(Assisted::Last).leads("08:31:00", Step::Invite, "08:31:00", stopped);
     // A token that waits to be proven needs no credential, and neither does a person.
     let mut pending = stuck(Assisted::Last);
     pending.pending = true;
-    pending.is_next("08:31:00", Step::Login, "08:30:00", Reason::Due);
-    stuck(Assisted::Only).is_next("08:31:00", Step::Invite, "08:31:00", Reason::Person);
-    let human = Account::new().assisted(Assisted::Last).assessed("09:00:00").failed("08:31:00", Ask::Stop);
-    human.is_next("08:32:00", Step::Invite, "08:32:00", Reason::Human);
+    pending.leads("08:31:00", Step::Login, "08:30:00", Reason::Due);
+    stuck(Assisted::Only).leads("08:31:00", Step::Invite, "08:31:00", Reason::Person);
+    let human = Account::new().assisted(Assisted::Last).failed("08:31:00", Ask::Stop);
+    human.leads("08:32:00", Step::Invite, "08:32:00", Reason::Human);
 }
 
 #[test]
@@ -96,6 +96,6 @@ fn after_the_flush_took_its_token_a_person_is_asked_when_that_is_over() {
     let mut account = Account::new().assisted(Assisted::Only);
     account.schedule.hours.login_at = jiff::civil::time(6, 0, 0, 0);
     account.schedule.hours.deadline = jiff::civil::time(7, 0, 0, 0);
-    let account = account.assessed("07:00:00").with_token("06:00:05").died("07:10:00");
-    account.is_next("07:11:00", Step::Invite, "08:00:00", Reason::Weather);
+    let account = account.with_token("06:00:05").died("07:10:00");
+    account.leads("07:11:00", Step::Invite, "08:00:00", Reason::Weather);
 }
