@@ -14,6 +14,7 @@ fn a_morning_begins_ten_minutes_before_its_login() {
     account.is_next("08:19:59", Step::Look, "08:20:00", Reason::NextMorning);
     account.is_next("08:20:00", Step::Check, "08:20:00", Reason::Beforehand);
     account.is_next("08:29:59", Step::Check, "08:20:00", Reason::Beforehand);
+    account.is_next("08:30:00", Step::Login, "08:30:00", Reason::Due);
     let account = account.checked("08:20:00");
     account.is_next("08:20:00", Step::Login, "08:30:00", Reason::Due);
     account.is_next("08:29:59", Step::Login, "08:30:00", Reason::Due);
