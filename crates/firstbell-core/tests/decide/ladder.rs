@@ -1,8 +1,11 @@
 //! When a login that failed is tried again, what makes that wrong, and when two programs fight.
 
+use std::collections::BTreeSet;
+
 use firstbell_core::decide::{FIGHT, Reason, Step};
 use firstbell_core::event::Event;
 use firstbell_core::failure::{Ask, Stop};
+use firstbell_core::state::Trouble;
 use firstbell_core::token::ist;
 use jiff::{SignedDuration, Timestamp};
 
@@ -58,6 +61,20 @@ fn accounts_that_failed_together_do_not_come_back_together() {
     assert!(spread > SignedDuration::from_secs(50), "{spread}: of a minute, more or less");
     let apart = pauses.windows(2).filter(|pair| pair[0] != pair[1]).count();
     assert!(apart > 80, "{apart}");
+}
+
+#[test]
+fn nor_do_one_account_s_own_tries_at_a_beat() {
+    let pause = |ms: u64, times: u16| {
+        let at = at(&format!("08:40:00.{ms:03}"));
+        let mut account = Account::new();
+        account.state.trouble = Some(Trouble { at, code: "x".into(), ask: Ask::Wait, times, unclear: 0 });
+        account.prospect("08:41:00").at.duration_since(at).as_millis()
+    };
+    let of_times: BTreeSet<_> = (4..8).map(|times| pause(7, times)).collect();
+    assert_eq!(of_times.len(), 4);
+    let of_moments: BTreeSet<_> = (0..40).map(|ms| pause(ms, 4)).collect();
+    assert!(of_moments.len() > 30, "{of_moments:?}");
 }
 
 #[test]
