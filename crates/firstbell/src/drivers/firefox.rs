@@ -118,8 +118,9 @@ impl FirefoxConfig {
 
 /// One Firefox for one login.
 pub(super) struct FirefoxDriver<'a> {
-    session: Session<'a>,
+    // In the order in which they end.
     cage: Cage,
+    session: Session<'a>,
     proven: bool,
 }
 
@@ -159,7 +160,7 @@ impl FirefoxDriver<'_> {
             self.proven = true;
         }
         if matches!(deed, Deed::Draw { .. }) {
-            self.cage.shut();
+            self.cage.shut().await;
         }
         self.session.step(deed, texts).await.map_err(|failure| explained(failure, &self.cage))
     }
@@ -190,8 +191,16 @@ impl Engine for FirefoxDriver<'_> {
         self.cage.bounds
     }
 
-    fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>> {
-        Box::pin(self.cage.end())
+    fn close<'e>(self: Box<Self>) -> Soon<'e, Result<(), Failure>>
+    where
+        Self: 'e,
+    {
+        let FirefoxDriver { cage, session, .. } = *self;
+        Box::pin(async move {
+            let ended = cage.end().await;
+            drop(session);
+            ended
+        })
     }
 }
 

@@ -5,6 +5,7 @@ mod bidi;
 mod bounds;
 mod cage;
 mod chrome;
+mod document;
 mod engine;
 mod fence;
 mod filter;

@@ -19,10 +19,11 @@ pub(super) const SWITCHES: [&str; 20] = [
     "--disable-crash-reporter",
     // No window opens by the page's will: a form that sends into a new one would be gone before anybody looks.
     "--block-new-web-contents",
-    // A login needs no graphics processor, no sound, and no process kept ready for a second page.
+    // A login needs no graphics processor, no sound, no process kept ready for a second page, and no page made ready beside the
+    // one that is watched.
     "--disable-gpu",
     "--mute-audio",
-    "--disable-features=SpareRendererForSitePerProcess,MediaRouter,OptimizationHints,Translate,DialMediaRouteProvider",
+    "--disable-features=Prerender2,SpareRendererForSitePerProcess,MediaRouter,OptimizationHints,Translate,DialMediaRouteProvider",
     // One connection a request and one protocol: a request on a connection that was used before is sent again by the
     // browser itself when the connection breaks, and a password must never be sent twice.
     "--disable-http2",

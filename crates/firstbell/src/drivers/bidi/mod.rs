@@ -14,8 +14,7 @@ use firstbell_core::secret::Secret;
 use firstbell_core::sight::Seen;
 
 use self::page::Page;
-pub(super) use self::socket::Link;
-use self::socket::Socket;
+pub(super) use self::socket::{Incoming, Link, Socket};
 use super::engine::{Deed, Texts};
 use super::{observer, typing as hands};
 
@@ -55,6 +54,16 @@ impl<'a> Session<'a> {
         let page = tokio::time::timeout(OPEN, open).await;
         let page = page.unwrap_or_else(|_| Err(io::Error::other("it did not open a page in time")))?;
         Ok(Session { page })
+    }
+
+    /// The browser's own number of the page.
+    pub(super) fn page(&self) -> &str {
+        &self.page.context
+    }
+
+    /// What is to be told where something that the page is held by has ended.
+    pub(super) fn unwatched(&self) -> Result<Seen, Failure> {
+        self.page.view.gone("the watch over the browser ended")
     }
 
     /// Whether something that was typed is in the page and not answered.

@@ -1,4 +1,4 @@
-//! WebDriver BiDi messages over a WebSocket: a command out, what became of it and what happened in.
+//! Messages of WebDriver BiDi, and of DevTools, over a WebSocket: a command out, what became of it and what happened in.
 
 use std::io;
 
@@ -19,14 +19,14 @@ pub(in super::super) trait Link: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Link for T {}
 
 /// One connection.
-pub(super) struct Socket {
+pub(in super::super) struct Socket {
     stream: WebSocketStream<Box<dyn Link>>,
     last_id: u64,
 }
 
 /// One message from the engine.
 #[derive(Debug)]
-pub(super) enum Incoming {
+pub(in super::super) enum Incoming {
     /// What became of a command: its result, or the protocol's name for what went wrong.
     Reply { id: u64, result: Result<Value, String> },
     /// Something happened.
@@ -35,7 +35,7 @@ pub(super) enum Incoming {
 
 impl Socket {
     /// Shakes hands at an address of the engine.
-    pub(super) async fn open(url: &str, link: Box<dyn Link>) -> io::Result<Socket> {
+    pub(in super::super) async fn open(url: &str, link: Box<dyn Link>) -> io::Result<Socket> {
         let request = url.into_client_request().map_err(|e| io::Error::other(e.to_string()))?;
         let config = WebSocketConfig::default()
             .max_message_size(Some(MESSAGE_BYTES))
@@ -47,7 +47,7 @@ impl Socket {
     }
 
     /// Sends a command without waiting for what becomes of it; returns its number.
-    pub(super) async fn send(&mut self, method: &str, params: Value) -> io::Result<u64> {
+    pub(in super::super) async fn send(&mut self, method: &str, params: Value) -> io::Result<u64> {
         self.last_id += 1;
         let message = json!({ "id": self.last_id, "method": method, "params": params }).to_string();
         // The fault is not told in its own words: it might repeat the message.
@@ -56,7 +56,7 @@ impl Socket {
     }
 
     /// The next message. May be dropped and called again: nothing that arrived is lost.
-    pub(super) async fn next(&mut self) -> io::Result<Incoming> {
+    pub(in super::super) async fn next(&mut self) -> io::Result<Incoming> {
         loop {
             match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => return read(&text),
@@ -73,14 +73,13 @@ fn broken() -> io::Error {
 
 fn read(text: &str) -> io::Result<Incoming> {
     let mut message: Value = serde_json::from_str(text)?;
-    if message["type"] == "event" {
-        let method = message["method"].as_str().unwrap_or_default().to_owned();
+    if let Some(method) = message["method"].as_str().map(str::to_owned) {
         return Ok(Incoming::Event { method, params: message["params"].take() });
     }
     let id = message["id"].as_u64().unwrap_or(0);
-    let result = match message["type"].as_str() {
-        Some("success") => Ok(message["result"].take()),
-        _ => Err(message["error"].as_str().unwrap_or("unknown error").to_owned()),
+    let result = match message.get_mut("result") {
+        Some(result) => Ok(result.take()),
+        None => Err(message["error"].as_str().unwrap_or("unknown error").to_owned()),
     };
     Ok(Incoming::Reply { id, result })
 }
@@ -99,6 +98,10 @@ mod tests {
         assert!(
             matches!(event, Incoming::Event { method, params } if method == "script.message" && params["b"] == 2)
         );
+        let of_devtools = read(r#"{"method":"Fetch.requestPaused","params":{}}"#).unwrap();
+        assert!(matches!(of_devtools, Incoming::Event { method, .. } if method == "Fetch.requestPaused"));
+        let refused = read(r#"{"id":5,"error":{"code":-32601,"message":"x"}}"#).unwrap();
+        assert!(matches!(refused, Incoming::Reply { id: 5, result: Err(e) } if e == "unknown error"));
         assert!(read("nonsense").is_err());
     }
 }

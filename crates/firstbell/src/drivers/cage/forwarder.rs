@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpStream, UnixListener, UnixStream, lookup_host};
-use tokio::task::JoinSet;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
 use url::Url;
 
 use firstbell_core::plan::Plan;
@@ -23,11 +24,11 @@ const REFUSED: u8 = 5;
 
 /// Hosts and ports that may be reached.
 #[derive(Debug)]
-pub(super) struct Allowed(Vec<(String, u16)>);
+struct Allowed(Vec<(String, u16)>);
 
 impl Allowed {
     /// The plan's own origin, and the further hosts over TLS.
-    pub(super) fn of(plan: &Plan) -> Allowed {
+    fn of(plan: &Plan) -> Allowed {
         let origin = Url::parse(&plan.origin.join("/")).ok();
         let own = origin.and_then(|url| Some((bare(url.host_str()?), url.port_or_known_default()?)));
         Allowed(own.into_iter().chain(plan.hosts.iter().map(|host| (bare(host), 443))).collect())
@@ -38,16 +39,45 @@ impl Allowed {
     }
 }
 
-/// Serves until it is dropped.
-pub(super) async fn run(listener: UnixListener, allowed: Allowed) {
-    let allowed = Arc::new(allowed);
-    // Connections end with the forwarder.
-    let mut open = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let allowed = Arc::clone(&allowed);
-        open.spawn(async move { serve(stream, &allowed).await });
-        while open.try_join_next().is_some() {}
+/// The forwarder at work; it ends with this at the latest.
+#[derive(Debug)]
+pub(super) struct WayOut {
+    keep: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<()>,
+}
+
+impl WayOut {
+    /// Begins to serve.
+    pub(super) fn open(listener: UnixListener, plan: &Plan) -> WayOut {
+        let (keep, kept) = oneshot::channel();
+        WayOut { keep: Some(keep), serving: tokio::spawn(run(listener, Allowed::of(plan), kept)) }
     }
+
+    /// Ends every connection. When this is over nothing goes out any more, not even what was on its way here.
+    pub(super) async fn shut(&mut self) {
+        if self.keep.take().is_some() {
+            let _ = (&mut self.serving).await;
+        }
+    }
+}
+
+/// Serves until nobody keeps it.
+async fn run(listener: UnixListener, allowed: Allowed, mut kept: oneshot::Receiver<()>) {
+    let allowed = Arc::new(allowed);
+    let mut open = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut kept => break,
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { break };
+                let allowed = Arc::clone(&allowed);
+                open.spawn(async move { serve(stream, &allowed).await });
+                while open.try_join_next().is_some() {}
+            }
+        }
+    }
+    open.shutdown().await;
 }
 
 async fn serve(mut stream: UnixStream, allowed: &Allowed) -> io::Result<()> {

@@ -16,11 +16,11 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::process::{Child, ChildStdout, Command};
-use tokio::task::JoinHandle;
 
 use firstbell_core::failure::{Failure, Part};
 use firstbell_core::plan::Plan;
 
+use self::forwarder::WayOut;
 pub(super) use self::order::Order;
 use self::order::Report;
 pub(super) use self::warden::enter;
@@ -61,7 +61,7 @@ pub(super) struct Places {
 pub(super) struct Cage {
     group: Group,
     control: PathBuf,
-    forwarder: JoinHandle<()>,
+    way_out: WayOut,
     /// Why it has no walls, where the owner accepted that.
     open: Option<String>,
     /// What the kernel holds it to.
@@ -116,17 +116,17 @@ impl Cage {
         let sent = leash.write_all(line.as_bytes()).await;
         let leash = leash.into_owned_fd().map_err(|e| broken(&e.to_string()))?;
         let group = Group::of(child, folder, config.memory_mb).on_leash(leash, stage == "open");
-        let forwarder = tokio::spawn(forwarder::run(listener, forwarder::Allowed::of(plan)));
+        let mut way_out = WayOut::open(listener, plan);
         let said = match tokio::time::timeout(START, read(report)).await {
             Ok(Ok(Report::Ready { port, proxy, bounds, filters })) if sent.is_ok() => {
                 let control = places.control;
-                return Ok(Ok(Cage { group, control, forwarder, open: None, bounds, filters, port, proxy }));
+                return Ok(Ok(Cage { group, control, way_out, open: None, bounds, filters, port, proxy }));
             }
             Ok(Ok(report)) => report,
             Ok(Err(e)) => Report::Ended(format!("its warden ended: {e}")),
             Err(_) => Report::Ended(format!("it was not ready within {} s", START.as_secs())),
         };
-        forwarder.abort();
+        way_out.shut().await;
         let said = match group.why("") {
             "" => said,
             why => Report::Ended(why.to_owned()),
@@ -161,13 +161,13 @@ impl Cage {
     }
 
     /// Shuts the way out, for good: what the page does from here on stays in the cage.
-    pub(super) fn shut(&self) {
-        self.forwarder.abort();
+    pub(super) async fn shut(&mut self) {
+        self.way_out.shut().await;
     }
 
     /// Ends the engine and all that it started, and wipes its folder.
-    pub(super) async fn end(self) -> Result<(), Failure> {
-        self.forwarder.abort();
+    pub(super) async fn end(mut self) -> Result<(), Failure> {
+        self.shut().await;
         self.group.end().await
     }
 }

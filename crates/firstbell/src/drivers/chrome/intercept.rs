@@ -8,6 +8,7 @@ use url::Url;
 use firstbell_core::obstacle::TlsFault;
 use firstbell_core::sight::{Answer, Rest};
 
+use super::super::document;
 use super::super::view::{Purpose, Ruling, Submission};
 use super::page::Page;
 use crate::http::read_date;
@@ -19,13 +20,14 @@ const BODY_BYTES: u64 = 64 * 1024;
 const NEVER_LEFT: [&str; 4] =
     ["ConnectionRefused", "NameNotResolved", "InternetDisconnected", "AddressUnreachable"];
 
-/// An answer whose body was asked for.
+/// A paused response whose body was asked for.
 #[derive(Debug)]
 pub(super) struct Awaited {
-    request: String,
-    answer: Answer,
-    /// Whether a good answer of this request is JSON that says success.
-    json: bool,
+    paused: Value,
+    /// What it is the answer to, where the walk is to hear of it, and whether a good one is JSON that says success.
+    answer: Option<(Answer, bool)>,
+    /// Whether it is the page itself.
+    document: bool,
 }
 
 impl Page<'_> {
@@ -98,21 +100,36 @@ impl Page<'_> {
             self.view.origin = Some(self.view.plan.origin.clone());
             (self.view.rest, self.loader) = (Rest::Loading, None);
             if (300..400).contains(&status) || (status == 200 && media == "text/html") {
-                return self.pass(params).await;
+                return match status {
+                    200 => self.ask_body(params, None, document).await,
+                    _ => self.pass(params).await,
+                };
             }
         }
         let retry_after_s = headers.find("retry-after").and_then(|text| text.parse().ok());
         let answer = self.view.answer_of(step, (status, &media), retry_after_s);
         let small =
             headers.find("content-length").and_then(|n| n.parse().ok()).is_none_or(|n: u64| n <= BODY_BYTES);
-        let request = params["requestId"].as_str().unwrap_or_default().to_owned();
         if ["application/json", "text/html"].contains(&media.as_str()) && small {
-            let id = self.send("Fetch.getResponseBody", json!({ "requestId": request })).await?;
-            self.awaited.insert(id, Awaited { request, answer, json: step.is_some() && status == 200 });
-            return Ok(());
+            return self.ask_body(params, Some((answer, step.is_some() && status == 200)), document).await;
         }
         self.view.tell(answer);
-        self.pass(params).await
+        match document {
+            // Too large to be read, and not one that a login shows.
+            true => self.stop(params, "BlockedByResponse").await,
+            false => self.pass(params).await,
+        }
+    }
+
+    async fn ask_body(
+        &mut self,
+        params: &Value,
+        answer: Option<(Answer, bool)>,
+        document: bool,
+    ) -> io::Result<()> {
+        let id = self.send("Fetch.getResponseBody", json!({ "requestId": params["requestId"] })).await?;
+        self.awaited.insert(id, Awaited { paused: params.clone(), answer, document });
+        Ok(())
     }
 
     /// The end of a request whose failure had no name yet: a certificate, or the connection.
@@ -129,15 +146,26 @@ impl Page<'_> {
 
     /// Takes in the body of an answer that was asked for, and lets the page have it.
     pub(super) async fn body(&mut self, id: u64, result: Option<Value>) -> io::Result<()> {
-        let Some(Awaited { request, mut answer, json }) = self.awaited.remove(&id) else { return Ok(()) };
+        let Some(Awaited { paused, answer, document }) = self.awaited.remove(&id) else { return Ok(()) };
         let result = result.unwrap_or(Value::Null);
-        let text = result["body"].as_str().unwrap_or_default();
-        let decoded = (result["base64Encoded"] == true)
-            .then(|| data_encoding::BASE64.decode(text.as_bytes()).unwrap_or_default());
-        let bytes = decoded.as_deref().unwrap_or(text.as_bytes());
-        self.view.read(&mut answer, json, bytes);
-        self.view.tell(answer);
-        self.send("Fetch.continueRequest", json!({ "requestId": request })).await.map(drop)
+        if let Some((mut answer, json)) = answer {
+            let text = result["body"].as_str().unwrap_or_default();
+            let decoded = (result["base64Encoded"] == true)
+                .then(|| data_encoding::BASE64.decode(text.as_bytes()).unwrap_or_default());
+            let bytes = decoded.as_deref().unwrap_or(text.as_bytes());
+            self.view.read(&mut answer, json, bytes);
+            self.view.tell(answer);
+        }
+        if !document {
+            return self.pass(&paused).await;
+        }
+        match document::anew(&paused, &result) {
+            Some(given) => self.send("Fetch.fulfillRequest", given).await.map(drop),
+            None => {
+                self.view.broke(None, false, "the connection broke");
+                self.stop(&paused, "Failed").await
+            }
+        }
     }
 
     fn is_main_document(&self, params: &Value) -> bool {

@@ -32,8 +32,9 @@ const TYPE: Duration = Duration::from_secs(20);
 
 /// One browser for one login.
 pub(super) struct ChromeDriver<'a> {
-    page: Page<'a>,
+    // In the order in which they end.
     process: Group,
+    page: Page<'a>,
     bounds: Bounds,
     /// The filters of system calls that it was started under.
     filters: u32,
@@ -131,8 +132,15 @@ impl Engine for ChromeDriver<'_> {
         self.bounds
     }
 
-    fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>> {
-        let process = self.process;
-        Box::pin(process.end())
+    fn close<'e>(self: Box<Self>) -> Soon<'e, Result<(), Failure>>
+    where
+        Self: 'e,
+    {
+        let ChromeDriver { process, page, .. } = *self;
+        Box::pin(async move {
+            let ended = process.end().await;
+            drop(page);
+            ended
+        })
     }
 }

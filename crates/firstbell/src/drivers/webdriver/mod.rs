@@ -1,6 +1,7 @@
 //! Chrome or Firefox through a WebDriver server: one that we start in a cage, or somebody else's at an address.
 
 mod config;
+mod unseen;
 mod wire;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use firstbell_core::plan::Plan;
 use firstbell_core::sight::Seen;
 
 pub use self::config::{Browser, WebDriverConfig};
+use self::unseen::Watch;
 use super::bidi::{Kind, Session};
 use super::bounds::Bounds;
 use super::cage::{Cage, CageConfig, Order};
@@ -24,6 +26,8 @@ use crate::ports::Soon;
 
 /// A server that is ours starts its browser within this; a grid may have to wait for a free one.
 const BEGIN: Duration = Duration::from_secs(45);
+/// A browser that is not watched within this will not be.
+const WATCH: Duration = Duration::from_secs(10);
 /// A server that does not end a session within this is left alone with it.
 const END: Duration = Duration::from_secs(5);
 
@@ -32,14 +36,16 @@ const NOT_CREATED: &str = "session not created";
 
 /// One browser behind one server, for one login.
 pub(super) struct WebDriver<'a> {
-    session: Session<'a>,
+    // In the order in which they end.
     server: Server,
+    watch: Option<Watch>,
+    session: Session<'a>,
     proven: bool,
 }
 
 /// Whose the server is.
 enum Server {
-    Ours(Cage),
+    Ours(Box<Cage>),
     Theirs { url: Url, id: String },
 }
 
@@ -109,10 +115,17 @@ impl<'a> WebDriver<'a> {
             let port = begun.socket.port().ok_or("its BiDi address has no port")?;
             let link = cage.connect(port).await.map_err(|e| e.to_string())?;
             let session = Session::open(plan, begun.socket.as_str(), Box::new(link), engine(config)).await;
-            session.map_err(|e| e.to_string())
+            let session = session.map_err(|e| e.to_string())?;
+            let watch = match config.browser {
+                Browser::Chrome => Some(watch(&cage, begun.devtools, &session).await?),
+                Browser::Firefox => None,
+            };
+            Ok::<_, String>((session, watch))
         };
         match opened.await {
-            Ok(session) => Ok(WebDriver { session, server: Server::Ours(cage), proven: false }),
+            Ok((session, watch)) => {
+                Ok(WebDriver { server: Server::Ours(Box::new(cage)), watch, session, proven: false })
+            }
             Err(why) => {
                 let (why, is_open) = (cage.why(&why).to_owned(), cage.open_port().is_some());
                 cage.end().await?;
@@ -160,7 +173,7 @@ impl<'a> WebDriver<'a> {
         match opened.await {
             Ok((session, id)) => {
                 let server = Server::Theirs { url: url.clone(), id };
-                Ok(WebDriver { session, server, proven: true })
+                Ok(WebDriver { server, watch: None, session, proven: true })
             }
             Err(why) => Err(broken(&wire::authority(url), &why)),
         }
@@ -171,15 +184,18 @@ impl<'a> WebDriver<'a> {
             self.prove()?;
             self.proven = true;
         }
-        match (&deed, &self.server) {
+        match (&deed, &mut self.server) {
             // A page that is left may send a last word past everybody.
-            (Deed::Draw { .. }, Server::Ours(cage)) => cage.shut(),
+            (Deed::Draw { .. }, Server::Ours(cage)) => cage.shut().await,
             (Deed::Draw { .. }, Server::Theirs { .. }) if self.session.holds_a_secret() => {
                 return Ok(Seen::Unchanged);
             }
             _ => {}
         }
-        let outcome = self.session.step(deed, texts).await;
+        let outcome = match &self.watch {
+            Some(watch) if watch.is_over() => self.session.unwatched(),
+            _ => self.session.step(deed, texts).await,
+        };
         match &self.server {
             Server::Ours(cage) => outcome.map_err(|failure| firefox::explained(failure, cage)),
             Server::Theirs { .. } => outcome,
@@ -215,15 +231,29 @@ impl Engine for WebDriver<'_> {
         }
     }
 
-    fn close(self: Box<Self>) -> Soon<'static, Result<(), Failure>> {
-        let server = self.server;
-        Box::pin(async {
-            match server {
+    fn close<'e>(self: Box<Self>) -> Soon<'e, Result<(), Failure>>
+    where
+        Self: 'e,
+    {
+        let WebDriver { server, watch, session, .. } = *self;
+        Box::pin(async move {
+            let ended = match server {
                 Server::Ours(cage) => cage.end().await,
                 Server::Theirs { url, id } => end(&url, &id).await,
-            }
+            };
+            drop((watch, session));
+            ended
         })
     }
+}
+
+/// Stops what this server would let out without a word.
+async fn watch(cage: &Cage, port: Option<u16>, session: &Session<'_>) -> Result<Watch, String> {
+    let port = port.ok_or("it does not tell where its browser can be watched")?;
+    let link = cage.connect(port).await.map_err(|e| e.to_string())?;
+    let watch = tokio::time::timeout(WATCH, Watch::open(port, session.page(), Box::new(link))).await;
+    let watch = watch.map_err(|_| "its browser could not be watched in time".to_owned())?;
+    watch.map_err(|e| e.to_string())
 }
 
 fn engine(config: &WebDriverConfig) -> Kind {

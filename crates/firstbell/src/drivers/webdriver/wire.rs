@@ -24,6 +24,8 @@ pub(super) struct Begun {
     pub(super) id: String,
     /// Where its BiDi socket is.
     pub(super) socket: Url,
+    /// The port at which a Chromium speaks DevTools, where the server says it.
+    pub(super) devtools: Option<u16>,
 }
 
 /// Begins a session.
@@ -43,7 +45,9 @@ pub(super) async fn begin(
     let socket = socket.ok_or(
         "it offers no WebDriver BiDi, without which firstbell cannot keep a password from being sent twice",
     )?;
-    Ok(Begun { id, socket })
+    let devtools = value["capabilities"]["goog:chromeOptions"]["debuggerAddress"].as_str();
+    let devtools = devtools.and_then(|address| address.rsplit_once(':')?.1.parse().ok());
+    Ok(Begun { id, socket, devtools })
 }
 
 /// One command; gives the `value` of its reply.
