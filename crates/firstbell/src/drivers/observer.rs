@@ -20,13 +20,15 @@ pub(super) fn script(plan: &Plan, tell: &str) -> String {
 /// An expression that tells what the page is made of.
 pub(super) const WITNESS: &str = include_str!("witness.js");
 
-/// A function that takes from a page what outlives it, or loads without it: workers of all kinds. A browser fetches their
-/// scripts by ways of its own, which no engine lets us watch, and the address of a script can carry what was typed.
-pub(super) const NO_WORKERS: &str = "() => {
+/// A function that takes from a page what outlives it, loads without it, or speaks past its requests: workers of all kinds,
+/// sockets, calls to other browsers. Browsers open those by ways of their own, which no engine lets us watch, and an address can
+/// carry what was typed.
+pub(super) const TAKEN_AWAY: &str = "() => {
   const none = (place, name) => {
     if (place) Object.defineProperty(place, name, { value: undefined, writable: false, configurable: false });
   };
-  for (const name of ['Worker', 'SharedWorker']) none(globalThis, name);
+  for (const name of ['Worker', 'SharedWorker', 'WebSocket', 'WebSocketStream', 'WebTransport', 'RTCPeerConnection',
+    'webkitRTCPeerConnection', 'mozRTCPeerConnection', 'fetchLater']) none(globalThis, name);
   none(globalThis.Navigator?.prototype, 'serviceWorker');
   for (const name of ['register', 'getRegistration']) none(globalThis.ServiceWorkerContainer?.prototype, name);
 }";

@@ -3,7 +3,7 @@
 use firstbell_core::plan::Plan;
 
 /// Chromium's switches, each with what it keeps away. None turns the sandbox off and none opens a port.
-pub(super) const SWITCHES: [&str; 20] = [
+pub(super) const SWITCHES: [&str; 21] = [
     // Nothing is remembered, and nothing is fetched that the page did not ask for.
     "--no-first-run",
     "--no-default-browser-check",
@@ -23,14 +23,16 @@ pub(super) const SWITCHES: [&str; 20] = [
     // one that is watched.
     "--disable-gpu",
     "--mute-audio",
-    "--disable-features=Prerender2,SpareRendererForSitePerProcess,MediaRouter,OptimizationHints,Translate,DialMediaRouteProvider",
+    "--disable-features=Prerender2,Reporting,NetworkErrorLogging,SpareRendererForSitePerProcess,MediaRouter,OptimizationHints,Translate,DialMediaRouteProvider",
     // One connection a request and one protocol: a request on a connection that was used before is sent again by the
     // browser itself when the connection breaks, and a password must never be sent twice.
     "--disable-http2",
     "--disable-quic",
-    // A hostile script in the page finds no way out: no STUN, no compiled code.
+    // A hostile script in the page finds no way out: no STUN, no compiled code, and (by the features above) no report that the
+    // browser sends by itself, nor a request that it keeps for later.
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--js-flags=--jitless",
+    "--disable-blink-features=FetchLaterAPI",
 ];
 
 /// No name resolves but the plan's own.

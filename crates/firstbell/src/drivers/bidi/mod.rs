@@ -61,7 +61,7 @@ impl<'a> Session<'a> {
         &self.page.context
     }
 
-    /// What is to be told where something that the page is held by has ended.
+    /// What is to be told when the watch over the browser has ended.
     pub(super) fn unwatched(&self) -> Result<Seen, Failure> {
         self.page.view.gone("the watch over the browser ended")
     }

@@ -116,7 +116,7 @@ impl<'a> Page<'a> {
             ("network.addIntercept", json!({ "phases": ["beforeRequestSent", "responseStarted"] })),
             ("network.setCacheBehavior", json!({ "cacheBehavior": "bypass" })),
             ("script.addPreloadScript", json!({ "functionDeclaration": script, "sandbox": WORLD })),
-            ("script.addPreloadScript", json!({ "functionDeclaration": observer::NO_WORKERS })),
+            ("script.addPreloadScript", json!({ "functionDeclaration": observer::TAKEN_AWAY })),
         ] {
             sent.push(self.send(method, params).await?);
         }

@@ -55,7 +55,8 @@ impl WayOut {
 
     /// Ends every connection. When this is over nothing goes out any more, not even what was on its way here.
     pub(super) async fn shut(&mut self) {
-        if self.keep.take().is_some() {
+        self.keep = None;
+        if !self.serving.is_finished() {
             let _ = (&mut self.serving).await;
         }
     }
@@ -86,7 +87,8 @@ async fn serve(mut stream: UnixStream, allowed: &Allowed) -> io::Result<()> {
         true => reach(&host, port).await,
         false => {
             // A page that reaches for other hosts is worth knowing; a browser's own chatter is refused here too.
-            tracing::debug!(host, port, "the way out refused a host that is not the plan's");
+            // Not its name: a page chooses that, and may put into it what was typed.
+            tracing::debug!(port, "the way out refused a host that is not the plan's");
             (FORBIDDEN, None)
         }
     };

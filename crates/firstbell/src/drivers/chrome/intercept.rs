@@ -20,14 +20,31 @@ const BODY_BYTES: u64 = 64 * 1024;
 const NEVER_LEFT: [&str; 4] =
     ["ConnectionRefused", "NameNotResolved", "InternetDisconnected", "AddressUnreachable"];
 
-/// A paused response whose body was asked for.
+/// A command whose reply decides how it goes on.
 #[derive(Debug)]
-pub(super) struct Awaited {
+pub(super) enum Awaited {
+    /// The body of a paused response.
+    Body(Held),
+    /// The page, given anew in the place of this response.
+    Given(Value),
+    /// The end of a page that could not be shown. Where another page has taken its place already, there was nothing to end.
+    Ended,
+}
+
+/// A paused response.
+#[derive(Debug)]
+pub(super) struct Held {
     paused: Value,
-    /// What it is the answer to, where the walk is to hear of it, and whether a good one is JSON that says success.
-    answer: Option<(Answer, bool)>,
-    /// Whether it is the page itself.
-    document: bool,
+    /// What the walk is to hear of it.
+    told: Option<Told>,
+    is_page: bool,
+}
+
+#[derive(Debug)]
+struct Told {
+    answer: Answer,
+    /// Whether a good answer of this request is JSON that says success.
+    json: bool,
 }
 
 impl Page<'_> {
@@ -73,16 +90,16 @@ impl Page<'_> {
 
     async fn answer_came(&mut self, params: &Value) -> io::Result<()> {
         let url = params["request"]["url"].as_str().and_then(|text| Url::parse(text).ok());
-        let document = self.is_main_document(params);
+        let is_page = self.is_main_document(params);
         let step = self
             .view
             .submission_to(url.as_ref())
             .filter(|step| self.view.submission == Submission::Sent(*step));
-        if !document && step.is_none() {
+        if !is_page && step.is_none() {
             return self.pass(params).await;
         }
         if let Some(reason) = params["responseErrorReason"].as_str() {
-            if document && reason == "Failed" {
+            if is_page && reason == "Failed" {
                 // The kind of this failure is told a moment later, with the end of the request.
                 self.failing = params["networkId"].as_str().map(str::to_owned);
             } else if self.view.away.is_none() && reason != "Aborted" {
@@ -95,15 +112,15 @@ impl Page<'_> {
         let status = params["responseStatusCode"].as_u64().and_then(|s| u16::try_from(s).ok()).unwrap_or(0);
         let media =
             headers.find("content-type").unwrap_or("").split(';').next().unwrap_or("").trim().to_lowercase();
-        if document {
+        if is_page {
             // The answer itself proves where it came from: only the plan's origin was let through.
             self.view.origin = Some(self.view.plan.origin.clone());
             (self.view.rest, self.loader) = (Rest::Loading, None);
-            if (300..400).contains(&status) || (status == 200 && media == "text/html") {
-                return match status {
-                    200 => self.ask_body(params, None, document).await,
-                    _ => self.pass(params).await,
-                };
+            if document::leads_on(params) {
+                return self.pass(params).await;
+            }
+            if status == 200 && media == "text/html" {
+                return self.ask_body(params, None, true).await;
             }
         }
         let retry_after_s = headers.find("retry-after").and_then(|text| text.parse().ok());
@@ -111,24 +128,16 @@ impl Page<'_> {
         let small =
             headers.find("content-length").and_then(|n| n.parse().ok()).is_none_or(|n: u64| n <= BODY_BYTES);
         if ["application/json", "text/html"].contains(&media.as_str()) && small {
-            return self.ask_body(params, Some((answer, step.is_some() && status == 200)), document).await;
+            let told = Told { answer, json: step.is_some() && status == 200 };
+            return self.ask_body(params, Some(told), is_page).await;
         }
         self.view.tell(answer);
-        match document {
-            // Too large to be read, and not one that a login shows.
-            true => self.stop(params, "BlockedByResponse").await,
-            false => self.pass(params).await,
-        }
+        if is_page { self.ask_body(params, None, true).await } else { self.pass(params).await }
     }
 
-    async fn ask_body(
-        &mut self,
-        params: &Value,
-        answer: Option<(Answer, bool)>,
-        document: bool,
-    ) -> io::Result<()> {
+    async fn ask_body(&mut self, params: &Value, told: Option<Told>, is_page: bool) -> io::Result<()> {
         let id = self.send("Fetch.getResponseBody", json!({ "requestId": params["requestId"] })).await?;
-        self.awaited.insert(id, Awaited { paused: params.clone(), answer, document });
+        self.awaited.insert(id, Awaited::Body(Held { paused: params.clone(), told, is_page }));
         Ok(())
     }
 
@@ -144,28 +153,51 @@ impl Page<'_> {
         }
     }
 
+    /// Takes in what became of a command.
+    pub(super) async fn replied(&mut self, id: u64, result: Option<Value>) -> io::Result<()> {
+        match self.awaited.remove(&id) {
+            Some(Awaited::Body(held)) => self.body(held, &result.unwrap_or(Value::Null)).await,
+            Some(Awaited::Given(paused)) if result.is_none() => self.end(&paused).await,
+            Some(Awaited::Ended) if result.is_some() => {
+                self.view.broke(None, false, "the connection broke");
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Takes in the body of an answer that was asked for, and lets the page have it.
-    pub(super) async fn body(&mut self, id: u64, result: Option<Value>) -> io::Result<()> {
-        let Some(Awaited { paused, answer, document }) = self.awaited.remove(&id) else { return Ok(()) };
-        let result = result.unwrap_or(Value::Null);
-        if let Some((mut answer, json)) = answer {
-            let text = result["body"].as_str().unwrap_or_default();
-            let decoded = (result["base64Encoded"] == true)
+    async fn body(&mut self, held: Held, said: &Value) -> io::Result<()> {
+        let Held { paused, told, is_page } = held;
+        let is_told = told.is_some();
+        if let Some(Told { mut answer, json }) = told {
+            let text = said["body"].as_str().unwrap_or_default();
+            let decoded = (said["base64Encoded"] == true)
                 .then(|| data_encoding::BASE64.decode(text.as_bytes()).unwrap_or_default());
             let bytes = decoded.as_deref().unwrap_or(text.as_bytes());
             self.view.read(&mut answer, json, bytes);
             self.view.tell(answer);
         }
-        if !document {
+        if !is_page {
             return self.pass(&paused).await;
         }
-        match document::anew(&paused, &result) {
-            Some(given) => self.send("Fetch.fulfillRequest", given).await.map(drop),
-            None => {
-                self.view.broke(None, false, "the connection broke");
-                self.stop(&paused, "Failed").await
+        match document::anew(&paused, said) {
+            Some(given) => {
+                let id = self.send("Fetch.fulfillRequest", given).await?;
+                self.awaited.insert(id, Awaited::Given(paused));
+                Ok(())
             }
+            None if is_told => self.stop(&paused, "Aborted").await,
+            None => self.end(&paused).await,
         }
+    }
+
+    /// Ends a page that cannot be shown.
+    async fn end(&mut self, paused: &Value) -> io::Result<()> {
+        let stop = json!({ "requestId": paused["requestId"], "errorReason": "Aborted" });
+        let id = self.send("Fetch.failRequest", stop).await?;
+        self.awaited.insert(id, Awaited::Ended);
+        Ok(())
     }
 
     fn is_main_document(&self, params: &Value) -> bool {

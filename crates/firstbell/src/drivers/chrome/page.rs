@@ -77,7 +77,7 @@ impl<'a> Page<'a> {
             ("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script, "worldName": WORLD })),
             (
                 "Page.addScriptToEvaluateOnNewDocument",
-                json!({ "source": format!("({})()", observer::NO_WORKERS) }),
+                json!({ "source": format!("({})()", observer::TAKEN_AWAY) }),
             ),
             ("Page.setLifecycleEventsEnabled", json!({ "enabled": true })),
             ("Target.setAutoAttach", attach),
@@ -161,7 +161,7 @@ impl<'a> Page<'a> {
 
     async fn take(&mut self, incoming: Incoming) -> io::Result<()> {
         match incoming {
-            Incoming::Reply { id, result } => self.body(id, result).await,
+            Incoming::Reply { id, result } => self.replied(id, result).await,
             Incoming::Event { method, params } => self.event(&method, params).await,
         }
     }

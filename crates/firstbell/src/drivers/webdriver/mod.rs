@@ -192,9 +192,15 @@ impl<'a> WebDriver<'a> {
             }
             _ => {}
         }
-        let outcome = match &self.watch {
-            Some(watch) if watch.is_over() => self.session.unwatched(),
-            _ => self.session.step(deed, texts).await,
+        let outcome = tokio::select! {
+            biased;
+            () = unwatched(self.watch.as_mut()) => {
+                if let Server::Ours(cage) = &mut self.server {
+                    cage.shut().await;
+                }
+                self.session.unwatched()
+            }
+            outcome = self.session.step(deed, texts) => outcome,
         };
         match &self.server {
             Server::Ours(cage) => outcome.map_err(|failure| firefox::explained(failure, cage)),
@@ -254,6 +260,14 @@ async fn watch(cage: &Cage, port: Option<u16>, session: &Session<'_>) -> Result<
     let watch = tokio::time::timeout(WATCH, Watch::open(port, session.page(), Box::new(link))).await;
     let watch = watch.map_err(|_| "its browser could not be watched in time".to_owned())?;
     watch.map_err(|e| e.to_string())
+}
+
+/// Waits until a browser that is to be watched is not; for ever where none is.
+async fn unwatched(watch: Option<&mut Watch>) {
+    match watch {
+        Some(watch) => watch.ended().await,
+        None => std::future::pending().await,
+    }
 }
 
 fn engine(config: &WebDriverConfig) -> Kind {
