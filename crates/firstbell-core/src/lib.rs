@@ -21,8 +21,6 @@ pub mod origin;
 pub mod outbox;
 pub mod plan;
 pub mod recipe;
-#[cfg(doctest)]
-pub mod refused;
 pub mod schedule;
 pub mod secret;
 pub mod sight;

@@ -1,5 +1,8 @@
 //! A value that never prints and is wiped from memory when it is dropped.
 
+#[cfg(doctest)]
+mod refused;
+
 use std::fmt;
 
 use zeroize::Zeroizing;

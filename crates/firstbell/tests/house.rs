@@ -84,6 +84,7 @@ const EXPOSE: &[(&str, &str)] = &[
     ("crates/firstbell-core/src/brokers/kite/redirect.rs", "reading the redirect's parts"),
     ("crates/firstbell-core/src/recipe.rs", "finding secrets where their owner kept them before"),
     ("crates/firstbell-core/src/secret.rs", "its own definition"),
+    ("crates/firstbell-core/src/secret/refused.rs", "programs that must not compile, and their twins"),
     ("crates/firstbell-core/src/token.rs", "checking a token's form"),
     ("crates/firstbell-core/src/totp.rs", "reading the seed"),
     ("crates/firstbell-core/src/skeleton/masks.rs", "masking, so that it does not appear"),
