@@ -19,7 +19,7 @@ use super::engine::{Deed, Texts};
 use super::{observer, typing as hands};
 
 /// A session that shows no empty page within this never will.
-const OPEN: Duration = Duration::from_secs(30);
+const OPEN: Duration = Duration::from_secs(45);
 /// Typing into a page is over within this; a page that hangs is given up.
 const TYPE: Duration = Duration::from_secs(20);
 

@@ -25,7 +25,7 @@ use super::view::broke;
 use crate::ports::{Driver, Soon};
 
 /// Every engine's own limits at its start are over before this.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_secs(150);
 /// What a deed may take beside the time that it is given to wait: typing, and what a page is asked.
 const DO: Duration = Duration::from_secs(30);
 /// An engine ends within this.
