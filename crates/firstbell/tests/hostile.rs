@@ -148,12 +148,22 @@ async fn after_the_fill(driver: &mut dyn Driver, kite: &Kite) -> Seen {
     }
 }
 
+/// One port at which datagrams and connections come in.
+fn both() -> (UdpSocket, TcpListener) {
+    loop {
+        let datagrams = UdpSocket::bind("127.0.0.2:0").unwrap();
+        // Another test may have the same number for its connections.
+        if let Ok(streams) = TcpListener::bind(datagrams.local_addr().unwrap()) {
+            return (datagrams, streams);
+        }
+    }
+}
+
 /// Runs one attack; gives what the driver saw in the end, and every request that carried the password.
 async fn attack(engine: Engine, script: &str) -> (Seen, Vec<String>) {
     let (elsewhere, foreign) = serve("127.0.0.2", "<p>elsewhere</p>");
-    let datagrams = UdpSocket::bind("127.0.0.2:0").unwrap();
+    let (datagrams, streams) = both();
     let stun = datagrams.local_addr().unwrap().to_string();
-    let streams = TcpListener::bind(&stun).unwrap();
     streams.set_nonblocking(true).unwrap();
     let script = &script.replace("ELSEWHERE", &elsewhere).replace("STUN", &stun);
     let (site, own) = serve("127.0.0.1", &page(script));
