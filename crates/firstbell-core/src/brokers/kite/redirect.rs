@@ -61,8 +61,8 @@ fn check_place(registered: &Url, url: &Url) -> Result<(), Failure> {
         && url.host() == registered.host()
         && url.port_or_known_default() == registered.port_or_known_default();
     if !same {
-        let (to, want) = (url.origin().ascii_serialization(), registered.origin().ascii_serialization());
-        return Err(wrong(&format!("it goes to {to}, and {want} is registered")));
+        let want = registered.origin().ascii_serialization();
+        return Err(wrong(&format!("it goes to {}, and {want} is registered", place(url))));
     }
     if url.path() != registered.path() {
         return Err(wrong(&format!("its path differs from the registered {}", registered.path())));
@@ -71,6 +71,14 @@ fn check_place(registered: &Url, url: &Url) -> Result<(), Failure> {
         return Err(wrong("it carries a user name"));
     }
     Ok(())
+}
+
+/// Where an address leads, for people. What was pasted may be broken anywhere: a host in which a request token could stand is not shown.
+fn place(url: &Url) -> String {
+    let to = url.origin().ascii_serialization();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b".-:/[]".contains(&b);
+    let long = to.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| run.len() >= 32);
+    if long || !to.bytes().all(plain) { "a strange host".into() } else { to }
 }
 
 fn single(url: &Url, name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
@@ -141,6 +149,20 @@ mod tests {
             refused(&format!("{place}?{query}"));
         }
         refused("not a url");
+    }
+
+    /// Found by fuzzing: what was pasted can be broken so that the token is a part of the host.
+    #[test]
+    fn a_host_is_shown_unless_a_token_could_stand_in_it() {
+        assert!(
+            refused("http://my-app.example:8080/back").contains("it goes to http://my-app.example:8080,")
+        );
+        for host in [format!("request_token={TOKEN}"), format!("x.{TOKEN}.example"), "e(xample".into()] {
+            assert!(
+                refused(&format!("https://{host}/back")).contains("it goes to a strange host,"),
+                "{host}"
+            );
+        }
     }
 
     #[test]
