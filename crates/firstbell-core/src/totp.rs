@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
-use url::Url;
+use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
@@ -96,13 +96,18 @@ impl Seed {
     }
 
     fn parse_address(text: &str) -> Result<Seed, SeedFault> {
-        let url = Url::parse(text).map_err(|_| SeedFault::BadAddress)?;
-        if url.host_str() != Some("totp") {
+        // The part with the key is not given to `Url`, which would keep a copy that nobody wipes.
+        let (place, query) = text.split_once('?').ok_or(SeedFault::BadAddress)?;
+        let place = Url::parse(place).map_err(|_| SeedFault::BadAddress)?;
+        if place.host_str() != Some("totp") {
             return Err(SeedFault::BadAddress);
         }
+        let query = query.split_once('#').map_or(query, |(query, _)| query);
         let (mut key, mut hash, mut digits, mut period_s) = (None, Hash::Sha1, 6, 30);
-        for (name, value) in url.query_pairs() {
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
+                // Which of two would a telephone take?
+                "secret" if key.is_some() => return Err(SeedFault::BadAddress),
                 "secret" => key = Some(read_key(&Zeroizing::new(value.into_owned()))?),
                 "algorithm" => hash = read_hash(&value)?,
                 "digits" => digits = value.parse().map_err(|_| SeedFault::BadAddress)?,
@@ -283,6 +288,7 @@ mod tests {
             "otpauth://totp/x?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&digits=4",
             "otpauth://totp/x?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&period=0",
             "otpauth://totp/x?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&algorithm=MD5",
+            "otpauth://totp/x?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJR",
         ] {
             assert_eq!(parse(text).err(), Some(SeedFault::BadAddress), "{text}");
         }

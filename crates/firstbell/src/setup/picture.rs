@@ -1,7 +1,7 @@
 //! The text of the one QR code in a picture: PNG or JPEG, as a screen is photographed or saved.
 
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use firstbell_core::secret::Secret;
@@ -27,16 +27,20 @@ struct Grey {
     dots: Zeroizing<Vec<u8>>,
 }
 
-/// Reads the QR code in this file.
+/// Reads the QR code in this file. Its path is not repeated: a secret with a slash in it looks like one.
 pub(super) fn read(path: &Path) -> Result<Secret, String> {
-    let meta = std::fs::metadata(path).map_err(|e| format!("{} cannot be read: {e}.", path.display()))?;
+    let unread = |e: io::Error| {
+        format!(
+            "It looks like the path of a picture, and no picture can be read there: {e}. A key has no slash and no dot."
+        )
+    };
+    let meta = std::fs::metadata(path).map_err(unread)?;
     if !meta.is_file() {
-        return Err(format!("{} is not a file.", path.display()));
+        return Err("It looks like the path of a picture, and what is there is not a file.".into());
     }
     let mut bytes = Zeroizing::new(Vec::new());
-    let file = File::open(path).map_err(|e| format!("{} cannot be read: {e}.", path.display()))?;
-    let read = file.take(BYTES_MAX + 1).read_to_end(&mut bytes);
-    read.map_err(|e| format!("{} cannot be read: {e}.", path.display()))?;
+    let file = File::open(path).map_err(unread)?;
+    file.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unread)?;
     if bytes.len() as u64 > BYTES_MAX {
         return Err("The picture is too large: cut it down to the QR code.".into());
     }
@@ -132,13 +136,13 @@ impl Grey {
 /// Writes into memory that is wiped.
 struct CursorOf<'a>(&'a mut Cursor<Zeroizing<Vec<u8>>>);
 
-impl std::io::Write for CursorOf<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+impl io::Write for CursorOf<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.get_mut().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -188,7 +192,7 @@ mod tests {
     #[test]
     fn what_is_no_picture_or_has_no_code_says_so() {
         assert!(picture("../setup.rs").unwrap_err().contains("neither a PNG nor a JPEG"));
-        assert!(picture("..").unwrap_err().contains("is not a file"));
+        assert!(picture("..").unwrap_err().contains("not a file"));
         let folder = tempfile::tempdir().unwrap();
         let whole =
             std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures/seed.png")).unwrap();

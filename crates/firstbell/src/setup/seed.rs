@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use firstbell_core::secret::Secret;
 use firstbell_core::totp::{Seed, SeedFault};
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use super::look::Look;
 use super::picture;
@@ -56,8 +56,10 @@ fn is_address(text: &str) -> bool {
 
 /// Whose an address says that it is, where it names somebody else. The name is a stranger's words: letters and digits of it only.
 fn stranger(text: &str) -> Option<String> {
-    let url = Url::parse(text).ok().filter(|_| is_address(text))?;
-    let issuer = url.query_pairs().find(|(name, _)| name == "issuer").map(|(_, value)| value.into_owned());
+    let (place, query) = text.split_once('?').filter(|_| is_address(text))?;
+    let url = Url::parse(place).ok()?;
+    let mut parts = form_urlencoded::parse(query.as_bytes());
+    let issuer = parts.find(|(name, _)| name == "issuer").map(|(_, value)| value.into_owned());
     // Without an issuer the label may begin with one: `Issuer:account` (the Key Uri Format of Google Authenticator).
     let label = url.path().trim_start_matches('/').replace("%3A", ":").replace("%3a", ":");
     let named = issuer.or_else(|| label.split_once(':').map(|(issuer, _)| issuer.to_owned()))?;
@@ -125,6 +127,10 @@ mod tests {
         assert_eq!(path("~/qr.png"), Some(PathBuf::from("/h/qr.png")));
         assert_eq!(path("'/tmp/a b.JPG'"), Some(PathBuf::from("/tmp/a b.JPG")));
         assert_eq!(path("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"), None);
-        assert!(matches!(read("/nonexistent/qr.png"), Look::Wrong(why) if why.contains("cannot be read")));
+        assert!(
+            matches!(read("/nonexistent/qr.png"), Look::Wrong(why) if why.contains("no picture can be read"))
+        );
+        // A password that was pasted here is no path, and is not shown.
+        assert!(matches!(read("tr0ub4/dor.png"), Look::Wrong(why) if !why.contains("tr0ub4")));
     }
 }
