@@ -2,8 +2,10 @@
 
 pub mod bot;
 pub mod kept;
+pub mod post;
 pub mod sealed;
 pub mod sights;
+pub mod spelling;
 pub mod worker;
 
 use std::path::PathBuf;
