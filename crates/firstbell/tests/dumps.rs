@@ -1,6 +1,8 @@
 //! Every process of a login is made to dump its memory in the middle of it, where none can forbid cores: no secret stands in what it leaves.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/cores.rs"]
+mod cores;
 #[path = "support/family.rs"]
 mod family;
 #[path = "support/held.rs"]
@@ -65,7 +67,7 @@ impl Forced {
 
     /// Brings one of them down, and looks through its core, if it leaves one.
     fn fell(&mut self, kin: &Kin, place: &Path) -> Left {
-        let before = cores(place);
+        let before = cores_in(place);
         kin.signal(Signal::ABORT);
         kin.signal(Signal::CONT);
         if kin.id == self.held.firstbell.id() {
@@ -73,7 +75,7 @@ impl Forced {
         }
         family::until(&kin.arguments, || if kin.lives() { Err("it lives".into()) } else { Ok(()) });
         let mut left = Left::default();
-        for core in cores(place).difference(&before) {
+        for core in cores_in(place).difference(&before) {
             left.cores += 1;
             left.secrets.extend(secrets(&File::open(core).unwrap(), &self.scanner));
             fs::remove_file(core).unwrap();
@@ -104,7 +106,7 @@ fn unlimited(folder: &Path) -> Command {
     Command::new(program)
 }
 
-fn cores(folder: &Path) -> BTreeSet<PathBuf> {
+fn cores_in(folder: &Path) -> BTreeSet<PathBuf> {
     let paths = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     paths.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("core")).collect()
 }
@@ -126,11 +128,6 @@ fn is_worker(kin: &Kin) -> bool {
     kin.arguments.trim_end().ends_with(" work")
 }
 
-/// Whether this kernel lays the core of whoever dies into his folder, and does not hand it to a program.
-fn cores_lie_beside() -> bool {
-    fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap().starts_with("core")
-}
-
 fn leaves_no_secret(engine: Engine) {
     let mut forced = Forced::begin(engine);
     let all = forced.all.clone();
@@ -150,7 +147,7 @@ fn leaves_no_secret(engine: Engine) {
         assert!(left.cores == 0 || !is_ours, "{} left a core", kin.arguments);
         written += left.cores;
     }
-    assert!(written > 0 || !cores_lie_beside(), "none of {} left a core", all.len());
+    assert!(written > 0 || !cores::lie_beside(), "none of {} left a core", all.len());
 }
 
 #[test]
@@ -166,8 +163,7 @@ fn no_core_of_a_login_with_firefox_holds_a_secret() {
 /// What is proven above is not that the look at cores finds nothing: a browser whose filter is the usual one leaves the password.
 #[test]
 fn a_browser_without_its_filter_would_leave_the_password() {
-    if !cores_lie_beside() {
-        println!("this kernel hands cores to a program: none can be looked at");
+    if !cores::lie_beside() {
         return;
     }
     let mut forced = Forced::begin(engines::CHROME);

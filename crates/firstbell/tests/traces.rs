@@ -5,6 +5,8 @@
 #[path = "support/bench.rs"]
 #[allow(dead_code, reason = "this file does not log in by itself")]
 mod bench;
+#[path = "support/cores.rs"]
+mod cores;
 #[path = "support/daemon.rs"]
 mod daemon;
 #[path = "support/folders.rs"]
@@ -238,7 +240,7 @@ fn at_home(home: &Home, words: &[&str]) -> Command {
 fn what_holds_secrets_leaves_no_core() {
     let kept = Kept::begin();
     let folder = kept.home.dir.path().to_owned();
-    let cores = || {
+    let left = || {
         let names = fs::read_dir(&folder).unwrap().flatten().map(|entry| entry.file_name());
         names.filter(|name| name.to_string_lossy().starts_with("core")).count()
     };
@@ -251,14 +253,14 @@ fn what_holds_secrets_leaves_no_core() {
     for (mut process, signal) in [(supervised, Signal::ABORT), (kept.daemon, Signal::ILL)] {
         process.signal(signal);
         process.wait();
-        assert_eq!(cores(), 0, "a core was written after {signal:?}");
+        assert_eq!(left(), 0, "a core was written after {signal:?}");
     }
     // Where cores go into the folder of who dies, one that may leave a core does.
-    if fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap().starts_with("core") {
+    if cores::lie_beside() {
         let mut careless = Command::new("sh");
         careless.args(["-c", "kill -ABRT $$"]).current_dir(&folder);
         unlimited(&careless).status().unwrap();
-        until("the careless one's core", || if cores() == 1 { Ok(()) } else { Err("there is none".into()) });
+        until("the careless one's core", || if left() == 1 { Ok(()) } else { Err("there is none".into()) });
     }
     let finds: Vec<_> =
         kept.scanner.search_tree(&folder).into_iter().filter(|find| find.secret == TOKEN).collect();
