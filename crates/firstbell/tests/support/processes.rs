@@ -8,8 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Between two looks at all processes.
-const PAUSE: Duration = Duration::from_millis(2);
+/// Between two looks at all processes: a look takes half as long, and the machine has logins to make meanwhile.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What one process showed at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
