@@ -46,9 +46,17 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Without the numbers of signs that are written as such, like `\u{200b}`: those digits are ours.
+/// Without the numbers of signs that are written as such, like `\u{200b}` and `\0`: those digits are ours.
 fn unescaped(text: &str) -> String {
-    let mut parts = text.split("\\u{");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |all, part| all + part.split_once('}').map_or(part, |(_, rest)| rest))
+    let (mut bare, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('\\') {
+        bare += before;
+        let sign = after.chars().next();
+        let length = match sign {
+            Some('u') => after.find('}').map_or(1, |end| end + 1),
+            _ => sign.map_or(0, char::len_utf8),
+        };
+        rest = &after[length..];
+    }
+    bare + rest
 }

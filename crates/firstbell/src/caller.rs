@@ -191,7 +191,7 @@ impl Person for Distant<'_> {
         }
         let account = &self.hands.account.name;
         let message = Message {
-            severity: Severity::Warning,
+            severity: Severity::Critical,
             title: format!("{account}: a foreign login token was rejected"),
             body: format!(
                 "Somebody sent firstbell a login that does not belong to the link you were sent. It was dropped: {why}.\nIf it \

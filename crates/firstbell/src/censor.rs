@@ -22,8 +22,8 @@ pub const HELD: &str = "firstbell: a line was held back, because a secret was in
 /// Secrets are known in parts of so many bytes, so that a piece of one is found too; one that is shorter is known whole, and so is one
 /// that is made of words: pieces of it stand in ordinary sentences.
 const PART: usize = 12;
-/// A part begins at each so many bytes: any piece of `PART + STEP - 1` bytes holds a whole one.
-const STEP: usize = 4;
+/// Parts of an address are known from so many bytes on: a host and words of a path are shorter, and stand in many lines.
+const KEY: usize = 16;
 /// What is shorter than this (a code, a number) may stand in a line by chance, and is not looked for.
 const SHORTEST: usize = 8;
 /// So many parts are known at most, the newest ones: yesterday's tokens are of no use to anybody.
@@ -109,8 +109,7 @@ impl Censor {
                     self.take(part);
                     self.take(&String::from_utf8_lossy(&percent_decoded(part.as_bytes())));
                 }
-                // A host and words of a path stand in many lines; what is long enough to be a key does not.
-                let long = |part: &str| part.len() >= PART + STEP;
+                let long = |part: &str| part.len() >= KEY;
                 url.path_segments().into_iter().flatten().filter(|s| long(s)).for_each(|s| self.take(s));
                 url.query_pairs().filter(|(_, value)| long(value)).for_each(|(_, value)| self.take(&value));
             }
@@ -126,7 +125,7 @@ impl Censor {
         let is_word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b' ';
         let length = if bytes.iter().all(is_word) { bytes.len() } else { bytes.len().min(PART) };
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        for part in bytes.windows(length).step_by(STEP).chain(bytes.windows(length).last()) {
+        for part in bytes.windows(length) {
             known.add(self.key.hash_one(part), length);
         }
     }
@@ -233,7 +232,7 @@ mod tests {
         let wide: Vec<u8> = TOKEN.encode_utf16().flat_map(u16::to_le_bytes).collect();
         for line in [
             format!("the token {TOKEN}, as it stands"),
-            format!("its middle …{}…", &TOKEN[9..24]),
+            format!("its middle …{}…", &TOKEN[9..9 + PART]),
             format!("hex {}", HEXLOWER.encode(TOKEN.as_bytes())),
             format!("hex{}", HEXUPPER.encode(TOKEN.as_bytes())),
             format!("0{}", HEXLOWER.encode(TOKEN.as_bytes())),

@@ -120,7 +120,7 @@ fn where_the_password_is_refused_a_person_s_tap_gives_the_token() {
     let (_, _, page) = follow(&foreign, None).unwrap();
     assert!(!page.contains("You can close this"), "{page}");
     let told = phone.reads(&daemon, "a foreign login token was rejected");
-    assert_eq!(told["severity"], "warning");
+    assert_eq!(told["severity"], "critical");
     assert_eq!((exchanges(&sim), home.token().is_some()), (0, false));
 
     let back = Person::signed_in(&sim).back(&sim, &link);

@@ -102,7 +102,7 @@ fn a_certificate_that_cannot_be_used_is_told_and_leaves_the_paste() {
         (&chain, &nothing, "nothing.pem cannot be used"),
         (&key, &key, "cannot be used"),
         (&chain, &other, "cannot be used"),
-        (&chain, &open, "others can read it; run chmod o-rwx"),
+        (&chain, &open, "others can read or change it; run chmod g-w,o-rwx"),
     ] {
         let (sim, home) = configured(port(), (chain, key));
         let mut waiting = Waiting::begin(&home, &[]);

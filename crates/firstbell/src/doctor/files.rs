@@ -8,6 +8,7 @@ use super::finding::{Area, Finding};
 use super::machine::Machine;
 use super::people::is_alone_in;
 use super::shown::Shown;
+use crate::secrets;
 
 const AREA: Area = Area::Files;
 
@@ -31,6 +32,15 @@ pub enum OpenTo {
     Nobody,
     /// Look at it.
     Readers,
+    /// What a file may be that a secret is taken from: nothing, unless it was handed over as container platforms do.
+    AsSecret,
+    /// What a sink lets whoever it hands a token to.
+    AsHanded {
+        /// The file's mode.
+        mode: u32,
+        /// The user whom it is given to, where that is another one.
+        owner: Option<u32>,
+    },
 }
 
 /// What is there of these; what is not there is somebody else's to miss.
@@ -46,6 +56,13 @@ pub fn one(held: &Held, machine: &Machine, shown: &Shown) -> Option<Finding> {
         Err(_) => return Some(Finding::unknown(AREA, &held.id, &format!("who can read {}", held.what))),
     };
     let (what, path) = (&held.what, shown.path(&held.path));
+    if held.open_to == OpenTo::AsSecret && secrets::is_taken(&held.path, machine.uid) {
+        return Some(Finding::good(
+            AREA,
+            &held.id,
+            format!("{what} is yours alone, or was handed to you alone"),
+        ));
+    }
     // A configuration may be a link to where its owner keeps such things; what is secret may not.
     let meta = match meta.is_symlink() {
         false => meta,
@@ -57,7 +74,8 @@ pub fn one(held: &Held, machine: &Machine, shown: &Shown) -> Option<Finding> {
             return Some(Finding::bad(AREA, &held.id, what, mend));
         }
     };
-    Some(match (is_owned(&meta, machine.uid), open(machine, &meta, held.open_to)) {
+    let is_given = matches!(held.open_to, OpenTo::AsHanded { owner: Some(owner), .. } if owner == meta.uid());
+    Some(match (is_given || is_owned(&meta, machine.uid), open(machine, &meta, held.open_to)) {
         (false, _) => {
             let mend = format!("sudo chown $(id -u) {path}");
             Finding::bad(AREA, &held.id, format!("{what} is another user's"), mend)
@@ -67,10 +85,12 @@ pub fn one(held: &Held, machine: &Machine, shown: &Shown) -> Option<Finding> {
             Finding::bad(AREA, &held.id, what, format!("chmod {change} {path}"))
         }
         (true, None) => {
-            let whom = if held.open_to == OpenTo::Nobody {
-                "is yours alone"
-            } else {
-                "is changed by nobody but you"
+            let whom = match held.open_to {
+                OpenTo::Nobody | OpenTo::AsSecret | OpenTo::AsHanded { mode: 0o400 | 0o600, owner: None } => {
+                    "is yours alone"
+                }
+                OpenTo::Readers => "is changed by nobody but you",
+                OpenTo::AsHanded { .. } => "is read by nobody but whom its sink names",
             };
             Finding::good(AREA, &held.id, format!("{what} {whom}"))
         }
@@ -109,12 +129,16 @@ fn is_loose(machine: &Machine, meta: &Metadata) -> bool {
     meta.mode() & 0o002 != 0 || meta.mode() & 0o020 != 0 && !is_alone_in(machine, meta.gid())
 }
 
-fn open(machine: &Machine, meta: &Metadata, to: OpenTo) -> Option<(&'static str, &'static str)> {
-    let mode = meta.mode();
+/// What others could do with it, and the change of its mode that mends that.
+fn open(machine: &Machine, meta: &Metadata, to: OpenTo) -> Option<(&'static str, String)> {
+    let mode = meta.mode() & 0o777;
     match to {
-        OpenTo::Nobody if mode & 0o077 != 0 && meta.is_dir() => Some(("entered", "700")),
-        OpenTo::Nobody if mode & 0o077 != 0 => Some(("read or changed", "600")),
-        OpenTo::Readers if is_loose(machine, meta) => Some(("changed", "go-w")),
+        OpenTo::Nobody if mode & 0o077 != 0 && meta.is_dir() => Some(("entered", "700".into())),
+        OpenTo::Nobody | OpenTo::AsSecret if mode & 0o077 != 0 => Some(("read or changed", "600".into())),
+        OpenTo::AsHanded { mode: given, .. } if mode & !given & 0o077 != 0 => {
+            Some(("read or changed", format!("{given:o}")))
+        }
+        OpenTo::Readers if is_loose(machine, meta) => Some(("changed", "go-w".into())),
         _ => None,
     }
 }

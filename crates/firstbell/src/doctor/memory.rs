@@ -113,7 +113,9 @@ pub fn core_files(machine: &Machine) -> Finding {
             Finding::warning(AREA, id, what, mend)
         }
         None if pattern.is_empty() || core_limit(&limits) == Some(0) => {
-            Finding::good(AREA, id, "a program that crashes leaves no core file")
+            let what = "a program that is started from here and crashes leaves no core file; one that runs as a service has a \
+                        limit of its own (LimitCORE=0)";
+            Finding::good(AREA, id, what)
         }
         None if core_limit(&limits).is_none() => {
             Finding::unknown(AREA, id, "whether a program that crashes leaves a core file")

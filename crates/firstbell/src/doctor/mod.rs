@@ -34,6 +34,7 @@ use crate::ports::{Clock, Http};
 use crate::secrets::Source;
 use crate::serve;
 use crate::setup::KeyPlace;
+use crate::sinks::Handed;
 
 /// What there is to look at.
 pub struct Visit<'a> {
@@ -166,24 +167,27 @@ fn held(place: &Path, config: &Config) -> Vec<Held> {
     let of_channels = config.channels.iter().flat_map(|channel| {
         channel.secrets.iter().map(move |(secret, source)| (&channel.name, secret.as_str(), source))
     });
-    for (owner, secret, source) in of_accounts.chain(of_channels) {
+    let of_sinks = config.accounts.iter().flat_map(|account| &account.sinks).flat_map(|sink| {
+        sink.secrets.iter().map(move |(secret, source)| (&sink.name, secret.as_str(), source))
+    });
+    for (owner, secret, source) in of_accounts.chain(of_channels).chain(of_sinks) {
         if let Source::File(path) = source {
             let what = format!("the file with the secret {secret} of {owner}");
             all.push(held(
                 &setup::named("secret_file", &format!("{owner}_{secret}")),
                 what,
                 path.clone(),
-                OpenTo::Nobody,
+                OpenTo::AsSecret,
             ));
         }
     }
     for account in &config.accounts {
         for (number, sink) in account.sinks.iter().enumerate() {
             // A token file is there from the first login on.
-            if let Some(path) = setup::token_file(sink) {
+            if let Some(Handed { path, mode, owner }) = sink.handed() {
                 let id = setup::named("token_file", &format!("{}_{}", account.name, number + 1));
                 let what = format!("a token file of {}", account.name);
-                all.push(held(&id, what, path, OpenTo::Nobody));
+                all.push(held(&id, what, path, OpenTo::AsHanded { mode, owner }));
             }
         }
     }

@@ -1,6 +1,5 @@
 //! What the configuration names: secrets, store, plan, calendar, places for the token, ways to the owner, the registered address.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use firstbell_core::broker::App;
@@ -149,11 +148,6 @@ fn secrets(hands: &Hands<'_>) -> Finding {
         None => failure.cure(),
     };
     Finding::bad(AREA, &id, format!("{}: {failure}", account.name), mend)
-}
-
-/// The file that a sink writes, where it writes one. With `sinks` below all that is known here of sinks.
-pub(super) fn token_file(sink: &SinkConfig) -> Option<PathBuf> {
-    sink.place().strip_prefix("file ").map(PathBuf::from)
 }
 
 /// How the sinks are tried, all at one time.

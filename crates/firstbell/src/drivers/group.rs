@@ -139,9 +139,11 @@ pub(super) fn clear(user: Option<User>) {
     }
 }
 
-/// Processes with this folder among their arguments. Its name is chance's, so that nobody else's has it.
+/// Processes with something of this folder among their arguments. Its name is chance's, so that nobody else's has it; the whole of
+/// its path, because whoever runs as the browser's user can make a folder whose name is a part of another one's, or elsewhere the same.
 fn naming(folder: &Path) -> Vec<Pid> {
-    let name = folder.file_name().unwrap_or_default().as_bytes();
+    let folder = folder.join("");
+    let name = folder.as_os_str().as_bytes();
     let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     numbers
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))
@@ -150,4 +152,29 @@ fn naming(folder: &Path) -> Vec<Pid> {
             line.windows(name.len().max(1)).any(|part| part == name)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_names_the_whole_folder_is_of_it() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("firstbell-browser-Abc123");
+        let profile = format!("--user-data-dir={}", folder.join("profile").display());
+        // It reads until we let go of its input.
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "read -r line; exit", &profile])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let own = Pid::from_child(&child);
+        assert_eq!(naming(&folder), [own]);
+        for other in [place.path().join("firstbell-browser-"), "/elsewhere/firstbell-browser-Abc123".into()] {
+            assert!(!naming(&other).contains(&own), "{}", other.display());
+        }
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
 }

@@ -1,6 +1,6 @@
 //! Secrets from files that nobody else can read: one secret a file, as container platforms mount them.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path};
@@ -44,13 +44,7 @@ fn by(path: &Path, credentials: Option<&Path>) -> By {
 
 /// What is in a file, or why that is not taken.
 pub(super) fn read(path: &Path, by: By) -> Result<Secret, String> {
-    let us = rustix::process::geteuid().as_raw();
-    // A link could be swapped for another between the look and the read: followed only where nobody else could do that.
-    let path = links::settle(path, us)?;
-    let only =
-        i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).expect("flags of open fit in an int");
-    let file = OpenOptions::new().read(true).custom_flags(only).open(path).map_err(|e| e.to_string())?;
-    refusal(&file.metadata().map_err(|e| e.to_string())?, us, by).map_or(Ok(()), Err)?;
+    let file = open(path, rustix::process::geteuid().as_raw(), by)?;
     let mut text = Zeroizing::new(String::with_capacity(BYTES_MAX + 1));
     file.take(BYTES_MAX as u64 + 1).read_to_string(&mut text).map_err(|e| e.to_string())?;
     if text.len() > BYTES_MAX {
@@ -58,6 +52,20 @@ pub(super) fn read(path: &Path, by: By) -> Result<Secret, String> {
     }
     // Editors and echo end a file with a line feed; a password with one at its end cannot be typed anyway.
     Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// Whether a secret of this user's would be taken from a file, as far as its owner, its mode and its links go.
+pub(super) fn is_taken(path: &Path, us: u32) -> bool {
+    open(path, us, by(path, credential::folder().as_deref())).is_ok()
+}
+
+fn open(path: &Path, us: u32, by: By) -> Result<File, String> {
+    // A link could be swapped for another between the look and the read: followed only where nobody else could do that.
+    let path = links::settle(path, us)?;
+    let only =
+        i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).expect("flags of open fit in an int");
+    let file = OpenOptions::new().read(true).custom_flags(only).open(path).map_err(|e| e.to_string())?;
+    refusal(&file.metadata().map_err(|e| e.to_string())?, us, by).map_or(Ok(file), Err)
 }
 
 fn refusal(meta: &fs::Metadata, us: u32, by: By) -> Option<String> {

@@ -9,7 +9,7 @@ mod links;
 mod name;
 mod vault;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use firstbell_core::failure::Failure;
@@ -171,6 +171,11 @@ impl Source {
             Source::Credential(name) => format!("systemd credential {name}"),
         }
     }
+}
+
+/// Whether a secret of this user's would be taken from a file, as far as its owner, its mode and its links go.
+pub fn is_taken(path: &Path, us: u32) -> bool {
+    file::is_taken(path, us)
 }
 
 /// Reads `command` and what it gets of our environment.

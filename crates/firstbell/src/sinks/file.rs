@@ -1,7 +1,7 @@
 //! The token in a file that other programs read, in a form of the owner's choice, whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -12,8 +12,9 @@ use firstbell_core::token::Token;
 use nix::unistd::{Group, User};
 use rustix::fs::{FlockOperation, OFlags, fchown, flock};
 use tokio::sync::Mutex;
+use zeroize::Zeroizing;
 
-use super::kind::{Done, Fault, Form, Held, Kind, Table, Tools};
+use super::kind::{Done, Fault, Form, Handed, Held, Kind, Table, Tools};
 use crate::ports::Delivery;
 use crate::shape::Format;
 
@@ -21,6 +22,9 @@ pub(super) const KEYS: &[&str] = &["path", "format", "template", "mode", "owner"
 
 /// Somebody who writes the same file is waited for; nobody holds it for longer than a write takes.
 const LOCK_TRIES: u32 = 100;
+
+/// No form of a token comes near this.
+const BYTES_MAX: u64 = 64 * 1024;
 
 /// A file that is replaced by rename: a reader sees the old token or the new one.
 #[derive(Clone, Debug)]
@@ -65,6 +69,11 @@ fn read_mode(text: &str) -> Result<u32, String> {
 impl Kind for FileSink {
     fn place(&self) -> String {
         self.path.display().to_string()
+    }
+
+    fn handed(&self) -> Option<Handed> {
+        let owner = self.user_id().unwrap_or_default();
+        Some(Handed { path: self.path.clone(), mode: self.mode, owner })
     }
 
     fn check<'a>(&'a self, _tools: &'a Tools<'a>) -> Done<'a> {
@@ -136,7 +145,7 @@ impl FileSink {
 
     /// Whether the file has this token already, or a newer one.
     fn is_there(&self, text: &Secret, token: &Token) -> bool {
-        let Some(there) = fs::read(&self.path).ok().map(zeroize::Zeroizing::new) else { return false };
+        let Some(there) = self.there() else { return false };
         let held = match &self.form {
             Form::Known(Format::Json) => serde_json::from_slice(&there).ok(),
             Form::Known(Format::Toml) => std::str::from_utf8(&there)
@@ -145,9 +154,19 @@ impl FileSink {
             _ => None,
         };
         let newer = held.as_ref().and_then(Held::of).is_some_and(|held| held.is_newer(token));
-        let meta = fs::symlink_metadata(&self.path);
-        let good = meta.is_ok_and(|meta| meta.is_file() && meta.mode() & 0o777 == self.mode);
-        good && (newer || there.as_slice() == text.expose().as_bytes())
+        newer || there.as_slice() == text.expose().as_bytes()
+    }
+
+    /// What is in the file, if it is one, with the mode that it should have. Whoever may write to the folder can lay anything there: a
+    /// link, a pipe that nobody writes to, a device without an end.
+    fn there(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let only =
+            i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).expect("flags of open fit in an int");
+        let file = OpenOptions::new().read(true).custom_flags(only).open(&self.path).ok()?;
+        let meta = file.metadata().ok().filter(|meta| meta.is_file() && meta.len() <= BYTES_MAX)?;
+        let mut there = Zeroizing::new(Vec::with_capacity(usize::try_from(meta.len()).ok()?));
+        file.take(BYTES_MAX).read_to_end(&mut there).ok()?;
+        (meta.mode() & 0o777 == self.mode).then_some(there)
     }
 
     /// The file beside, empty, ours, and locked: two processes may write at one time.

@@ -82,6 +82,17 @@ pub(super) const REACH: &str =
 /// The result of one piece of work.
 pub(super) type Done<'a> = Soon<'a, Result<(), Fault>>;
 
+/// A file with a token, and who may have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handed {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its mode.
+    pub mode: u32,
+    /// The user whom it is given to, where that is another one.
+    pub owner: Option<u32>,
+}
+
 /// One kind of sink, configured.
 pub(super) trait Kind: Debug {
     /// Where it writes, for people.
@@ -90,6 +101,10 @@ pub(super) trait Kind: Debug {
     fn check<'a>(&'a self, tools: &'a Tools<'a>) -> Done<'a>;
     /// Writes the token.
     fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>, tools: &'a Tools<'a>) -> Done<'a>;
+    /// The file that it leaves, where it leaves one on this machine.
+    fn handed(&self) -> Option<Handed> {
+        None
+    }
     /// Whether the token stays there and can be looked after: to deliver the same again then writes only what is missing.
     fn is_kept(&self) -> bool {
         true

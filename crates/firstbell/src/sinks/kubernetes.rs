@@ -7,8 +7,10 @@ use data_encoding::BASE64;
 use firstbell_core::origin::Origin;
 use firstbell_core::secret::Secret;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::kind::{Done, Fault, Held, Kind, REACH, Table, Tools};
+use crate::censor;
 use crate::ports::{Call, Delivery, Method, Received};
 use crate::shape::{FIELDS, field};
 
@@ -68,14 +70,14 @@ fn read_name(text: &str) -> Result<String, String> {
 }
 
 /// A file that the cluster keeps in a pod; it is another one from hour to hour.
-fn pod(name: &str) -> Result<String, Fault> {
-    let read = std::fs::read_to_string(Path::new(POD).join(name));
+fn pod(name: &str) -> Result<Zeroizing<String>, Fault> {
+    let read = std::fs::read_to_string(Path::new(POD).join(name)).map(Zeroizing::new);
     let text = read.map_err(|e| {
         let cure =
             "Run firstbell in a pod with a service account, or give the sink server, token and namespace.";
         Fault::new(format!("finds no {name} of a service account: {}", e.kind()), cure)
     })?;
-    Ok(text.trim().to_owned())
+    Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
 impl Kubernetes {
@@ -90,7 +92,12 @@ impl Kubernetes {
         };
         let bearer = match tools.key("token") {
             Some(token) => Secret::new(format!("Bearer {}", token.expose())),
-            None => Secret::new(format!("Bearer {}", pod("token")?)),
+            None => {
+                let token = pod("token")?;
+                // The last gate knows what comes out of a source of secrets by itself; this does not.
+                censor::know(&Secret::new((*token).clone()));
+                Secret::new(format!("Bearer {}", *token))
+            }
         };
         let namespace = match &self.namespace {
             Some(namespace) => namespace.clone(),

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use firstbell_core::failure::{Failure, Part};
 
-pub use self::kind::TIME;
 use self::kind::{Fault, Kind, Table, Tools};
+pub use self::kind::{Handed, TIME};
 use crate::ports::{Delivery, Reach, Sink, Soon, Vault};
 use crate::secrets::{Source, Wanted};
 use crate::written::Section;
@@ -100,6 +100,11 @@ impl SinkConfig {
     /// Where it writes, for people.
     pub fn place(&self) -> String {
         format!("{} {}", self.kind, self.way.place())
+    }
+
+    /// The file that it leaves, where it leaves one on this machine.
+    pub fn handed(&self) -> Option<Handed> {
+        self.way.handed()
     }
 
     /// Whether the token stays there, so that it is worth looking whether it still does.

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -128,13 +128,54 @@ fn a_secret_s_file_that_lies_open_or_is_a_link_is_bad() {
     };
     spoil("secret_file_main_password", "mode 640", |home, sim| mode(&named(home, sim), 0o640));
     spoil("secret_file_main_password", "is a link", |home, sim| {
-        let file = named(home, sim);
-        let real = home.dir.path().join("elsewhere");
-        fs::rename(&file, &real).unwrap();
-        private(&real);
-        symlink(&real, &file).unwrap();
-        String::new()
+        let file = linked(home, sim, &named(home, sim));
+        mode(file.parent().unwrap(), 0o777)
     });
+}
+
+/// The same file behind a link in a folder of its own.
+fn linked(home: &Home, sim: &Sim, real: &Path) -> PathBuf {
+    private(real);
+    let folder = home.dir.path().join("mounted");
+    fs::create_dir(&folder).unwrap();
+    let link = folder.join("password");
+    symlink(real, &link).unwrap();
+    configure(home, sim, &format!("password = {{ file = '{}' }}", link.display()), "");
+    link
+}
+
+/// What README.md says how to set up is not condemned: a mounted secret's link, and a token that is given to a group.
+#[test]
+fn what_is_handed_over_as_its_owner_wants_is_good_and_anything_wider_is_not() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    let secret = home.dir.path().join("password");
+    fs::write(&secret, &sim.account.password).unwrap();
+    linked(&home, &sim, &secret);
+    assert_eq!(one(&doctor(&home), "secret_file_main_password")["grade"], "good");
+    let token = home.dir.path().join("token");
+    let group = rustix::process::getegid().as_raw();
+    let group = nix::unistd::Group::from_gid(group.into()).unwrap().unwrap().name;
+    let sink = format!(
+        "[[account.main.sink]]\nkind = 'file'\npath = '{}'\nmode = '0640'\ngroup = '{group}'",
+        token.display()
+    );
+    configure(&home, &sim, &sink, "");
+    assert_eq!(home.login("http").code, 0);
+    let found = |grade: &str| {
+        let all = doctor(&home);
+        assert_eq!(one(&all, "token_file_main_1")["grade"], grade, "{all:#?}");
+        one(&all, "token_file_main_1").clone()
+    };
+    found("good");
+    mode(&token, 0o644);
+    mend(&home, &found("bad"), "");
+    found("good");
+    assert_eq!(
+        fs::metadata(&token).unwrap().permissions().mode() & 0o777,
+        0o640,
+        "its reader is not locked out"
+    );
 }
 
 #[test]

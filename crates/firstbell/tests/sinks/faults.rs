@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use firstbell::sinks::SinkConfig;
 use firstbell::written::{Faults, Section};
@@ -79,6 +80,33 @@ fn a_file_is_given_the_mode_and_the_owner_that_are_asked_for() {
     assert!(failure.to_string().contains("there is no user no-such-user"), "{failure}");
     let left = fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 1, "nothing but the token");
+}
+
+/// Whoever may write to the folder may lay anything at the file's place: nothing of it is followed, waited for or read without end.
+#[test]
+fn what_somebody_laid_in_the_place_of_the_file_is_replaced() {
+    let (folder, desk) = (tempfile::tempdir().unwrap(), Desk::new());
+    let path = folder.path().join("token");
+    let given = sink(&format!("kind = \"file\"\npath = \"{}\"", path.display()));
+    let elsewhere = folder.path().join("elsewhere");
+    fs::write(&elsewhere, "theirs").unwrap();
+    let fifo = |at: &Path| {
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, at, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    };
+    let laid: [&dyn Fn(&Path); 3] = [
+        &|at| std::os::unix::fs::symlink("/dev/zero", at).unwrap(),
+        &|at| std::os::unix::fs::symlink(&elsewhere, at).unwrap(),
+        &fifo,
+    ];
+    for (number, lay) in (1..).zip(laid) {
+        let _ = fs::remove_file(&path);
+        lay(&path);
+        play(async { desk.deliver(&given, &token(number, 0)).await }).unwrap();
+        let meta = fs::symlink_metadata(&path).unwrap();
+        assert!(meta.is_file() && meta.len() < 1_000, "{meta:?}");
+    }
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "theirs");
 }
 
 #[test]
