@@ -28,6 +28,6 @@ impl Bounds {
 ///
 /// # Errors
 /// Where the kernel promises what it does not hold.
-pub(super) fn set(ground: &Ground<'_>) -> io::Result<Bounds> {
-    Ok(Bounds { fence: fence::raise(ground)?, filter: filter::raise(Whom::Engine)? })
+pub(super) fn set(ground: &Ground<'_>, whom: Whom) -> io::Result<Bounds> {
+    Ok(Bounds { fence: fence::raise(ground)?, filter: filter::raise(whom)? })
 }

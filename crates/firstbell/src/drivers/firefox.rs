@@ -228,6 +228,8 @@ fn order(program: &Path, config: &FirefoxConfig, places: &Places) -> io::Result<
             "WebDriver BiDi listening on ws://127.0.0.1:".into(),
             "listening on ws://localhost:".into(),
         ],
+        // Its way out is one.
+        alone: false,
         control: places.control.clone(),
         out: places.out.clone(),
     })

@@ -62,7 +62,8 @@ pub fn unconfined(
     real: &str,
     (argument, variable): (Option<&str>, &str),
 ) -> std::path::PathBuf {
-    let path = folder.join("headless-browser");
+    // Its name says what it can do without.
+    let path = folder.join(Path::new(real).file_name().unwrap());
     let source = format!(
         "use std::os::unix::process::CommandExt;\n\
          fn main() {{\n\

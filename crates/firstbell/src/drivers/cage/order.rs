@@ -21,6 +21,8 @@ pub(in super::super) struct Order {
     pub(in super::super) folder: PathBuf,
     /// The text that it writes before the number of its control port; the first that comes counts.
     pub(in super::super) ready: Vec<String>,
+    /// Whether it and what it starts need no socket of this machine's programs.
+    pub(in super::super) alone: bool,
     /// Where the warden listens for firstbell.
     pub(in super::super) control: PathBuf,
     /// Where firstbell's forwarder listens for the engine.

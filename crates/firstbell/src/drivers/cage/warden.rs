@@ -10,7 +10,8 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::super::fence::Ground;
-use super::super::{bounds, sandbox};
+use super::super::filter::Whom;
+use super::super::{bounds, filter, sandbox};
 use super::order::{Order, Report};
 use super::{relay, walls};
 
@@ -56,9 +57,12 @@ fn keep(open: bool) -> io::Result<()> {
     // The one around its doors is its private folder. Its network is its own, with nobody in it.
     let folder = order.control.parent().unwrap_or(&order.folder);
     let programs: Vec<_> = order.browser.iter().chain([&order.program]).map(PathBuf::as_path).collect();
-    let bounds = bounds::set(&Ground { programs: &programs, folder, port: None })?;
-    let filters = sandbox::inherited();
-    let mut engine = start(&order)?;
+    let bounds = bounds::set(&Ground { programs: &programs, folder, port: None }, Whom::Engine)?;
+    let (mut engine, filters) = std::thread::scope(|scope| {
+        // On a thread of its own: the warden itself asks at a socket for each way out.
+        scope.spawn(|| confine(&order).and_then(|filters| Ok((start(&order)?, filters)))).join()
+    })
+    .unwrap_or_else(|_| Err(io::Error::other("its start broke off")))?;
     // From here on it relays what is typed: no other process of its user may look into it.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let (tell, hear) = channel();
@@ -114,6 +118,14 @@ fn read_order() -> io::Result<Order> {
         }
     }
     Err(io::ErrorKind::UnexpectedEof.into())
+}
+
+/// Takes from this thread what the engine does not need; how many filters it stands under then.
+fn confine(order: &Order) -> io::Result<u32> {
+    if order.alone {
+        filter::raise(Whom::Alone)?;
+    }
+    Ok(sandbox::inherited())
 }
 
 fn start(order: &Order) -> io::Result<Child> {

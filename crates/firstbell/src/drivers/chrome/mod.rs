@@ -17,7 +17,7 @@ use firstbell_core::sight::Seen;
 use self::page::Page;
 use self::pipe::Pipe;
 pub use self::program::ChromeConfig;
-pub(super) use self::program::find;
+pub(super) use self::program::{find, kind_of};
 use super::bounds::Bounds;
 use super::engine::{Deed, Engine, Texts};
 use super::group::Group;

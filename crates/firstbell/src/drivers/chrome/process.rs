@@ -43,7 +43,8 @@ pub(super) fn start(plan: &Plan, config: &ChromeConfig) -> Result<(Group, Ends, 
     let folder = PrivateFolder::make(user)?;
     let ground = Ground { programs: &[&binary], folder: folder.path(), port: Some(plan.origin.port()) };
     // A window needs what its owner's desktop keeps in his home, and perhaps a sandbox that is given rights when it starts.
-    let bounds = if config.headful { Ok(Bounds::NONE) } else { bounds::set(&ground) };
+    let bounds =
+        if config.headful { Ok(Bounds::NONE) } else { bounds::set(&ground, program::kind_of(&binary)) };
     let started = bounds.and_then(|bounds| Ok((spawn(plan, config, &binary, &folder, user)?, bounds)));
     let ((child, ends), bounds) = started.map_err(|e| cannot_start(&binary, &e.to_string()))?;
     Ok((Group::of(child, folder, config.memory_mb.unwrap_or(MEMORY_MB)), ends, bounds))

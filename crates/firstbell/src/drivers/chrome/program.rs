@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use firstbell_core::failure::{Failure, Part};
 
+use super::super::filter::Whom;
+
 /// How the browser is to be started.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,6 +75,12 @@ pub(in super::super) fn find(named: Option<&Path>, headful: bool) -> Result<Path
 /// Whether a program is the headless shell, which has no window and needs no flag for that.
 pub(super) fn is_shell(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().contains("headless"))
+}
+
+/// What the kernel is to let it ask for. The headless shell talks to nobody on this machine; the whole browser does not start where
+/// it cannot ask whether another one has its profile already.
+pub(in super::super) fn kind_of(program: &Path) -> Whom {
+    if is_shell(program) { Whom::Alone } else { Whom::Engine }
 }
 
 enum Kind {

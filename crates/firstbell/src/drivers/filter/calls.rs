@@ -85,6 +85,9 @@ const MOUNTS: [c_long; 11] = [
     SYS_pivot_root,
     SYS_umount2,
 ];
+/// What a browser talks by: TCP and UDP, and the kernel's list of the machine's addresses. Other kinds of socket lead into parts of the
+/// kernel that are seldom looked at (its ciphers, buses of cars, Bluetooth), and to the host of a virtual machine.
+const NETWORKS: [c_int; 3] = [AF_INET, AF_INET6, AF_NETLINK];
 /// Typing into the terminal that firstbell was started from (ioctl(2)): a key, and what a console's menu does.
 const TERMINAL: [u64; 2] = [0x5412, 0x541C];
 /// The only ways in which a process may be run (personality(2)): Linux's own, and the question which it is.
@@ -95,7 +98,7 @@ const X32: u32 = 0x4000_0000;
 /// The filter as the kernel reads it. A call of another architecture than ours (32 bit on one of 64, through `int 0x80`) ends the
 /// process: that is what the library puts in front. All of x32 is refused.
 pub(super) fn program(whom: Whom) -> Result<BpfProgram, BackendError> {
-    let mounts = MOUNTS.iter().filter(|_| whom == Whom::Engine);
+    let mounts = MOUNTS.iter().filter(|_| whom != Whom::Worker);
     let all = NEIGHBOURS.iter().chain(&KERNEL).chain(&MACHINE).chain(&PROCESSOR).chain(mounts);
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = all.map(|call| (*call, Vec::new())).collect();
     let typing = TERMINAL.map(|order| SeccompRule::new(vec![argument(1, SeccompCmpOp::Eq, order)?]));
@@ -103,6 +106,12 @@ pub(super) fn program(whom: Whom) -> Result<BpfProgram, BackendError> {
     let other = PERSONA.map(|known| argument(0, SeccompCmpOp::Ne, known));
     let other = SeccompRule::new(other.into_iter().collect::<Result<_, _>>()?)?;
     rules.insert(SYS_personality, vec![other]);
+    if whom != Whom::Worker {
+        // Pairs of sockets are another call, and stay: browsers' processes talk by them.
+        let kinds = NETWORKS.into_iter().chain((whom == Whom::Engine).then_some(AF_UNIX));
+        let other = kinds.map(|kind| argument(0, SeccompCmpOp::Ne, u64::from(kind.unsigned_abs())));
+        rules.insert(SYS_socket, vec![SeccompRule::new(other.collect::<Result<_, _>>()?)?]);
+    }
     let ours = std::env::consts::ARCH.try_into()?;
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse(), ours)?;
     let listed = BpfProgram::try_from(filter)?;
@@ -148,7 +157,7 @@ mod tests {
         for call in NEIGHBOURS.iter().chain(&KERNEL).chain(&MACHINE).chain(&PROCESSOR) {
             assert!(names(&worker, *call) && names(&engine, *call), "{call}");
         }
-        for call in MOUNTS {
+        for call in MOUNTS.into_iter().chain([SYS_socket]) {
             assert!(!names(&worker, call) && names(&engine, call), "{call}");
         }
         for call in [SYS_clone, SYS_clone3, SYS_unshare, SYS_chroot, SYS_seccomp, SYS_prctl, SYS_execve] {

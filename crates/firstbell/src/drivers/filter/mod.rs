@@ -28,6 +28,8 @@ pub enum Filter {
 pub(super) enum Whom {
     /// A browser, the server that drives it, and whatever they start.
     Engine,
+    /// One of them that asks at no socket of this machine's programs, by which it would reach those of its user: a bus, a keyring, us.
+    Alone,
     /// The process that starts it, in a cage that it has to furnish.
     Worker,
 }

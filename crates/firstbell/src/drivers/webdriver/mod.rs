@@ -20,6 +20,7 @@ use super::bidi::{Kind, Session};
 use super::bounds::Bounds;
 use super::cage::{Cage, CageConfig, Order};
 use super::engine::{Deed, Engine, Texts};
+use super::filter::Whom;
 use super::switches::{SWITCHES, resolver_rules};
 use super::{chrome, firefox};
 use crate::ports::Soon;
@@ -94,6 +95,7 @@ impl<'a> WebDriver<'a> {
                 environment: firefox::environment(places, config.headful),
                 folder: places.home.clone(),
                 ready: vec!["started successfully on port ".into(), "Listening on 127.0.0.1:".into()],
+                alone: config.browser == Browser::Chrome && chrome::kind_of(&binary) == Whom::Alone,
                 control: places.control.clone(),
                 out: places.out.clone(),
             })
