@@ -1,6 +1,8 @@
 //! From the seat of another program of the user that firstbell runs as: nothing that holds a secret can be looked into, whoever began it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/compiled.rs"]
+mod compiled;
 #[path = "support/daemon.rs"]
 mod daemon;
 #[path = "support/family.rs"]
@@ -12,9 +14,10 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use compiled::compiled;
 use daemon::{Daemon, configure_due};
 use family::Kin;
 use held::Held;
@@ -66,12 +69,7 @@ impl Neighbour {
     fn move_in() -> Neighbour {
         let folder = TempDir::with_prefix("fb-test-").unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let program = folder.path().join("neighbour");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/neighbour.c");
-        let built =
-            Command::new("cc").args(["-O1", "-Wall", "-Werror", "-o"]).arg(&program).arg(source).output();
-        let built = built.expect("cc is there wherever Rust links");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let program = compiled(folder.path(), "neighbour");
         let plain = as_owner().args(["sleep", "600"]).current_dir(folder.path()).spawn().unwrap();
         family::until("the plain process", || {
             let kin = Kin::read(plain.id()).unwrap();
