@@ -286,6 +286,34 @@ fn no_command_shows_a_secret() {
     assert!(log.contains("event main: token 1 works") && !log.contains("held back"), "{log}");
 }
 
+/// The gate before the file: everything before it takes care that no secret gets there, so somebody calls the account what the password is.
+#[test]
+fn a_bundle_that_would_hold_a_secret_is_not_written() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    let (name, secret) = ("correct-horse-9", home.dir.path().join("password"));
+    home.configure(&sim, &format!("password = {{ file = '{}' }}", secret.display()));
+    home.prepend("drivers = [\"http\"]");
+    let text = fs::read_to_string(home.config()).unwrap();
+    fs::write(home.config(), text.replace("[account.main]", &format!("[account.{name}]"))).unwrap();
+    let bundles = home.dir.path().join("bundles");
+    fs::create_dir(&bundles).unwrap();
+    let bundle = |password: &str| {
+        fs::write(&secret, password).unwrap();
+        private(&secret);
+        home.run(&["doctor", "--bundle", bundles.join(password).to_str().unwrap(), "--json"])
+    };
+    let ended = bundle("another-word-4");
+    let written = fs::read_to_string(bundles.join("another-word-4"));
+    assert!(written.unwrap().contains(name), "it is not told by its name: {ended:?}");
+    let ended = bundle(name);
+    assert_eq!(ended.code, 7, "{ended:?}");
+    assert!(ended.stderr.contains("nothing was written") && !ended.stderr.contains(name), "{ended:?}");
+    assert!(!ended.stdout.contains(name), "{ended:?}");
+    let left: Vec<_> = fs::read_dir(&bundles).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["another-word-4"], "something was written");
+}
+
 fn at_home(home: &Home, words: &[&str]) -> Command {
     let mut command = home.command(words);
     let temp = home.dir.path().join("temp");
