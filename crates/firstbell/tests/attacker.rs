@@ -2,6 +2,8 @@
 //! anything away, whichever browser is driven.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/cores.rs"]
+mod cores;
 #[path = "support/family.rs"]
 mod family;
 #[path = "support/held.rs"]
@@ -38,6 +40,9 @@ fn scanner(held: &Held) -> Scanner {
 /// Nothing of it is left, and no core anywhere that one of it stood.
 fn leaves_nothing(held: &Held, name: &str, places: &BTreeSet<PathBuf>) {
     family::gone(name, &held.family, &held.folder);
+    if !cores::lie_beside() {
+        return;
+    }
     // No core is ever written into /proc, and a dying process's folder there may refuse even root.
     for place in places.iter().filter(|place| place.is_dir() && !place.starts_with("/proc")) {
         for file in fs::read_dir(place).unwrap().flatten() {

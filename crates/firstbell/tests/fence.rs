@@ -194,10 +194,24 @@ fn a_browser_that_was_taken_over_reaches_no_neighbour_and_no_part_of_the_kernel_
     );
     // Without a filter the kernel lets the same program do it, or refuses it for what it is.
     let free = unfenced(&browser, programs.path(), |told| told.ends_with(LAST));
-    if fs::read_to_string("/proc/self/status").unwrap().contains("Seccomp:\t0") {
+    if is_unfiltered() {
         let sure = free.split("bpf ").next().unwrap();
         assert!(sure.lines().count() >= 15 && !sure.contains("refused"), "{free}");
     }
+}
+
+/// Whether there is no filter around these tests: one that is, a container's perhaps, may refuse the same, and hides whether ours does.
+/// `.ci/run` has none; elsewhere a test does without.
+fn is_unfiltered() -> bool {
+    let free = fs::read_to_string("/proc/self/status").unwrap().contains("Seccomp:\t0");
+    assert!(
+        free || std::env::var_os("CI").is_none(),
+        "a filter of system calls is around these tests, and may do what ours is to do: run them without one"
+    );
+    if !free {
+        eprintln!("a filter of system calls is around this test: what it lets by itself is not looked at");
+    }
+    free
 }
 
 /// A program, as a browser must be one, that does what a script says.

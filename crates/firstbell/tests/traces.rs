@@ -31,6 +31,14 @@ use serde_json::Value;
 use support::{Account, Home, Sim, marker, private};
 
 const TOKEN: &str = "access token";
+const IDENTITY: &str = "the vault's identity";
+/// The owner's own folder, in which secrets may lie, and a file in it that they are imported from.
+const OWN: &str = "own";
+const PLAIN: &str = "own/plain.env";
+/// What the owner seals exports with.
+const PASSPHRASE: &str = "tRn4-qWz7 bLx2 mKv9-cYd5";
+/// Somebody who may open them: the recipient in the documents of age.
+const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
 /// An account that a daemon keeps, with a channel whose address and key are secret, and everything that must not be seen of it.
 struct Kept {
@@ -69,8 +77,11 @@ impl Kept {
         scanner.add("the channel's address", &path);
         scanner.add("the channel's key", &word);
         scanner.add(TOKEN, home.token().unwrap()["access_token"].as_str().unwrap());
+        scanner.add("the passphrase of exports", PASSPHRASE);
+        scanner.add(IDENTITY, &identity(&home));
         // They are the owner's own files; everything else in the folder is firstbell's.
-        let ours = tempfile::tempdir_in(home.dir.path()).unwrap().keep();
+        let ours = home.dir.path().join(OWN);
+        fs::create_dir(&ours).unwrap();
         fs::set_permissions(&ours, fs::Permissions::from_mode(0o700)).unwrap();
         for file in [&address, &key] {
             fs::rename(file, ours.join(file.file_name().unwrap())).unwrap();
@@ -85,7 +96,7 @@ impl Kept {
     }
 
     /// Everything that this run showed, and all that lies in the folder now.
-    fn shown_by(&self, ran: &Ran, secret_files: &Path) -> BTreeSet<Find> {
+    fn shown_by(&self, ran: &Ran) -> BTreeSet<Find> {
         let mut finds = self.scanner.search("standard output", ran.ended.stdout.as_bytes());
         finds.extend(self.scanner.search("standard error", ran.ended.stderr.as_bytes()));
         for sample in &ran.samples {
@@ -98,10 +109,47 @@ impl Kept {
             finds.extend(shown);
         }
         finds.extend(self.scanner.search_tree(self.home.dir.path()));
-        let own = secret_files.display().to_string();
-        finds.retain(|find| !find.place.starts_with(&own));
+        let own = self.home.dir.path().join(OWN).display().to_string();
+        let identity = self.home.state().join("identity.txt").display().to_string();
+        finds.retain(|find| {
+            !find.place.starts_with(&own) && (find.secret != IDENTITY || find.place != identity)
+        });
         finds
     }
+
+    /// What was imported is gone, and what was exported is there, sealed: it was looked through with all else.
+    fn exported_sealed(&self) {
+        let folder = self.home.dir.path();
+        assert!(!folder.join(PLAIN).exists());
+        for name in ["for-me.age", "for-them.age"] {
+            let bytes = fs::read(folder.join(name)).unwrap();
+            assert!(bytes.starts_with(b"age-encryption.org/v1\n") && bytes.len() > 500, "{name}: {bytes:?}");
+        }
+    }
+
+    /// Writes all secrets down in the clear, as people do, to be imported.
+    fn write_down(&self) {
+        let Account { user_id, password, totp_seed, api_key, api_secret } = &self.sim.account;
+        let quoted = password.replace('\\', "\\\\").replace('"', "\\\"");
+        let text = format!(
+            "KITE_USER_ID={user_id}\nKITE_PASSWORD=\"{quoted}\"\nKITE_TOTP_SECRET={totp_seed}\n\
+             KITE_API_KEY={api_key}\nKITE_API_SECRET={api_secret}\n"
+        );
+        let plain = self.home.dir.path().join(PLAIN);
+        fs::write(&plain, text).unwrap();
+        private(&plain);
+        let found: BTreeSet<String> =
+            self.scanner.search_tree(&plain).into_iter().map(|find| find.secret).collect();
+        for secret in ["password", "seed", "api secret"] {
+            assert!(found.contains(secret), "{secret} is not seen where it is: {found:?}");
+        }
+    }
+}
+
+/// What opens the vault, without what all identities begin with.
+fn identity(home: &Home) -> String {
+    let text = fs::read_to_string(home.state().join("identity.txt")).unwrap();
+    text.lines().find_map(|line| line.strip_prefix("AGE-SECRET-KEY-1")).unwrap().to_owned()
 }
 
 /// Whoever starts it may allow cores of any size.
@@ -149,6 +197,10 @@ const LINES: &[(&[&str], &str)] = &[
     (&["exec", "--", "true"], ""),
     (&["exec", "--fd", "5", "--", "cat", "/dev/null"], ""),
     (&["exec", "--mask", "--", "sh", "-c", "echo $KITE_ACCESS_TOKEN"], ""),
+    (&["secrets", "import", PLAIN, "--yes", "--shred"], ""),
+    (&["secrets", "export", "--to", "for-me.age", "--passphrase"], PASSPHRASE),
+    (&["secrets", "export", "--to", "for-them.age", "--recipient", RECIPIENT, "--json"], ""),
+    (&["secrets", "rekey"], ""),
     (&["setup", "--yes"], ""),
     (&["login", "--driver", "http", "--json"], ""),
     (&["login", "--assisted", "--wait-s", "1"], ""),
@@ -183,7 +235,7 @@ fn no_command_is_forgotten() {
         };
         for words in wanted {
             // The daemon runs all the while, and a key is made before.
-            let made = ["run", "key add", "secrets import", "secrets export", "secrets rekey"];
+            let made = ["run", "key add"];
             let is_typed = LINES.iter().any(|(line, _)| line.starts_with(&words));
             assert!(is_typed || made.contains(&words.join(" ").as_str()), "{words:?} is not looked at");
         }
@@ -193,8 +245,7 @@ fn no_command_is_forgotten() {
 #[test]
 fn no_command_shows_a_secret() {
     let mut kept = Kept::begin();
-    let files: Vec<_> = fs::read_dir(kept.home.dir.path()).unwrap().flatten().map(|e| e.path()).collect();
-    let own = files.iter().find(|path| path.join("address").exists()).unwrap().clone();
+    kept.write_down();
     let made = run(at_home(&kept.home, &["key", "add", "--scope", "token", "robot", "--json"]), "");
     assert_eq!(made.ended.code, 0, "{}", made.ended.stderr);
     let made: Value = made.ended.json();
@@ -205,12 +256,20 @@ fn no_command_shows_a_secret() {
         if let (&"login", Some(token)) = (&words[0], kept.home.token()) {
             kept.scanner.add(TOKEN, token["access_token"].as_str().unwrap());
         }
+        // So is the new identity.
+        if words.ends_with(&["rekey"]) {
+            kept.scanner.add(IDENTITY, &identity(&kept.home));
+        }
         let said = format!("{}{}", ran.ended.stdout, ran.ended.stderr);
         assert!(!(said.contains("internal error") || said.contains("held back")), "{words:?}: {said}");
         assert!((0..100).contains(&ran.ended.code), "{words:?} ended with {}: {said}", ran.ended.code);
-        let finds = kept.shown_by(&ran, &own);
+        // These do nothing that would show anything if they are refused.
+        let must = words[0] == "secrets" && ["import", "export", "rekey"].contains(&words[1]);
+        assert!(ran.ended.code == 0 || !must, "{words:?} ended with {}: {said}", ran.ended.code);
+        let finds = kept.shown_by(&ran);
         assert!(finds.is_empty(), "{words:?}: {finds:#?}");
     }
+    kept.exported_sealed();
     let bundle = fs::read_to_string(kept.home.dir.path().join("bundle.json")).unwrap();
     let bundle: Value = serde_json::from_str(&bundle).unwrap();
     let events = bundle["accounts"][0]["events"].as_array().unwrap();
@@ -221,10 +280,38 @@ fn no_command_shows_a_secret() {
     assert!(!bundle.to_string().contains(&kept.sim.account.user_id), "whose it is stays with its owner");
     // The scanner would have seen it.
     let token = run(at_home(&kept.home, &["token"]), "");
-    let finds = kept.shown_by(&token, &own);
+    let finds = kept.shown_by(&token);
     assert!(finds.iter().any(|find| find.secret == TOKEN && find.place == "standard output"), "{finds:?}");
     let log = kept.daemon.log() + &kept.daemon.errors();
     assert!(log.contains("event main: token 1 works") && !log.contains("held back"), "{log}");
+}
+
+/// The gate before the file: everything before it takes care that no secret gets there, so somebody calls the account what the password is.
+#[test]
+fn a_bundle_that_would_hold_a_secret_is_not_written() {
+    let sim = Sim::start();
+    let home = Home::new(&sim);
+    let (name, secret) = ("correct-horse-9", home.dir.path().join("password"));
+    home.configure(&sim, &format!("password = {{ file = '{}' }}", secret.display()));
+    home.prepend("drivers = [\"http\"]");
+    let text = fs::read_to_string(home.config()).unwrap();
+    fs::write(home.config(), text.replace("[account.main]", &format!("[account.{name}]"))).unwrap();
+    let bundles = home.dir.path().join("bundles");
+    fs::create_dir(&bundles).unwrap();
+    let bundle = |password: &str| {
+        fs::write(&secret, password).unwrap();
+        private(&secret);
+        home.run(&["doctor", "--bundle", bundles.join(password).to_str().unwrap(), "--json"])
+    };
+    let ended = bundle("another-word-4");
+    let written = fs::read_to_string(bundles.join("another-word-4"));
+    assert!(written.unwrap().contains(name), "it is not told by its name: {ended:?}");
+    let ended = bundle(name);
+    assert_eq!(ended.code, 7, "{ended:?}");
+    assert!(ended.stderr.contains("nothing was written") && !ended.stderr.contains(name), "{ended:?}");
+    assert!(!ended.stdout.contains(name), "{ended:?}");
+    let left: Vec<_> = fs::read_dir(&bundles).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["another-word-4"], "something was written");
 }
 
 fn at_home(home: &Home, words: &[&str]) -> Command {
