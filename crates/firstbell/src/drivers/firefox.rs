@@ -10,7 +10,7 @@ use firstbell_core::failure::{Failure, Part};
 use firstbell_core::plan::Plan;
 use firstbell_core::sight::Seen;
 
-use super::arguments;
+use super::arguments::{self, Taker};
 use super::bidi::{Kind, Session};
 use super::bounds::Bounds;
 use super::cage::{Cage, CageConfig, Order, Places};
@@ -113,7 +113,9 @@ impl FirefoxConfig {
         let mut config = FirefoxConfig::default();
         if let Some(mut section) = root.section("firefox") {
             config.binary = section.text("binary").map(PathBuf::from);
-            config.arguments = section.texts("arguments", arguments::accept).unwrap_or_default();
+            config.arguments = section
+                .texts("arguments", |text| arguments::accept(Taker::Firefox, text))
+                .unwrap_or_default();
             section.end(&["arguments", "binary"]);
         }
         config

@@ -62,12 +62,13 @@ fn spawn(
     let (errors, their_errors) = pipe()?;
     let mut command = Command::new(binary);
     command
+        // The owner's first: where two disagree, the last one counts.
+        .args(&config.arguments)
         .args(SWITCHES)
         .args(PIPE)
         .arg(format!("--user-data-dir={}", folder.part("profile").display()))
         .arg(format!("--host-resolver-rules={}", resolver_rules(plan)))
         .args((!config.headful && !program::is_shell(binary)).then_some("--headless=new"))
-        .args(&config.arguments)
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("LANG", "C.UTF-8")

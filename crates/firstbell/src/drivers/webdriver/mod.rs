@@ -303,7 +303,8 @@ fn wanted(config: &WebDriverConfig, options: Value) -> Value {
 
 /// The browser's arguments; `proxy` is the port of a cage's way out.
 fn arguments(plan: &Plan, config: &WebDriverConfig, proxy: Option<u16>) -> Vec<String> {
-    let mut arguments: Vec<String> = Vec::new();
+    // The owner's first: where two disagree, the last one counts.
+    let mut arguments: Vec<String> = config.arguments.clone();
     match (config.browser, proxy) {
         (Browser::Chrome, Some(port)) => {
             arguments.extend(SWITCHES.map(str::to_owned));
@@ -322,7 +323,6 @@ fn arguments(plan: &Plan, config: &WebDriverConfig, proxy: Option<u16>) -> Vec<S
         arguments
             .push(if config.browser == Browser::Chrome { "--headless=new" } else { "--headless" }.into());
     }
-    arguments.extend(config.arguments.iter().cloned());
     arguments
 }
 
