@@ -15,6 +15,7 @@ use super::bidi::{Kind, Session};
 use super::bounds::Bounds;
 use super::cage::{Cage, CageConfig, Order, Places};
 use super::engine::{Deed, Engine, Texts};
+use super::policies;
 use crate::ports::Soon;
 use crate::written::Section;
 
@@ -31,7 +32,7 @@ pub struct FirefoxConfig {
 }
 
 /// Where distributions put it.
-const PLACES: [&str; 5] = [
+pub(super) const PLACES: [&str; 5] = [
     "/usr/lib/firefox-esr/firefox-esr",
     "/usr/lib/firefox/firefox",
     "/usr/lib64/firefox/firefox",
@@ -137,6 +138,7 @@ impl<'a> FirefoxDriver<'a> {
         cage: &CageConfig,
     ) -> Result<FirefoxDriver<'a>, Failure> {
         let program = find(config.binary.as_deref())?;
+        policies::firefox(Path::new("/"), &program)?;
         let cage = Cage::start(plan, cage, |places| order(&program, config, places)).await?;
         let opened = async {
             let link = Box::new(cage.connect(cage.port).await?);
@@ -275,6 +277,11 @@ fn preferences(out: &Path) -> String {
         PREFERENCES.iter().map(|(name, value)| format!("user_pref(\"{name}\", {value});\n")).collect();
     text.push_str(&format!("user_pref(\"network.proxy.socks\", \"file://{}\");\n", out.display()));
     text
+}
+
+/// Whether a preference is one that a login rests on.
+pub(super) fn is_ours(name: &str) -> bool {
+    PREFERENCES.iter().any(|(ours, _)| *ours == name)
 }
 
 /// The program to start.

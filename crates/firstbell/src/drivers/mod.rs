@@ -15,6 +15,7 @@ mod http;
 mod job;
 mod names;
 mod observer;
+mod policies;
 mod private;
 mod sandbox;
 mod switches;

@@ -4,7 +4,7 @@ mod config;
 mod unseen;
 mod wire;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use super::bounds::Bounds;
 use super::cage::{Cage, CageConfig, Order};
 use super::engine::{Deed, Engine, Texts};
 use super::switches::{SWITCHES, resolver_rules};
-use super::{chrome, firefox};
+use super::{chrome, firefox, policies};
 use crate::ports::Soon;
 
 /// A server that is ours starts its browser within this; a grid may have to wait for a free one.
@@ -81,6 +81,10 @@ impl<'a> WebDriver<'a> {
     ) -> Result<WebDriver<'a>, Failure> {
         let program = config.program()?;
         let binary = binary(config)?;
+        match config.browser {
+            Browser::Chrome => policies::chromium(Path::new("/"), &binary)?,
+            Browser::Firefox => policies::firefox(Path::new("/"), &binary)?,
+        }
         let mut out = PathBuf::new();
         let cage = Cage::start(plan, cage, |places| {
             out.clone_from(&places.out);
