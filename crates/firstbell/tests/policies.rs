@@ -2,17 +2,15 @@
 //! Debian's wrapper would add to the command line reaches no browser. The files lie in a mount namespace around one command.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "support/engines.rs"]
-mod engines;
 #[path = "support/family.rs"]
 mod family;
 mod support;
 
 use std::process::{Command, Stdio};
 
-use engines::{CHROME, CHROMEDRIVER, FIREFOX, GECKODRIVER};
 use rustix::process::{Signal, geteuid};
 use serde_json::json;
+use support::engines::{self, CHROME, CHROMEDRIVER, FIREFOX, GECKODRIVER};
 use support::{Ended, Home, Sim, ended};
 
 const FULL: &str = "driver = \"chrome\"\n[browser]\nbinary = \"/usr/lib/chromium/chromium\"\n";
