@@ -60,13 +60,13 @@ fn arguments_that_undo_the_care_are_faults_of_the_configuration_with_their_line(
     configure(
         &home,
         &sim,
-        "[browser]\narguments = [\"--lang=en\", \"--no-sandbox\"]\n[firefox]\narguments = [\"--start-debugger-server\"]\n\
+        "[browser]\narguments = [\"--lang=en\", \"--disable-features=Prerender2\"]\n[firefox]\narguments = [\"--start-debugger-server\"]\n\
          [webdriver]\narguments = [\"--remote-debugging-port=1\"]\ncapabilities = { acceptInsecureCerts = true }\n",
     );
     let ended = home.run(&["login"]);
     assert_eq!(ended.code, 2, "{ended:?}");
     for (line, what) in [
-        (2, "--no-sandbox is refused"),
+        (2, "--disable-features=Prerender2 is refused"),
         (4, "--start-debugger-server is refused"),
         (6, "--remote-debugging-port=1 is refused"),
         (7, "acceptInsecureCerts is refused"),

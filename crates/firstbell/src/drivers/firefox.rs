@@ -10,11 +10,12 @@ use firstbell_core::failure::{Failure, Part};
 use firstbell_core::plan::Plan;
 use firstbell_core::sight::Seen;
 
-use super::arguments;
+use super::arguments::{self, Taker};
 use super::bidi::{Kind, Session};
 use super::bounds::Bounds;
 use super::cage::{Cage, CageConfig, Order, Places};
 use super::engine::{Deed, Engine, Texts};
+use super::policies;
 use crate::ports::Soon;
 use crate::written::Section;
 
@@ -31,7 +32,7 @@ pub struct FirefoxConfig {
 }
 
 /// Where distributions put it.
-const PLACES: [&str; 5] = [
+pub(super) const PLACES: [&str; 5] = [
     "/usr/lib/firefox-esr/firefox-esr",
     "/usr/lib/firefox/firefox",
     "/usr/lib64/firefox/firefox",
@@ -113,7 +114,9 @@ impl FirefoxConfig {
         let mut config = FirefoxConfig::default();
         if let Some(mut section) = root.section("firefox") {
             config.binary = section.text("binary").map(PathBuf::from);
-            config.arguments = section.texts("arguments", arguments::accept).unwrap_or_default();
+            config.arguments = section
+                .texts("arguments", |text| arguments::accept(Taker::Firefox, text))
+                .unwrap_or_default();
             section.end(&["arguments", "binary"]);
         }
         config
@@ -135,6 +138,7 @@ impl<'a> FirefoxDriver<'a> {
         cage: &CageConfig,
     ) -> Result<FirefoxDriver<'a>, Failure> {
         let program = find(config.binary.as_deref())?;
+        policies::firefox(Path::new("/"), &program)?;
         let cage = Cage::start(plan, cage, |places| order(&program, config, places)).await?;
         let opened = async {
             let link = Box::new(cage.connect(cage.port).await?);
@@ -275,6 +279,11 @@ fn preferences(out: &Path) -> String {
         PREFERENCES.iter().map(|(name, value)| format!("user_pref(\"{name}\", {value});\n")).collect();
     text.push_str(&format!("user_pref(\"network.proxy.socks\", \"file://{}\");\n", out.display()));
     text
+}
+
+/// Whether a preference is one that a login rests on.
+pub(super) fn is_ours(name: &str) -> bool {
+    PREFERENCES.iter().any(|(ours, _)| *ours == name)
 }
 
 /// The program to start.

@@ -15,6 +15,7 @@ mod http;
 mod job;
 mod names;
 mod observer;
+mod policies;
 mod private;
 mod sandbox;
 mod switches;
@@ -38,6 +39,7 @@ pub use firefox::FirefoxConfig;
 pub(crate) use names::is_public;
 pub use webdriver::{Browser, WebDriverConfig};
 
+use self::arguments::Taker;
 use self::cage::CageConfig;
 use self::job::{Job, Make};
 use self::worker::{Post, Worker};
@@ -153,7 +155,9 @@ impl DriverConfig {
         if let Some(mut browser) = root.section("browser") {
             chrome.binary = browser.text("binary").map(PathBuf::from);
             chrome.user = browser.text("user");
-            chrome.arguments = browser.texts("arguments", arguments::accept).unwrap_or_default();
+            chrome.arguments = browser
+                .texts("arguments", |text| arguments::accept(Taker::Chromium, text))
+                .unwrap_or_default();
             chrome.memory_mb = browser.number("memory_mb", 1);
             worker = browser.parsed("worker", absolute);
             browser.end(&["arguments", "binary", "memory_mb", "user", "worker"]);

@@ -16,6 +16,7 @@ use super::super::bounds::{self, Bounds};
 use super::super::cage::no_sandbox;
 use super::super::fence::Ground;
 use super::super::group::{self, Group};
+use super::super::policies;
 use super::super::private::{PrivateFolder, User, browser_user};
 use super::super::switches::{SWITCHES, resolver_rules};
 use super::super::watchdog::MEMORY_MB;
@@ -39,6 +40,7 @@ pub(super) struct Ends {
 /// Starts the browser.
 pub(super) fn start(plan: &Plan, config: &ChromeConfig) -> Result<(Group, Ends, Bounds), Failure> {
     let binary = program::find(config.binary.as_deref(), config.headful)?;
+    policies::chromium(Path::new("/"), &binary)?;
     let user = browser_user(config.user.as_deref())?;
     let folder = PrivateFolder::make(user)?;
     let ground = Ground { programs: &[&binary], folder: folder.path(), port: Some(plan.origin.port()) };
@@ -63,12 +65,13 @@ fn spawn(
     let (errors, their_errors) = pipe()?;
     let mut command = Command::new(binary);
     command
+        // The owner's first: where two disagree, the last one counts.
+        .args(&config.arguments)
         .args(SWITCHES)
         .args(PIPE)
         .arg(format!("--user-data-dir={}", folder.part("profile").display()))
         .arg(format!("--host-resolver-rules={}", resolver_rules(plan)))
         .args((!config.headful && !program::is_shell(binary)).then_some("--headless=new"))
-        .args(&config.arguments)
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("LANG", "C.UTF-8")

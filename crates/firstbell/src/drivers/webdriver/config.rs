@@ -8,7 +8,7 @@ use url::Url;
 
 use firstbell_core::failure::{Failure, Part};
 
-use super::super::arguments;
+use super::super::arguments::{self, Taker};
 use crate::written::Section;
 
 /// The browsers that there are servers for.
@@ -77,8 +77,15 @@ impl WebDriverConfig {
         config.program = section.text("program").map(PathBuf::from);
         config.url = section.parsed("url", |text| read_url(text, remote));
         config.binary = section.text("binary").map(PathBuf::from);
-        config.arguments = section.texts("arguments", arguments::accept).unwrap_or_default();
-        config.capabilities = section.foreign("capabilities", arguments::accept_capability);
+        let taker = match config.browser {
+            Browser::Chrome => Taker::Chromium,
+            Browser::Firefox => Taker::Firefox,
+        };
+        config.arguments =
+            section.texts("arguments", |text| arguments::accept(taker, text)).unwrap_or_default();
+        let is_theirs = config.url.is_some();
+        config.capabilities =
+            section.foreign("capabilities", |name| arguments::accept_capability(is_theirs, name));
         if config.url.is_some() && (config.program.is_some() || config.binary.is_some()) {
             section.fault(
                 "has a url: the server is somebody else's, and program and binary are theirs to choose",

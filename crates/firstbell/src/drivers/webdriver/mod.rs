@@ -4,7 +4,7 @@ mod config;
 mod unseen;
 mod wire;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ use super::cage::{Cage, CageConfig, Order};
 use super::engine::{Deed, Engine, Texts};
 use super::filter::Whom;
 use super::switches::{SWITCHES, resolver_rules};
-use super::{chrome, firefox};
+use super::{chrome, firefox, policies};
 use crate::ports::Soon;
 
 /// A server that is ours starts its browser within this; a grid may have to wait for a free one.
@@ -82,6 +82,10 @@ impl<'a> WebDriver<'a> {
     ) -> Result<WebDriver<'a>, Failure> {
         let program = config.program()?;
         let binary = binary(config)?;
+        match config.browser {
+            Browser::Chrome => policies::chromium(Path::new("/"), &binary)?,
+            Browser::Firefox => policies::firefox(Path::new("/"), &binary)?,
+        }
         let mut out = PathBuf::new();
         let cage = Cage::start(plan, cage, |places| {
             out.clone_from(&places.out);
@@ -305,7 +309,8 @@ fn wanted(config: &WebDriverConfig, options: Value) -> Value {
 
 /// The browser's arguments; `proxy` is the port of a cage's way out.
 fn arguments(plan: &Plan, config: &WebDriverConfig, proxy: Option<u16>) -> Vec<String> {
-    let mut arguments: Vec<String> = Vec::new();
+    // The owner's first: where two disagree, the last one counts.
+    let mut arguments: Vec<String> = config.arguments.clone();
     match (config.browser, proxy) {
         (Browser::Chrome, Some(port)) => {
             arguments.extend(SWITCHES.map(str::to_owned));
@@ -324,7 +329,6 @@ fn arguments(plan: &Plan, config: &WebDriverConfig, proxy: Option<u16>) -> Vec<S
         arguments
             .push(if config.browser == Browser::Chrome { "--headless=new" } else { "--headless" }.into());
     }
-    arguments.extend(config.arguments.iter().cloned());
     arguments
 }
 
