@@ -133,8 +133,13 @@ impl Premises {
         let lasting = Arc::clone(&self.lasting);
         let hall =
             Arc::new(Hall { shelves, keys: stock.keys, lasting, tally: stock.tally, errands, leaving });
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
+        let (tell, told) = std::sync::mpsc::channel();
         let work = move || {
+            // Made here: one that is dropped inside of another, where there is no thread for it, panics.
+            let made = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let (runtime, outcome) = made.map_or_else(|e| (None, Err(e)), |made| (Some(made), Ok(())));
+            let _ = tell.send(outcome);
+            let Some(runtime) = runtime else { return };
             runtime.block_on(async move {
                 let posts = [
                     Some(Post::at(&hall, sockets_hosts(), &[])),
@@ -158,6 +163,7 @@ impl Premises {
             });
         };
         let thread = std::thread::Builder::new().name("firstbell-api".into()).spawn(work).map_err(broken)?;
+        told.recv().unwrap_or_else(|_| Err(std::io::Error::other("its thread ended"))).map_err(broken)?;
         Ok((Server { stop, thread: Some(thread) }, asked))
     }
 }
