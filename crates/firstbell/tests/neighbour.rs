@@ -132,6 +132,7 @@ fn uids(process: u32) -> String {
 
 /// Whether one program may attach to another one of its user: where Yama forbids it, it hides whether we do. `.ci/run` is told so;
 /// elsewhere a test looks at what is left to see.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is to know what was not looked at")]
 fn yama_lets_in() -> bool {
     let level = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
     let lets = matches!(level.trim(), "" | "0");

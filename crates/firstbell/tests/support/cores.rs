@@ -5,6 +5,7 @@ use std::fs;
 
 /// Whether it lies in the folder of who died, and was not handed to a program: only then can it be looked at. `.ci/run` sees to it
 /// that it can be; elsewhere a test does without.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is to know what was not looked at")]
 pub fn lie_beside() -> bool {
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
     let beside = pattern.starts_with("core");
