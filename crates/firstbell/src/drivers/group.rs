@@ -156,6 +156,8 @@ fn naming(folder: &Path) -> Vec<Pid> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     #[test]
@@ -163,12 +165,14 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("firstbell-browser-Abc123");
         let profile = format!("--user-data-dir={}", folder.join("profile").display());
-        // It reads until we let go of its input.
+        // It reads until we let go of its input. Its arguments are there when it speaks: not yet when it was begun.
         let mut child = std::process::Command::new("sh")
-            .args(["-c", "read -r line; exit", &profile])
+            .args(["-c", "echo begun; read -r line; exit", &profile])
             .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
+        child.stdout.take().unwrap().read_exact(&mut [0; 6]).unwrap();
         let own = Pid::from_child(&child);
         assert_eq!(naming(&folder), [own]);
         for other in [place.path().join("firstbell-browser-"), "/elsewhere/firstbell-browser-Abc123".into()] {
