@@ -43,7 +43,9 @@ impl<'t> Faults<'t> {
     pub(super) fn add(&self, span: &Range<usize>, what: &str) {
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
         let line = (!span.is_empty()).then(|| before.iter().filter(|b| **b == b'\n').count() + 1);
-        self.found.borrow_mut().push((line, what.to_owned()));
+        // It may repeat words of the file, which may be a stranger's, and is shown in a terminal, which would obey them.
+        let what = what.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.found.borrow_mut().push((line, what));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -204,4 +206,19 @@ fn place(field: &WrittenField, mark: &WrittenMark, faults: &Faults<'_>) {
 
 fn mark_of<'w>(field: &WrittenField, written: &'w Written) -> Option<&'w WrittenMark> {
     written.mark.iter().find(|mark| mark.id.get_ref() == field.mark.get_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::written;
+
+    /// Found by fuzzing.
+    #[test]
+    fn a_fault_repeats_nothing_that_a_terminal_obeys() {
+        let faults =
+            written::read("[[page]]\nkind = \"risk\\u001b[2J\\nline 9: all is well\"\n").unwrap_err();
+        let said = faults.to_string();
+        assert!(said.contains("unknown variant `risk [2J line 9"), "{said:?}");
+        assert!(!said.contains(char::is_control), "{said:?}");
+    }
 }
