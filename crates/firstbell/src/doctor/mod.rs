@@ -167,10 +167,7 @@ fn held(place: &Path, config: &Config) -> Vec<Held> {
     let of_channels = config.channels.iter().flat_map(|channel| {
         channel.secrets.iter().map(move |(secret, source)| (&channel.name, secret.as_str(), source))
     });
-    let of_sinks = config.accounts.iter().flat_map(|account| &account.sinks).flat_map(|sink| {
-        sink.secrets.iter().map(move |(secret, source)| (&sink.name, secret.as_str(), source))
-    });
-    for (owner, secret, source) in of_accounts.chain(of_channels).chain(of_sinks) {
+    for (owner, secret, source) in of_accounts.chain(of_channels) {
         if let Source::File(path) = source {
             let what = format!("the file with the secret {secret} of {owner}");
             all.push(held(
@@ -183,6 +180,18 @@ fn held(place: &Path, config: &Config) -> Vec<Held> {
     }
     for account in &config.accounts {
         for (number, sink) in account.sinks.iter().enumerate() {
+            for (secret, source) in &sink.secrets {
+                if let Source::File(path) = source {
+                    let whose = format!("{}_sink_{}_{secret}", account.name, number + 1);
+                    let what = format!("the file with the secret {secret} of a sink of {}", account.name);
+                    all.push(held(
+                        &setup::named("secret_file", &whose),
+                        what,
+                        path.clone(),
+                        OpenTo::AsSecret,
+                    ));
+                }
+            }
             // A token file is there from the first login on.
             if let Some(Handed { path, mode, owner }) = sink.handed() {
                 let id = setup::named("token_file", &format!("{}_{}", account.name, number + 1));
