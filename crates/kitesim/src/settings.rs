@@ -70,6 +70,8 @@ pub(crate) struct Settings {
     pub(crate) holidays: Arc<[Date]>,
     /// Days with trade beside those that are known.
     pub(crate) sessions: Arc<[Date]>,
+    /// With what everything secret begins that is handed out before an access token, so that a test can look for it.
+    pub(crate) mark: String,
 }
 
 /// How much of an order the market takes at once.
@@ -202,11 +204,17 @@ impl Default for Settings {
             invented_shares: 0,
             holidays: Arc::default(),
             sessions: Arc::default(),
+            mark: String::new(),
         }
     }
 }
 
 impl Settings {
+    /// The same text, beginning with the mark.
+    pub(crate) fn marked(&self, text: &str) -> String {
+        self.mark.chars().chain(text.chars().skip(self.mark.len())).collect()
+    }
+
     /// The second factor that the account is asked for: the older pages know only their own.
     pub(crate) fn factor(&self) -> Factor {
         match self.habits.page {

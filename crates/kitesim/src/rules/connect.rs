@@ -31,7 +31,7 @@ pub(crate) enum Finish {
 impl Rules {
     /// Begins a Connect login and gives its `sess_id`.
     pub(crate) fn begin_visit(&mut self, redirect_params: Vec<(String, String)>) -> String {
-        let sess_id = chance::alphanumeric(32);
+        let sess_id = self.settings.marked(&chance::alphanumeric(32));
         self.ledger.visits.put(sess_id.clone(), Visit(redirect_params));
         sess_id
     }
@@ -74,7 +74,7 @@ impl Rules {
         if (self.settings.habits.consent || strike.has(&Deed::Consent)) && !self.consented() {
             return Finish::Consent;
         }
-        let request_token = chance::alphanumeric(32);
+        let request_token = self.settings.marked(&chance::alphanumeric(32));
         let mut target = self.redirect().clone();
         let granted = !strike.has(&Deed::NoGrant);
         // The order of 2023 and later: action, type, status, request_token.

@@ -98,7 +98,7 @@ pub(crate) struct SignedIn {
 impl Rules {
     /// A browser session for somebody who has not logged in.
     pub(crate) fn new_session(&mut self) -> String {
-        let session = chance::alphanumeric(32);
+        let session = self.settings.marked(&chance::alphanumeric(32));
         self.ledger.web.put(session.clone(), Web(None));
         session
     }
@@ -127,7 +127,7 @@ impl Rules {
         self.ledger.wrong_passwords = 0;
         let known = session.filter(|session| self.ledger.web.find(session).is_some());
         let session = known.map(str::to_owned).unwrap_or_else(|| self.new_session());
-        let request_id = chance::alphanumeric(64);
+        let request_id = self.settings.marked(&chance::alphanumeric(64));
         self.ledger.pending.put(request_id.clone(), Pending { session: session.clone() });
         PasswordVerdict::Accepted { request_id, session }
     }
@@ -236,9 +236,10 @@ impl Rules {
     }
 
     fn sign_in(&mut self, now: Timestamp) -> SignedIn {
-        let session = chance::alphanumeric(32);
-        let enctoken = chance::enctoken();
+        let marked = |text: &str| self.settings.marked(text);
+        let (session, enctoken) = (marked(&chance::alphanumeric(32)), marked(&chance::enctoken()));
+        let public_token = marked(&chance::alphanumeric(32));
         self.ledger.web.put(session.clone(), Web(Some((enctoken.clone(), now))));
-        SignedIn { session, enctoken, public_token: chance::alphanumeric(32) }
+        SignedIn { session, enctoken, public_token }
     }
 }

@@ -176,8 +176,8 @@ impl Rules {
         let session = Session {
             user_id,
             access_token: chance::alphanumeric(32),
-            public_token: chance::alphanumeric(32),
-            enctoken: chance::enctoken(),
+            public_token: settings.marked(&chance::alphanumeric(32)),
+            enctoken: settings.marked(&chance::enctoken()),
             since: now,
         };
         let token =

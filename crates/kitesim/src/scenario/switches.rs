@@ -1,6 +1,7 @@
 //! Reads the `settings` table of a scenario.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use jiff::civil::{Date, Time};
@@ -37,6 +38,8 @@ const EFFECTS: [(&str, bool); 2] = [("kill", true), ("none", false)];
 const SWITCH: [(&str, bool); 2] = [("on", true), ("off", false)];
 /// Zerodha's forum, March 2026: two addresses; a rehearsal may want one for each of 127.0.0.1, ::1 and a third.
 const MOST_ADDRESSES: usize = 8;
+/// Shorter ones are met by chance, and something of a token must be left to chance.
+const MARKS: RangeInclusive<usize> = 12..=20;
 const LONGEST_GRANT_S: i64 = 86_400;
 /// More connections than this measure the machine and no client.
 const MOST_TICKERS: u32 = 1_000;
@@ -147,6 +150,12 @@ fn read_market(key: &str, value: &Value, settings: &mut Settings) -> Result<(), 
         }
         "holidays" => settings.holidays = days(value).ok_or("must be a list of days, YYYY-MM-DD")?,
         "sessions" => settings.sessions = days(value).ok_or("must be a list of days, YYYY-MM-DD")?,
+        "mark" => {
+            let is_mark =
+                |text: &&str| MARKS.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+            let mark = value.as_str().filter(|text| text.is_empty() || is_mark(text));
+            settings.mark = mark.ok_or("must be 12 to 20 letters and digits, or nothing")?.to_owned();
+        }
         _ => return super::habits::read_one(key, value, &mut settings.habits).unwrap_or(Err("unknown")),
     }
     Ok(())

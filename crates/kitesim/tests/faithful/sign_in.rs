@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Browser, Sim, browser::text, get, post, refusal};
+use crate::support::{Browser, Line, Sim, browser::text, get, post, refusal};
 
 #[test]
 fn row_16_the_login_reply_has_every_field_and_no_null_true_or_false() {
@@ -43,6 +43,31 @@ fn row_17_the_code_reply_sets_the_four_cookies() {
     assert!(reply.cookie("kf_session").is_some());
     for line in reply.all("set-cookie") {
         assert!(line.contains("Path=/") && !line.contains("Secure"), "{line}");
+    }
+}
+
+#[test]
+fn what_is_handed_out_on_the_way_begins_with_the_mark_and_no_access_token_does() {
+    let mark = "4Mark4Look4Leaks";
+    let sim = Sim::under(&json!({"settings": {"mark": mark}}));
+    let mut browser = Browser::new(&sim);
+    let reply = browser.log_in();
+    for (name, length) in [("public_token", 32), ("enctoken", 88), ("kf_session", 32)] {
+        let given = reply.cookie(name).unwrap();
+        assert!(given.starts_with(mark) && given.len() == length, "{name}: {given}");
+    }
+    let grant = browser.grant();
+    assert!(grant.starts_with(mark) && grant.len() == 32, "{grant}");
+    let session = sim.exchange(&grant).json()["data"].take();
+    assert!(text(&session["public_token"]).starts_with(mark), "{session}");
+    assert!(!text(&session["access_token"]).contains("4Mark4"), "{session}");
+    for wrong in ["short", "with spaces in it", "longer-than-what-can-be", "123456789012345678901"] {
+        let order = json!({"settings": {"mark": wrong}});
+        assert_eq!(
+            Line::to(sim.host("inspect")).ask(&post("/faults").json(&order)).unwrap().status,
+            400,
+            "{wrong}"
+        );
     }
 }
 
