@@ -34,6 +34,7 @@ fn scanner(held: &Held) -> Scanner {
     scanner.add("password", &held.sim.account.password);
     scanner.add("api secret", &held.sim.account.api_secret);
     scanner.add_seed("seed", &held.sim.account.totp_seed);
+    scanner.add("what the login was given", &held.mark);
     scanner
 }
 

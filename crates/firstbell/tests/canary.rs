@@ -4,6 +4,8 @@
 
 #[path = "support/bench.rs"]
 mod bench;
+#[path = "support/family.rs"]
+mod family;
 #[path = "support/folders.rs"]
 mod folders;
 #[path = "support/processes.rs"]
@@ -86,8 +88,18 @@ fn login_with_a_look_inside(bench: &Bench, command: Command) -> Ran {
         let is_socket = |name: &str| fs::metadata(folder.join(name)).is_ok_and(|m| m.file_type().is_socket());
         assert!(is_socket("control") && is_socket("out"), "the look is not at a cage's folder");
     }
-    let finds = folder.map(|folder| bench.scanner.search_tree(&folder)).unwrap_or_default();
+    let finds = folder.iter().flat_map(|folder| bench.scanner.search_tree(folder)).collect::<BTreeSet<_>>();
     assert!(finds.is_empty(), "in the living browser's folder: {finds:#?}");
+    bench.sim.no_faults();
+    bench.sim.fault(&json!({ "at": "exchange", "do": "hold" }));
+    bench.sim.post("/release", &json!({}));
+    bench.sim.wait_held("exchange");
+    // It ends while the request token is on its way, whatever becomes of that.
+    if let Some(folder) = folder {
+        family::until("the browser is still there", || {
+            if folder.exists() { Err(folder.display().to_string()) } else { Ok(()) }
+        });
+    }
     bench.sim.no_faults();
     bench.sim.post("/release", &json!({}));
     let ran = finish(child, watch);

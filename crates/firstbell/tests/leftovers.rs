@@ -5,6 +5,8 @@
 mod family;
 #[path = "support/held.rs"]
 mod held;
+#[path = "support/scanner.rs"]
+mod scanner;
 mod support;
 
 use std::collections::BTreeSet;
@@ -16,6 +18,7 @@ use std::sync::Mutex;
 use family::Kin;
 use held::Held;
 use rustix::process::Signal;
+use scanner::Scanner;
 use serde_json::json;
 use support::{Home, engines};
 
@@ -123,11 +126,22 @@ fn one_ends(number: usize, end: End) {
         _ => assert!(!status.success(), "{what}"),
     }
     family::gone(&what, &held.family, &held.folder);
+    let finds = scanner(&held).search_tree(&held.folder);
+    assert!(finds.is_empty(), "{what}: {finds:#?}");
     if end == End::KillFirstbell {
         the_next_start_sweeps(&held, &lines);
     }
     assert!(!held.folder.exists(), "{what}: {} is left", held.folder.display());
     nothing_lies_about(&what, &held.home);
+}
+
+/// What was typed, and all that the site handed out.
+fn scanner(held: &Held) -> Scanner {
+    let mut scanner = Scanner::default();
+    scanner.add("password", &held.sim.account.password);
+    scanner.add_seed("seed", &held.sim.account.totp_seed);
+    scanner.add("what the login was given", &held.mark);
+    scanner
 }
 
 /// Any next start of an engine does, also one that fails at once.

@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
@@ -68,6 +69,10 @@ impl Bench {
         scanner.add("api secret", &account.api_secret);
         scanner.add_seed("seed", &account.totp_seed);
         let sim = Sim::start_with(account, &[]);
+        // Cookies, the web's token and the request token are nobody's but the login's.
+        let mark = marker(16);
+        scanner.add("what the login was given", &mark);
+        sim.settings(&json!({ "mark": mark }));
         let home = Home::bare(&sim);
         let (fresh, before) = (TempDir::with_prefix("fb-test-").unwrap(), in_shared_folders());
         let bench = Bench { sim, home, fresh, scanner, driver, before };
@@ -142,6 +147,7 @@ impl Bench {
     }
 
     pub fn nothing_shows(&self, what: &str, ran: &[Ran]) {
+        closed_to_others(&self.home.state());
         let mut finds: BTreeSet<Find> = ran.iter().flat_map(|ran| self.shown_by(ran)).collect();
         finds.extend(self.scanner.search_tree(self.home.dir.path()));
         let shared = in_shared_folders();
@@ -162,6 +168,15 @@ impl Bench {
         finds.extend(self.scanner.search("standard error", ran.ended.stderr.as_bytes()));
         finds.extend(ran.samples.iter().flat_map(|sample| in_process(&self.scanner, sample)));
         finds
+    }
+}
+
+/// `find -perm /077`: neither the state nor anything in it is open to anybody else.
+fn closed_to_others(path: &Path) {
+    let Ok(meta) = fs::symlink_metadata(path) else { return };
+    assert_eq!(meta.mode() & 0o077, 0, "{} is open to others", path.display());
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        closed_to_others(&entry.path());
     }
 }
 

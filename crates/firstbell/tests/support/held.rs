@@ -11,11 +11,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::family::{self, Kin};
-use crate::support::{Home, Sim, request};
+use crate::support::{Home, Sim, marker, request};
 
 /// A login that stands still while its code is on the way: the password was typed, and every process lives.
 pub struct Held {
     pub sim: Sim,
+    /// With this all begins that the site hands out on the way to a token.
+    pub mark: String,
     pub home: Home,
     pub firstbell: Child,
     pub family: Vec<Kin>,
@@ -36,6 +38,8 @@ impl Held {
     /// Begun by a program that becomes what its arguments say.
     pub fn begin_by(mut command: Command, lines: &str) -> Held {
         let sim = Sim::start();
+        let mark = marker(16);
+        sim.settings(&json!({ "mark": mark }));
         let home = Home::new(&sim);
         let config = fs::read_to_string(home.config()).unwrap();
         fs::write(home.config(), format!("{lines}{config}")).unwrap();
@@ -61,7 +65,7 @@ impl Held {
         });
         let family = family::of(firstbell.id());
         let folder = family::folder(&family);
-        Held { sim, home, firstbell, family, folder, shown }
+        Held { sim, mark, home, firstbell, family, folder, shown }
     }
 
     pub fn itself(&self) -> Kin {

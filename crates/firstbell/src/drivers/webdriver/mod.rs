@@ -107,7 +107,7 @@ impl<'a> WebDriver<'a> {
         .await?;
         let options = match config.browser {
             Browser::Chrome => json!({ "goog:chromeOptions": {
-                "binary": binary, "args": arguments(plan, config, Some(cage.proxy)) } }),
+                "binary": binary, "excludeSwitches": UNWANTED, "args": arguments(plan, config, Some(cage.proxy)) } }),
             Browser::Firefox => json!({ "moz:firefoxOptions": {
                 "binary": binary, "args": arguments(plan, config, Some(cage.proxy)),
                 "prefs": firefox::preferences_json(Some(&out)) } }),
@@ -146,7 +146,8 @@ impl<'a> WebDriver<'a> {
     /// Begins a session at a server that is not ours.
     async fn join(plan: &'a Plan, config: &WebDriverConfig, url: &Url) -> Result<WebDriver<'a>, Failure> {
         let options = match config.browser {
-            Browser::Chrome => json!({ "goog:chromeOptions": { "args": arguments(plan, config, None) } }),
+            Browser::Chrome => json!({ "goog:chromeOptions": {
+                "excludeSwitches": UNWANTED, "args": arguments(plan, config, None) } }),
             Browser::Firefox => json!({ "moz:firefoxOptions": {
                 "args": arguments(plan, config, None), "prefs": firefox::preferences_json(None) } }),
         };
@@ -294,6 +295,9 @@ async fn end(url: &Url, id: &str) -> Result<(), Failure> {
         Err(_) => Err(not_ended(url, "no answer in time")),
     }
 }
+
+/// What chromedriver adds by itself: with it the browser writes what pages say, addresses and all, into a file of its profile.
+const UNWANTED: [&str; 1] = ["enable-logging"];
 
 /// The capabilities of the session that is asked for.
 fn wanted(config: &WebDriverConfig, options: Value) -> Value {
