@@ -15,6 +15,8 @@ const USERS: [&str; 2] = ["firstbell-browser", "nobody"];
 const PREFIX: &str = "firstbell-browser-";
 const BORN: &str = "firstbell-born-";
 const LOCK: &str = "owner.lock";
+/// Each of the four engines logs in with 4 MiB; with less Firefox and the servers fail in ways of their own, or wait in vain.
+const ROOM: u64 = 16 << 20;
 /// A folder that still has the name of its birth after this has a dead owner.
 const BIRTH: Duration = Duration::from_secs(60);
 
@@ -38,8 +40,8 @@ impl PrivateFolder {
     pub(super) fn make(user: Option<User>) -> Result<PrivateFolder, Failure> {
         let bases = bases();
         bases.iter().for_each(|base| sweep(base, user));
-        let base = bases.into_iter().next().unwrap_or_else(std::env::temp_dir);
-        PrivateFolder::make_in(&base, user).map_err(|e| Failure::Broken {
+        let base = with_room(&bases, room_in)?;
+        PrivateFolder::make_in(base, user).map_err(|e| Failure::Broken {
             part: Part::Browser,
             why: format!("no private folder for the browser in {}: {e}", base.display()),
             cure: format!("Free space in {}, or check its mode.", base.display()),
@@ -143,6 +145,28 @@ fn bases() -> Vec<PathBuf> {
     bases
 }
 
+/// The first place that has room: anybody on this machine can fill the shared one, and must not be able to stop a login by it.
+fn with_room(bases: &[PathBuf], room: impl Fn(&Path) -> u64) -> Result<&Path, Failure> {
+    let found = bases.iter().find(|base| room(base) >= ROOM);
+    let list = || bases.iter().map(|base| base.display().to_string()).collect::<Vec<_>>().join(", ");
+    found.map(PathBuf::as_path).ok_or_else(|| Failure::Broken {
+        part: Part::Browser,
+        why: format!("its folder needs {} MB, and no place has so much: {}", ROOM >> 20, list()),
+        cure: "See who filled them (df -h, then du -sh FOLDER/*) and free one; a restart of the machine empties those on memory; \
+               or log in without a browser: --driver http."
+            .into(),
+    })
+}
+
+/// Bytes that an ordinary user may still write there. What cannot tell may try.
+fn room_in(base: &Path) -> u64 {
+    match rustix::fs::statvfs(base) {
+        // A memory disk without a bound counts no blocks.
+        Ok(disk) if disk.f_blocks > 0 => disk.f_bavail.saturating_mul(disk.f_frsize),
+        _ => u64::MAX,
+    }
+}
+
 /// Removes folders of ours whose owner was killed before it could. The place may be open to everybody: what another user
 /// put there is not touched, and nothing there can make us wait.
 fn sweep(base: &Path, user: Option<User>) {
@@ -244,6 +268,18 @@ mod tests {
         let (bare, locked, young) = (made("a", 90, false), made("b", 90, true), made("c", 0, false));
         sweep(base.path(), None);
         assert!(!bare.exists() && !locked.exists() && young.exists());
+    }
+
+    #[test]
+    fn the_first_place_with_room_is_taken_and_where_none_has_room_it_is_said_where() {
+        let bases = ["/first", "/second", "/third"].map(PathBuf::from);
+        let only =
+            |with: &'static str| move |base: &Path| if base == Path::new(with) { ROOM } else { ROOM - 1 };
+        assert_eq!(with_room(&bases, |_| u64::MAX).unwrap(), Path::new("/first"));
+        assert_eq!(with_room(&bases, only("/second")).unwrap(), Path::new("/second"));
+        let none = with_room(&bases, only("/nowhere")).unwrap_err().to_string();
+        assert!(none.contains("16 MB") && none.contains("/first, /second, /third"), "{none}");
+        assert!(room_in(Path::new("/proc")) > ROOM && room_in(&std::env::temp_dir()) > 0);
     }
 
     #[test]
