@@ -18,6 +18,13 @@ other "$key\nLoadCredential="
 isnt "by either word" firstbellctl status
 other "LoadCredential=nothing:/nowhere\nLoadCredential=\n  ${key/=/ = }  "
 is "firstbellctl gets what the service gets" firstbellctl status
+# As on another machine, to which all of /etc and /var/lib/firstbell was copied.
+mv /var/lib/systemd/credential.secret /trial/
+isnt "another machine's key opens nothing of it" firstbellctl status
+is "and makes one of its own, of no use" systemd-creds setup
+isnt "even then" firstbellctl status
+mv /trial/credential.secret /var/lib/systemd/
+is "its own key does" firstbellctl status
 head -c 64 /dev/urandom >/trial/another
 other "LoadCredential=firstbell-identity:/trial/another\n$key"
 is "of two of one name the last, as the service does" firstbellctl status

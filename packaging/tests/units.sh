@@ -25,6 +25,9 @@ mount -t tmpfs -o mode=755 tmpfs "$work"
 trap 'umount -R "$work"; rmdir "$work"' EXIT
 mkdir "$work"/{once,twice,units,up,worked,machine}
 
+step "hosts that the programs name"
+packaging/look.sh "$programs/firstbell" || die "firstbell names a host that it should not"
+
 step "the package, twice the same"
 deb=$(packaging/deb.sh "$programs" "$out" 2>/dev/null)
 cmp "$deb" "$(packaging/deb.sh "$programs" "$work/twice" 2>/dev/null)" || die "two builds differ"
