@@ -32,7 +32,9 @@ fi
 # geckodriver is no Debian package; its source is one of Rust's.
 if [ "$which" = all ] && ! has geckodriver && [ ! -x target/tools/bin/geckodriver ]; then
     echo "Building geckodriver." >&2
-    cargo install --quiet --locked --root target/tools geckodriver --version 0.37.1
+    # For tests: a third less of waiting than for one that is built to be quick.
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+        cargo install --quiet --locked --root target/tools geckodriver --version 0.37.1
 fi
 
 if has_shell || has_chrome; then
