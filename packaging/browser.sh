@@ -13,6 +13,9 @@ if [ "$which" = all ]; then
     has_chrome || missing="$missing chromium"
     has chromedriver || missing="$missing chromium-driver"
     has firefox-esr || has firefox || missing="$missing firefox-esr"
+    # What a test plants a rogue authority with, on a network of its own.
+    has certutil || missing="$missing libnss3-tools"
+    has ip || missing="$missing iproute2"
 elif has_chrome; then
     missing=""
 fi
