@@ -152,6 +152,8 @@ fn all_go_elsewhere(engine: Engine) {
         "f.action = 'http://127.0.0.2:OTHER/'; f.submit()",
         "f.target = '_blank'; f.action = 'http://127.0.0.2:OTHER/'; f.submit()",
         "open('http://127.0.0.2:OTHER/?' + v())",
+        // Away and back at once, to a page that the browser may have kept as it was.
+        "location.href = '/away'",
     ];
     // Where nothing leaves, a login waits for its page's deadline: all of them wait together.
     std::thread::scope(|scope| {
@@ -168,6 +170,7 @@ fn goes_elsewhere(engine: Engine, deed: &str, after: usize) {
         let script = format!(
             "const f = document.getElementById('f'), p = document.getElementById('password'), v = () => p.value; \
              f.addEventListener('submit', (e) => e.preventDefault()); \
+             if (location.pathname === '/away') history.back(); \
              p.addEventListener('input', () => {{ if (p.value.length === {after}) {{ {deed} }} }});"
         );
         page(&format!("{FORM}<script>{script}</script>"))

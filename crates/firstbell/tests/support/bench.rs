@@ -52,7 +52,12 @@ pub struct Ran {
 
 impl Bench {
     pub fn new(driver: &'static str) -> Bench {
-        let mut bench = Bench::bare(driver);
+        Bench::under(driver, &[])
+    }
+
+    /// With a simulator of these arguments.
+    pub fn under(driver: &'static str, arguments: &[&str]) -> Bench {
+        let mut bench = Bench::before(driver, arguments);
         let account = bench.sim.account.clone();
         for (name, value) in NAMES.iter().zip([&account.password, &account.totp_seed, &account.api_secret]) {
             bench.must(&["secrets", "set", name], value, 0);
@@ -63,12 +68,16 @@ impl Bench {
 
     /// Without secrets in the vault.
     pub fn bare(driver: &'static str) -> Bench {
+        Bench::before(driver, &[])
+    }
+
+    fn before(driver: &'static str, arguments: &[&str]) -> Bench {
         let account = Account { password: password(), ..Account::new() };
         let mut scanner = Scanner::default();
         scanner.add("password", &account.password);
         scanner.add("api secret", &account.api_secret);
         scanner.add_seed("seed", &account.totp_seed);
-        let sim = Sim::start_with(account, &[]);
+        let sim = Sim::start_with(account, arguments);
         // Cookies, the web's token and the request token are nobody's but the login's.
         let mark = marker(16);
         scanner.add("what the login was given", &mark);
