@@ -59,9 +59,7 @@ def main():
     if not tests:
         sys.exit("there is no such test program")
     tests.sort(key=lambda test: LONGEST.index(test[0]) if test[0] in LONGEST else len(LONGEST))
-    # Half as many again as cores: with as many the cores wait, with twice as many the tests do.
-    lanes = int(os.environ.get("TESTS_AT_ONCE") or (os.cpu_count() or 2) * 3 // 2)
-    with ThreadPoolExecutor(lanes) as lanes:
+    with ThreadPoolExecutor(int(os.environ.get("TESTS_AT_ONCE") or os.cpu_count() or 2)) as lanes:
         outcomes = list(lanes.map(run, tests))
     failed = [test[0] for test, good in zip(tests, outcomes, strict=True) if not good]
     print(f"{len(tests)} programs, {len(failed)} failed {' '.join(failed)}".rstrip())

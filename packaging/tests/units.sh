@@ -26,7 +26,7 @@ trap 'umount -R "$work"; rmdir "$work"' EXIT
 mkdir "$work"/{once,twice,units,up,worked,machine}
 
 step "hosts that the programs name"
-packaging/look.sh "$programs/firstbell" || die "firstbell names a host that it should not"
+packaging/look.sh "$programs/firstbell"
 
 step "the package, twice the same"
 deb=$(packaging/deb.sh "$programs" "$out" 2>/dev/null)

@@ -112,6 +112,8 @@ fn stories() -> Vec<String> {
         ("insecure", Ask::Stop, Ok(())),
         ("secret-refused", Ask::Stop, Ok(())),
         ("captcha", Ask::Human, Ok(())),
+        ("clock-wrong", Ask::Human, Ok(())),
+        ("wrong-return", Ask::Human, Ok(())),
     ] {
         let mut day = Morning::new(Assisted::Never);
         for time in ["08:30:02", "08:32:00", "08:42:00"] {

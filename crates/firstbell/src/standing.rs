@@ -127,7 +127,7 @@ fn needs_you(prospect: &Decision, trouble: Option<&Trouble>) -> Option<String> {
     match (prospect.because, failure) {
         (decide::Reason::Human, Some(failure)) => {
             let asked = trouble.map_or(failure.ask(), |trouble| trouble.ask);
-            Some(format!("{failure}. {}", failure.way_on(asked)))
+            Some(format!("{}. {}", failure.plain(), failure.way_on(asked)))
         }
         (because, _) => because.calls_for_a_human().then(|| self::because(prospect)),
     }

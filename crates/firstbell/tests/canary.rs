@@ -21,13 +21,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 
 use bench::{Bench, NAMES, Ran, TOKEN, finish, in_process, password, run, start};
 use processes::{Sample, Watch};
 use scanner::{Find, Scanner};
 use serde_json::{Value, json};
-use support::{DRIVERS, ended, marker, seed};
+use support::{DRIVERS, marker, seed};
 use tempfile::TempDir;
 
 const FIRSTBELL: &str = env!("CARGO_BIN_EXE_firstbell");
@@ -91,6 +90,8 @@ fn login_with_a_look_inside(bench: &Bench, command: Command) -> Ran {
     }
     let finds = folder.iter().flat_map(|folder| bench.scanner.search_tree(folder)).collect::<BTreeSet<_>>();
     assert!(finds.is_empty(), "in the living browser's folder: {finds:#?}");
+    let kept = folder.iter().flat_map(|folder| remembered_in(folder)).collect::<Vec<_>>();
+    assert!(kept.is_empty(), "the browser remembers what it does: {kept:?}");
     bench.sim.no_faults();
     bench.sim.fault(&json!({ "at": "exchange", "do": "hold" }));
     bench.sim.post("/release", &json!({}));
@@ -118,6 +119,21 @@ fn login_with_a_look_inside(bench: &Bench, command: Command) -> Ran {
     let seen = below.into_iter().find(|s| is_engine(s) && !s.process.environment.is_empty());
     assert!(seen.is_some(), "nobody saw the environment of {engine}");
     ran
+}
+
+/// Files in which a Chromium that is not off the record keeps cookies, documents and scripts.
+fn remembered_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let all = entries.flat_map(|entry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => remembered_in(&entry.path()),
+        _ => vec![entry.path()],
+    });
+    let is_kept = |path: &PathBuf| {
+        let path = path.to_string_lossy();
+        let script = path.contains("/Code Cache/js/") && path.ends_with("_0");
+        script || ["/Cookies", "/Cache_Data/"].iter().any(|part| path.contains(part))
+    };
+    all.filter(is_kept).collect()
 }
 
 fn good_morning(driver: &'static str) {
@@ -204,41 +220,6 @@ fn bad_morning(bench: &mut Bench, fault: &Value) {
     let (seen, passwords, codes) = (bench.sim.seen(), bench.sim.passwords(), bench.sim.codes());
     assert!(passwords >= u64::from(place > 0) && codes >= u64::from(place > 1), "{fault}: {seen}");
     bench.nothing_shows_of_login(&fault.to_string(), vec![ran]);
-}
-
-/// What the simulator has ready of bad days, but for what needs its certificates or a hand that lets go.
-fn scenarios() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kitesim/scenarios");
-    let all = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let is_for_us = |path: &PathBuf| {
-        let text = fs::read_to_string(path).unwrap();
-        path.extension() == Some(OsStr::new("toml"))
-            && !text.contains("needs --tls")
-            && !text.contains("\"hold\"")
-    };
-    let mut all: Vec<PathBuf> = all.filter(is_for_us).collect();
-    all.sort();
-    assert!(all.len() > 50, "{all:?}");
-    all
-}
-
-/// Each one without a browser and in one. Several at a time: most of a bad day is waiting.
-#[test]
-fn every_scenario_of_the_simulator() {
-    let days = scenarios().into_iter().flat_map(|path| DRIVERS.map(|driver| (path.clone(), driver)));
-    let days = Mutex::new(days.collect::<Vec<_>>());
-    std::thread::scope(|scope| {
-        for _ in 0..6 {
-            scope.spawn(|| {
-                while let Some((path, driver)) = { days.lock().unwrap().pop() } {
-                    let mut bench = Bench::under(driver, &["--faults", path.to_str().unwrap()]);
-                    let ended = ended(bench.login().output().unwrap());
-                    let ran = Ran { ended, samples: Vec::new(), id: 0, gives_token: false };
-                    bench.nothing_shows_of_login(&path.display().to_string(), vec![ran]);
-                }
-            });
-        }
-    });
 }
 
 /// Each waits for the next time step, and so both wait at once.

@@ -19,7 +19,7 @@ const CRAMP: &str = r#"
 
 /// Logs in while these places are full, by an engine that needs room and by one that needs a little.
 fn login(filled: &str, lines: &str) -> (Sim, Ended) {
-    let (sim, place) = (Sim::start(), tempfile::tempdir_in(std::env::current_dir().unwrap()).unwrap());
+    let (sim, place) = (Sim::start(), tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
     let home = Home { dir: place };
     home.configure(&sim, "");
     home.store_secrets(&sim.account);
@@ -49,7 +49,7 @@ fn where_no_place_has_room_nothing_is_typed_and_the_places_are_named() {
     for engine in [engines::CHROME, engines::GECKODRIVER] {
         let (sim, ended) = login("/dev/shm /tmp", &engines::lines(engine));
         assert_eq!((ended.code, sim.passwords()), (7, 0), "{engine:?}: {ended:?}");
-        for word in ["16 MB", "/dev/shm, /tmp", "df -h", "--driver http"] {
+        for word in ["16 MB", "/dev/shm: it is full", "/tmp: it is full", "df -h", "--driver http"] {
             assert!(
                 ended.stderr.contains(word) || ended.stdout.contains(word),
                 "{engine:?}: no {word}: {ended:?}"

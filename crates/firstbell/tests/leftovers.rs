@@ -37,6 +37,8 @@ enum End {
     KillDoor,
     /// chromedriver or geckodriver.
     KillServer,
+    /// All at once: nobody is left who could clean up.
+    KillAll,
 }
 
 impl End {
@@ -77,11 +79,11 @@ macro_rules! endings {
 }
 
 endings!(
-    headless_shell: 0, [Well, Badly, Interrupt, KillFirstbell, KillBrowser];
-    full_chrome: 1, [Well, Badly, Interrupt, KillFirstbell, KillBrowser];
-    firefox: 2, [Well, Badly, Interrupt, KillFirstbell, KillBrowser, KillWarden, KillDoor];
-    chromedriver: 3, [Well, Badly, Interrupt, KillFirstbell, KillBrowser, KillWarden, KillDoor, KillServer];
-    geckodriver: 4, [Well, Badly, Interrupt, KillFirstbell, KillBrowser, KillWarden, KillDoor, KillServer];
+    headless_shell: 0, [Well, Badly, Interrupt, KillFirstbell, KillBrowser, KillAll];
+    full_chrome: 1, [Well, Badly, Interrupt, KillFirstbell, KillBrowser, KillAll];
+    firefox: 2, [Well, Badly, Interrupt, KillFirstbell, KillBrowser, KillWarden, KillDoor, KillAll];
+    chromedriver: 3, [Well, Badly, Interrupt, KillFirstbell, KillBrowser, KillWarden, KillDoor, KillServer, KillAll];
+    geckodriver: 4, [Well, Badly, Interrupt, KillFirstbell, KillBrowser, KillWarden, KillDoor, KillServer, KillAll];
 );
 
 fn all_end(number: usize, ends: Vec<End>) {
@@ -105,6 +107,11 @@ fn one_ends(number: usize, end: End) {
         End::Well | End::Badly => held.sim.no_faults(),
         End::Interrupt => held.itself().signal(Signal::INT),
         End::KillFirstbell => held.itself().signal(Signal::KILL),
+        End::KillAll => {
+            let all = [vec![held.itself()], held.family.clone()].concat();
+            all.iter().for_each(|kin| kin.signal(Signal::STOP));
+            all.iter().for_each(|kin| kin.signal(Signal::KILL));
+        }
         _ => {
             let victims = end.victims(&held.family);
             assert!(!victims.is_empty(), "{what}: nobody to kill among {:#?}", held.family);
@@ -119,16 +126,20 @@ fn one_ends(number: usize, end: End) {
         held.sim.post("/release", &json!({}));
     }
     let status = held.firstbell.wait().unwrap();
-    assert_eq!(status.signal(), (end == End::KillFirstbell).then_some(9), "{what}");
+    let is_killed = matches!(end, End::KillFirstbell | End::KillAll);
+    assert_eq!(status.signal(), is_killed.then_some(9), "{what}");
     match end {
         End::Well => assert!(status.success(), "{what}"),
         End::KillDoor => {}
         _ => assert!(!status.success(), "{what}"),
     }
     family::gone(&what, &held.family, &held.folder);
-    let finds = scanner(&held).search_tree(&held.folder);
-    assert!(finds.is_empty(), "{what}: {finds:#?}");
-    if end == End::KillFirstbell {
+    if end == End::KillAll {
+        assert!(held.folder.join("home").is_dir(), "{what}: there is nothing to look through");
+        let finds = scanner(&held).search_tree(&held.folder);
+        assert!(finds.is_empty(), "{what}: {finds:#?}");
+    }
+    if is_killed {
         the_next_start_sweeps(&held, &lines);
     }
     assert!(!held.folder.exists(), "{what}: {} is left", held.folder.display());

@@ -245,7 +245,7 @@ impl Failure {
                 "Nothing was sent. Check this computer's clock (timedatectl), then its network.".into()
             }
             Insecure { .. } => "Nothing was sent. Check the network for a proxy, a filter or a sign-in page, and try \
-                                another one."
+                                another one; and this computer's clock (timedatectl)."
                 .into(),
             Ladder { said } => telling(said).map_or_else(String::new, Failure::cure),
             ConsentWanted => "Open the app's login link once in your own browser and authorise it there.".into(),

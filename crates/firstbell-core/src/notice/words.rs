@@ -98,7 +98,7 @@ fn happened(view: &View<'_>, decision: &Decision, now: Timestamp) -> (String, St
     let (at, stays) = (moment(trouble.at, now), trouble.ask == Ask::Stop);
     match Failure::of_code(&trouble.code) {
         Some(failure) => {
-            (format!("At {at} the login failed: {}.", plain(&failure)), cure(&failure, trouble.ask))
+            (format!("At {at} the login failed: {}.", failure.plain()), cure(&failure, trouble.ask))
         }
         None => (format!("At {at} the login failed: {}.", trouble.code.replace('-', " ")), {
             let on = if stays { " Then run firstbell unlock." } else { "" };
@@ -117,22 +117,6 @@ fn cure(failure: &Failure, asked: Ask) -> String {
         }
         _ if matches!(asked, Ask::Again | Ask::Wait) => "wait: firstbell goes on by itself.".into(),
         other => other.way_on(asked),
-    }
-}
-
-/// Short, without the place and the details that only a log needs.
-fn plain(failure: &Failure) -> String {
-    match failure {
-        Failure::Unreachable { .. } => "no connection to Zerodha".into(),
-        Failure::BrokerDown { .. } => "Zerodha is having trouble".into(),
-        Failure::Throttled { .. } => "Zerodha asks us to wait".into(),
-        Failure::Slow { .. } => "the login page did not appear in time".into(),
-        Failure::Unanswered { .. } => "something was sent and no answer came back".into(),
-        Failure::UnknownPage { .. } => "Zerodha shows a page that firstbell does not know".into(),
-        Failure::Insecure { .. } => "the connection is not securely Zerodha’s; nothing was sent".into(),
-        Failure::NobodyCame { .. } => "nobody completed the login that was asked for".into(),
-        Failure::Broken { .. } => "a part of this computer is missing or broken".into(),
-        other => other.to_string(),
     }
 }
 

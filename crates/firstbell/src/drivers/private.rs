@@ -38,13 +38,13 @@ pub(super) struct PrivateFolder {
 impl PrivateFolder {
     /// Sweeps what dead owners left, wherever they may have, and makes a new folder for this user.
     pub(super) fn make(user: Option<User>) -> Result<PrivateFolder, Failure> {
-        let bases = bases();
-        bases.iter().for_each(|base| sweep(base, user));
-        let base = with_room(&bases, room_in)?;
-        PrivateFolder::make_in(base, user).map_err(|e| Failure::Broken {
-            part: Part::Browser,
-            why: format!("no private folder for the browser in {}: {e}", base.display()),
-            cure: format!("Free space in {}, or check its mode.", base.display()),
+        bases().iter().for_each(|base| sweep(base, user));
+        first_that_can(places(), |base| {
+            let room = room_in(base);
+            if room < ROOM {
+                return Err(io::Error::new(io::ErrorKind::StorageFull, "it is full"));
+            }
+            PrivateFolder::make_in(base, user)
         })
     }
 
@@ -128,32 +128,49 @@ fn find_user(passwd: &str, name: &str) -> Option<User> {
     })
 }
 
-/// Where a folder may be, the place to be taken first: the user's own on memory, else the shared one (where the sticky bit keeps
-/// others from ours). The rest is swept only: an earlier run may have had another environment, and so another first place.
-fn bases() -> Vec<PathBuf> {
+/// Where a folder may be, those on memory first: the user's own, then the shared ones (where the sticky bit keeps others from ours).
+fn places() -> Vec<PathBuf> {
     let us = rustix::process::geteuid();
-    let own = [std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)].into_iter().flatten();
-    let session = PathBuf::from(format!("/run/user/{}", us.as_raw()));
+    let own =
+        [std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from), Some(session(us))].into_iter().flatten();
     let shared = [PathBuf::from("/dev/shm"), std::env::temp_dir()];
-    let mut bases: Vec<PathBuf> = Vec::new();
     // Another user's browser could not reach into root's own folder.
-    for base in own.filter(|_| !us.is_root()).chain(shared).chain([session]) {
-        if base.is_absolute() && base.is_dir() && !bases.contains(&base) {
-            bases.push(base);
-        }
-    }
-    bases
+    there(own.filter(|_| !us.is_root()).chain(shared))
 }
 
-/// The first place that has room: anybody on this machine can fill the shared one, and must not be able to stop a login by it.
-fn with_room(bases: &[PathBuf], room: impl Fn(&Path) -> u64) -> Result<&Path, Failure> {
-    let found = bases.iter().find(|base| room(base) >= ROOM);
-    let list = || bases.iter().map(|base| base.display().to_string()).collect::<Vec<_>>().join(", ");
-    found.map(PathBuf::as_path).ok_or_else(|| Failure::Broken {
+/// All that an earlier run may have had, whatever its environment: they are swept.
+fn bases() -> Vec<PathBuf> {
+    there(places().into_iter().chain([session(rustix::process::geteuid())]))
+}
+
+fn session(user: rustix::process::Uid) -> PathBuf {
+    PathBuf::from(format!("/run/user/{}", user.as_raw()))
+}
+
+fn there(all: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
+    let mut there: Vec<PathBuf> = Vec::new();
+    for place in all {
+        if place.is_absolute() && place.is_dir() && !there.contains(&place) {
+            there.push(place);
+        }
+    }
+    there
+}
+
+/// The first place that takes it: anybody on this machine can fill the shared ones, and must not be able to stop a login by it.
+fn first_that_can<T>(places: Vec<PathBuf>, make: impl Fn(&Path) -> io::Result<T>) -> Result<T, Failure> {
+    let mut said = Vec::new();
+    for place in places {
+        match make(&place) {
+            Ok(made) => return Ok(made),
+            Err(e) => said.push(format!("{}: {e}", place.display())),
+        }
+    }
+    Err(Failure::Broken {
         part: Part::Browser,
-        why: format!("its folder needs {} MB, and no place has so much: {}", ROOM >> 20, list()),
-        cure: "See who filled them (df -h, then du -sh FOLDER/*) and free one; a restart of the machine empties those on memory; \
-               or log in without a browser: --driver http."
+        why: format!("the browser's folder, of {} MB at most, can be made nowhere ({})", ROOM >> 20, said.join("; ")),
+        cure: "See who filled these places (df -h, df -i) and free one; a restart of the machine empties those on memory; or log \
+               in without a browser: --driver http."
             .into(),
     })
 }
@@ -271,15 +288,26 @@ mod tests {
     }
 
     #[test]
-    fn the_first_place_with_room_is_taken_and_where_none_has_room_it_is_said_where() {
-        let bases = ["/first", "/second", "/third"].map(PathBuf::from);
-        let only =
-            |with: &'static str| move |base: &Path| if base == Path::new(with) { ROOM } else { ROOM - 1 };
-        assert_eq!(with_room(&bases, |_| u64::MAX).unwrap(), Path::new("/first"));
-        assert_eq!(with_room(&bases, only("/second")).unwrap(), Path::new("/second"));
-        let none = with_room(&bases, only("/nowhere")).unwrap_err().to_string();
-        assert!(none.contains("16 MB") && none.contains("/first, /second, /third"), "{none}");
+    fn the_first_place_that_takes_it_is_taken_and_where_none_does_it_is_said_why() {
+        let places = || ["/first", "/second", "/third"].map(PathBuf::from).to_vec();
+        let only = |with: &'static str| {
+            move |place: &Path| match place == Path::new(with) {
+                true => Ok(place.to_owned()),
+                false => Err(io::Error::from(io::ErrorKind::StorageFull)),
+            }
+        };
+        assert_eq!(first_that_can(places(), only("/first")).unwrap(), Path::new("/first"));
+        assert_eq!(first_that_can(places(), only("/third")).unwrap(), Path::new("/third"));
+        let none = first_that_can(places(), only("/nowhere")).unwrap_err().to_string();
+        assert!(none.contains("/first: no storage space; /second"), "{none}");
         assert!(room_in(Path::new("/proc")) > ROOM && room_in(&std::env::temp_dir()) > 0);
+    }
+
+    #[test]
+    fn root_s_browser_is_given_no_place_of_root_s_and_the_place_is_swept_all_the_same() {
+        let session = session(rustix::process::geteuid());
+        assert_eq!(bases().contains(&session), session.is_dir());
+        assert!(!rustix::process::geteuid().is_root() || !places().contains(&session));
     }
 
     #[test]

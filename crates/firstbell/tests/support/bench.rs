@@ -1,6 +1,6 @@
 //! A bench for canaries: a simulator and a home whose secrets can be told from anything else, firstbell runs during
 //! which every process is watched, and a look at all places where a secret could have been left.
-#![allow(unreachable_pub, reason = "the test file that uses it is a crate of its own")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this one")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -144,7 +144,7 @@ impl Sim {
     /// Waits until a request is held there.
     pub fn wait_held(&self, at: &str) {
         let (status, reply) =
-            request("GET", &self.inspect, &format!("/held?wait={at}&timeout_ms=30000"), None);
+            request("GET", &self.inspect, &format!("/held?wait={at}&timeout_ms=60000"), None);
         assert!(status == 200 && reply["held"].as_array().is_some_and(|h| !h.is_empty()), "{at}: {reply}");
     }
 

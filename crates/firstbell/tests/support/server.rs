@@ -29,7 +29,8 @@ impl Server {
         let home = tempfile::Builder::new().prefix("fb-grid-").tempdir().unwrap();
         // A checkout may lie where nobody else can go.
         let copied = home.path().join("server");
-        std::fs::copy(program, &copied).unwrap();
+        // By another process: a program that somebody of ours still has open for writing cannot be started.
+        assert!(Command::new("cp").arg(program).arg(&copied).status().unwrap().success());
         let mut command = Command::new(copied);
         command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin");
         command.env("HOME", home.path()).env("TMPDIR", home.path()).process_group(0);

@@ -61,7 +61,13 @@ impl<'a> Page<'a> {
         }
         let tree = ask(&mut socket, "browsingContext.getTree", json!({ "maxDepth": 0 })).await?;
         // A page of our own: the one that a browser starts with need not be in front, and would then not take the focus.
-        let ours = ask(&mut socket, "browsingContext.create", json!({ "type": "tab" })).await?;
+        let mut wanted = json!({ "type": "tab" });
+        if engine == Kind::Chromium {
+            // Off the record: chromedriver's own profile keeps cookies, documents, scripts and what pages store. Firefox is private whole.
+            let apart = ask(&mut socket, "browser.createUserContext", json!({})).await?;
+            wanted["userContext"] = apart["userContext"].clone();
+        }
+        let ours = ask(&mut socket, "browsingContext.create", wanted).await?;
         let context = ours["context"].as_str().ok_or_else(|| io::Error::other("no page"))?.to_owned();
         for other in tree["contexts"].as_array().into_iter().flatten() {
             ask(&mut socket, "browsingContext.close", json!({ "context": other["context"] })).await?;

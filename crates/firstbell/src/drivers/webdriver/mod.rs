@@ -296,8 +296,9 @@ async fn end(url: &Url, id: &str) -> Result<(), Failure> {
     }
 }
 
-/// What chromedriver adds by itself: with it the browser writes what pages say, addresses and all, into a file of its profile.
-const UNWANTED: [&str; 1] = ["enable-logging"];
+/// What chromedriver adds by itself: with the first the browser writes what pages say, addresses and all, into a file of its
+/// profile; with the second pages may open windows at any time.
+const UNWANTED: [&str; 2] = ["enable-logging", "disable-popup-blocking"];
 
 /// The capabilities of the session that is asked for.
 fn wanted(config: &WebDriverConfig, options: Value) -> Value {
