@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "support/bench.rs"]
-#[allow(dead_code, reason = "this file does not log in by itself")]
 mod bench;
 #[path = "support/cores.rs"]
 mod cores;
