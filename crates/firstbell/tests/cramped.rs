@@ -17,7 +17,7 @@ const CRAMP: &str = r#"
     exec "$@"
 "#;
 
-/// Logs in while these places are full, by an engine that needs room and by one that needs a little.
+/// Logs in by an engine while these places are full.
 fn login(filled: &str, lines: &str) -> (Sim, Ended) {
     let (sim, place) = (Sim::start(), tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
     let home = Home { dir: place };

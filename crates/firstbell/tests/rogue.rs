@@ -14,18 +14,16 @@ use support::{Account, Ended, Home, ended};
 use tempfile::TempDir;
 
 /// A folder for the machine, and a home whose configuration is no rehearsal: it is for Kite itself.
-fn prepared() -> (TempDir, Home) {
-    let (folder, home) =
-        (TempDir::with_prefix("fb-test-").unwrap(), Home { dir: TempDir::with_prefix("fb-test-").unwrap() });
-    let Account { user_id, password, totp_seed, api_key, api_secret } = &Account::new();
-    let account = json!({ "user_id": user_id, "password": password, "totp_seed": totp_seed, "api_key": api_key,
-                          "api_secret": api_secret });
-    fs::write(folder.path().join("account.json"), account.to_string()).unwrap();
+fn prepared() -> (TempDir, Home, Account) {
+    let folder = || TempDir::with_prefix("fb-test-").unwrap();
+    let (folder, home, account) = (folder(), Home { dir: folder() }, Account::new());
+    fs::write(folder.path().join("account.json"), account.json().to_string()).unwrap();
     let config = format!(
-        "[account.main]\nuser_id = \"{user_id}\"\napi_key = \"{api_key}\"\nredirect_url = \"http://127.0.0.1:9/back\"\n"
+        "[account.main]\nuser_id = \"{}\"\napi_key = \"{}\"\nredirect_url = \"http://127.0.0.1:9/back\"\n",
+        account.user_id, account.api_key
     );
     fs::write(home.config(), config).unwrap();
-    (folder, home)
+    (folder, home, account)
 }
 
 /// Becomes the command on such a machine; what arrived at the site beside how it ended.
@@ -44,12 +42,8 @@ fn on_that_machine(folder: &Path, inner: &Command) -> (Ended, Value) {
 }
 
 fn stops(engine: Engine) {
-    let (folder, home) = prepared();
-    let account: Value =
-        serde_json::from_slice(&fs::read(folder.path().join("account.json")).unwrap()).unwrap();
-    for name in ["password", "totp_seed", "api_secret"] {
-        assert_eq!(home.run_with(&["secrets", "set", name], account[name].as_str().unwrap()).code, 0);
-    }
+    let (folder, home, account) = prepared();
+    home.store_secrets(&account);
     home.prepend(&engines::lines(engine));
     let (ended, seen) = on_that_machine(folder.path(), &home.command(&["login", "--json"]));
     assert_eq!((ended.code, &ended.json()["failure"]), (5, &json!("insecure")), "{engine:?}: {ended:?}");
@@ -88,7 +82,7 @@ fn without_a_browser_it_stops_too() {
 /// What trusts the system's list, and a Chromium that has its user's home, are taken in: the tests above look at a real danger.
 #[test]
 fn others_are_taken_in_there() {
-    let (folder, home) = prepared();
+    let (folder, home, _) = prepared();
     let script = "unset CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR; curl -sSf -o /dev/null https://kite.zerodha.com/ || exit 97
         mkdir nobody && cp -r \"$HOME/.pki\" nobody/ && chown -R nobody nobody && chmod 711 . && cd nobody || exit 96
         exec setpriv --reuid=nobody --clear-groups env HOME=\"$PWD\" TMPDIR=\"$PWD\" \

@@ -53,7 +53,8 @@ impl Account {
         }
     }
 
-    fn json(&self) -> Value {
+    /// As kitesim reads it.
+    pub fn json(&self) -> Value {
         json!({ "user_id": self.user_id, "password": self.password, "totp_seed": self.totp_seed,
                 "api_key": self.api_key, "api_secret": self.api_secret })
     }

@@ -65,7 +65,9 @@ impl<'a> Page<'a> {
         if engine == Kind::Chromium {
             // Off the record: chromedriver's own profile keeps cookies, documents, scripts and what pages store. Firefox is private whole.
             let apart = ask(&mut socket, "browser.createUserContext", json!({})).await?;
-            wanted["userContext"] = apart["userContext"].clone();
+            let apart =
+                apart["userContext"].as_str().ok_or_else(|| io::Error::other("no context of its own"))?;
+            wanted["userContext"] = apart.into();
         }
         let ours = ask(&mut socket, "browsingContext.create", wanted).await?;
         let context = ours["context"].as_str().ok_or_else(|| io::Error::other("no page"))?.to_owned();
